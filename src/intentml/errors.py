@@ -1,0 +1,143 @@
+"""Every failure intentml tells a person about, and nothing else.
+
+What comes in: what went wrong, where, how often, one example, what to do. What goes out: one
+exception whose text is a sentence and whose `to_dict` is the error body of contracts (command
+line, Python and HTTP alike). People's addresses never enter an error.
+
+The tree::
+
+    IntentmlError
+    ├── DataError            a table breaks its contract
+    │   ├── ContractError    one or more rules failed; carries every failure at once
+    │   └── MappingError     the column mapping names what is not there
+    ├── TimeError            a question the data's dates cannot answer
+    │   └── IncompleteOutcomeError   the window ends after the data does
+    ├── RecipeError          an unknown setting, or a value out of its range
+    ├── UnknownTargetError   a category, brand or product nobody has heard of, or a name that fits several
+    ├── ModelError           a model folder that cannot be used
+    └── ScoresError          a scores folder that cannot be used, or asked for what it does not hold
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+
+class IntentmlError(Exception):
+    """Base of all errors that are the user's to mend.
+
+    Args:
+        message: What is wrong, where and how often, in one sentence.
+        table: Table the problem is in, if any.
+        column: Column the problem is in, if any.
+        rows: First few row numbers (0-based position in the table as read).
+        hint: What to do about it.
+        request_id: Id of the HTTP request, if there was one.
+    """
+
+    code = "error"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        table: str | None = None,
+        column: str | None = None,
+        rows: Sequence[int] = (),
+        hint: str | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        self.message = message
+        self.table = table
+        self.column = column
+        self.rows = tuple(int(row) for row in rows)
+        self.hint = hint
+        self.request_id = request_id
+        super().__init__(message if hint is None else f"{message}\n  hint: {hint}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """The error body: `{code, message, table, column, rows, hint, request_id}`."""
+        return {
+            "code": self.code,
+            "message": self.message,
+            "table": self.table,
+            "column": self.column,
+            "rows": list(self.rows),
+            "hint": self.hint,
+            "request_id": self.request_id,
+        }
+
+
+class DataError(IntentmlError):
+    """A table cannot be read or does not mean what its contract says."""
+
+    code = "data"
+
+
+class ContractError(DataError):
+    """One or more contract rules failed; `failures` holds them all, the message tells them all."""
+
+    code = "contract"
+
+    def __init__(self, message: str, *, failures: Sequence[Any] = (), **where: Any) -> None:
+        self.failures = tuple(failures)
+        super().__init__(message, **where)
+
+
+class MappingError(DataError):
+    """A column mapping names a table or column that is not there."""
+
+    code = "mapping"
+
+
+class TimeError(IntentmlError):
+    """The dates in the data cannot answer the question."""
+
+    code = "time"
+
+
+class IncompleteOutcomeError(TimeError):
+    """The outcome window is not wholly covered by the data."""
+
+    code = "incomplete_outcome"
+
+
+class RecipeError(IntentmlError):
+    """A recipe with an unknown key or a value out of range."""
+
+    code = "recipe"
+
+
+class UnknownTargetError(IntentmlError):
+    """A product, category, node or brand that is unknown, or a name that fits several."""
+
+    code = "unknown_target"
+
+
+class ModelError(IntentmlError):
+    """A model folder is missing, corrupt, of another version, or does not fit the data."""
+
+    code = "model"
+
+
+class ScoresError(IntentmlError):
+    """A scores folder is missing, corrupt, of another shop, or lacks what was asked."""
+
+    code = "scores"
+
+
+def nearest(name: str, known: Iterable[str], limit: int = 5) -> list[str]:
+    """The known names most like `name`, best first; case is ignored.
+
+    >>> nearest("chese", ["CHEESE", "BEEF"])
+    ['CHEESE']
+    """
+    by_folded: dict[str, str] = {}
+    for candidate in known:
+        by_folded.setdefault(candidate.casefold(), candidate)
+    wanted = name.casefold()
+    close = difflib.get_close_matches(wanted, by_folded, n=limit, cutoff=0.5)
+    close += [folded for folded in by_folded if wanted and wanted in folded and folded not in close]
+    return [by_folded[folded] for folded in close[:limit]]

@@ -1,0 +1,58 @@
+"""The four tables of a shop, read and normalised: what the door hands to everybody inside.
+
+What comes in: Arrow tables that already keep their contracts. What goes out: one frozen value.
+It does not read files (`read`) and judges nothing (`validate`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+
+@dataclass(frozen=True)
+class RuleCount:
+    """How many rows a documented rule for dirt touched.
+
+    Attributes:
+        table: Table name.
+        rule: Short name of the rule, e.g. `no_customer`.
+        count: Rows touched.
+        meaning: What was done with them, in one sentence.
+    """
+
+    table: str
+    rule: str
+    count: int
+    meaning: str
+
+
+@dataclass(frozen=True)
+class ShopTables:
+    """A shop's tables after reading.
+
+    Every contract column is present (nulls where the source lacks it) with its contract's Arrow
+    type; instants are UTC; ids are text. `orders` keeps every line but exact repeats by rule.
+
+    Attributes:
+        orders: Order lines, in source order.
+        products: Catalogue (no rows where the shop has none).
+        customers: Customers (no rows where the shop has none); open to further columns.
+        events: Behaviour (no rows where the shop has none); open to further columns.
+        present: For each table, the columns that the source really has.
+        timezone: The shop's time zone (IANA name).
+        source: Where it was read from, for manifests.
+        fingerprint: Hash of the normalised content; the same rows give the same text.
+        counts: What the documented rules for dirt found.
+    """
+
+    orders: pa.Table
+    products: pa.Table
+    customers: pa.Table
+    events: pa.Table
+    present: dict[str, tuple[str, ...]]
+    timezone: str
+    source: str
+    fingerprint: str
+    counts: tuple[RuleCount, ...] = ()
