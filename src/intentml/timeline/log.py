@@ -184,6 +184,7 @@ class OrderLog:
             as_of=known.until,
             start=self.start,
             customer_ids=known.customer_ids,
+            customer_since=known.customer_since,
             catalogue=known.catalogue,
             purchases=known.purchases,
             returns=known.returns,

@@ -56,6 +56,7 @@ class Snapshot:
         as_of: The instant; all ages count back from it.
         start: First instant of the log: how far back the history goes.
         customer_ids: Sorted ids. Shape: (U,).
+        listed_days: Days since the customers table knew each; inf = always there, NaN = no row. Shape: (U,).
         catalogue: Products known.
         orders: Orders of these customers.
         line_customer: Customer row of each purchase line. Shape: (n,), sorted.
@@ -70,6 +71,7 @@ class Snapshot:
     as_of: Instant
     start: Instant
     customer_ids: Strings
+    listed_days: F64
     catalogue: Catalogue
     orders: Orders
     line_customer: I64
@@ -122,6 +124,7 @@ class Snapshot:
         return replace(
             self,
             customer_ids=self.customer_ids[rows],
+            listed_days=self.listed_days[rows],
             orders=Orders(**kept),
             line_customer=np.repeat(np.arange(len(rows)), line_counts),
             line_order=new_order[self.line_order[line_rows]],
@@ -142,6 +145,7 @@ def snapshot_of(
     as_of: Instant,
     start: Instant,
     customer_ids: Strings,
+    customer_since: I64,
     catalogue: Catalogue,
     purchases: Lines,
     returns: Lines,
@@ -179,6 +183,7 @@ def snapshot_of(
         as_of=as_of,
         start=start,
         customer_ids=customer_ids,
+        listed_days=_listed_days(as_of, customer_since),
         catalogue=catalogue,
         orders=orders,
         line_customer=purchases.customer,
@@ -190,6 +195,12 @@ def snapshot_of(
         shop=ShopContext(customers=0, buyers=0, active={}, popularity={}, price=np.zeros(0)),
     )
     return replace(snapshot, shop=shop_context(snapshot))
+
+
+def _listed_days(as_of: Instant, since: I64) -> F64:
+    """Days since each customer's row was created; inf where it always was, NaN where there is none."""
+    days = (as_of.us - since.astype(np.float64)) / DAY_US
+    return np.where(since == NEVER, np.nan, np.where(since == -NEVER, np.inf, days))
 
 
 def _ranges(indptr: I64, rows: I64) -> I64:

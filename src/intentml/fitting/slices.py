@@ -1,0 +1,81 @@
+"""Slices of the past: a snapshot at a cutoff with its features and labels, each made once.
+
+What comes in: a log cut at `as_of`. What goes out: what priors are fitted on. Everything in a slice
+is fitted on the slice's own past, as it will be on the day of use.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from intentml.pairs.history import PairTable, pair_history
+from intentml.priors.activity import ActivityPrior, first_order_rate, fit_activity
+from intentml.priors.designs import KindParameters, fit_kind
+from intentml.tasks import Labels, labels_of
+from intentml.timeline import Instant, OrderLog, Snapshot
+
+# Contract: targets bought by at least 5 customers, at most the 1,500 with most.
+MIN_BUYERS = 5
+MAX_TARGETS = 1500
+
+
+class Slice:
+    """A cutoff: its snapshot, and lazily what can be fitted or read there."""
+
+    def __init__(self, log: OrderLog, cutoff: Instant) -> None:
+        self._log = log
+        self.cutoff = cutoff
+        self._labels: dict[int, Labels] = {}
+        self._activity: dict[str, ActivityPrior] = {}
+        self._kinds: dict[str, KindParameters] = {}
+        self._history: dict[str, PairTable] = {}
+
+    @cached_property
+    def snapshot(self) -> Snapshot:
+        """What was known at the cutoff."""
+        return self._log.as_of(self.cutoff)
+
+    def labels(self, horizon_days: int) -> Labels:
+        """What happened within the horizon."""
+        if horizon_days not in self._labels:
+            outcomes = self._log.outcomes(self.snapshot, horizon_days)
+            self._labels[horizon_days] = labels_of(self.snapshot, outcomes)
+        return self._labels[horizon_days]
+
+    def activity(self, name: str) -> ActivityPrior:
+        """A timing prior fitted at the cutoff."""
+        if name not in self._activity:
+            self._activity[name] = fit_activity(name, self.snapshot, self.first_order_rate)
+        return self._activity[name]
+
+    @cached_property
+    def first_order_rate(self) -> float:
+        """First orders per prospect and day over the four weeks before the cutoff."""
+        snapshot, days = self.snapshot, min(28.0, self.snapshot.history_days / 2)
+        oldest = np.zeros(len(snapshot))
+        buyers = np.flatnonzero(snapshot.n_orders > 0)
+        oldest[buyers] = snapshot.orders.age_days[snapshot.order_indptr[buyers]]
+        prospect = (snapshot.listed_days > days) & (oldest < days)
+        return first_order_rate(int(prospect.sum()), int((prospect & (oldest > 0)).sum()), days)
+
+    def history(self, kind: str) -> PairTable:
+        """Pair history at the cutoff."""
+        if kind not in self._history:
+            self._history[kind] = pair_history(self.snapshot, kind)
+        return self._history[kind]
+
+    def kind(self, kind: str) -> KindParameters:
+        """Neighbours and rates fitted at the cutoff."""
+        if kind not in self._kinds:
+            self._kinds[kind] = fit_kind(self.snapshot, self.history(kind))
+        return self._kinds[kind]
+
+    def eligible(self, kind: str) -> npt.NDArray[np.int64]:
+        """Targets to learn from: bought by enough customers, at most the most bought. Sorted."""
+        buyers = self.snapshot.shop.popularity[kind][0]
+        enough = np.flatnonzero(buyers >= MIN_BUYERS)
+        return np.sort(enough[np.argsort(-buyers[enough], kind="stable")[:MAX_TARGETS]])
+

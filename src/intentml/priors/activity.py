@@ -1,0 +1,144 @@
+"""Whether and how often a customer orders again: BTYD timing wrapped for snapshots.
+
+What comes in: a snapshot. What goes out: P(no order within t) for any t, and expected orders.
+BTYD is fitted on active days; orders are its active days times the orders a customer places on one.
+Prospects, who never ordered, have a first-order rate of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from intentml.prediction import F64, logit, sigmoid
+from intentml.priors.btyd import BtydModel, BtydName, expected_purchases, fit_btyd, no_purchase_probability
+from intentml.priors.btyd_counts import BtydCounts
+from intentml.sequences.timing import TimingStatistics, timing_statistics
+from intentml.timeline import Snapshot
+
+BTYD_NAMES: tuple[BtydName, ...] = ("bg_nbd", "mbg_nbd", "pareto_nbd")
+ACTIVITY_PRIORS = ("base_rate", *BTYD_NAMES)
+# A customer's own orders per active day count like this many days of the shop's.
+_DAYS_OF_BELIEF = 5.0
+
+
+@dataclass(frozen=True)
+class ActivityPrior:
+    """Timing of orders.
+
+    Attributes:
+        name: One of `ACTIVITY_PRIORS`.
+        btyd: The fitted model; None for `base_rate`, where every buyer has the shop's rate.
+        order_rate: Active days per day, over all buyers (base rate).
+        orders_per_active_day: Over the shop.
+        first_order_rate: First orders per prospect and day.
+        calibration: Intercept and slope of the no-order logit, by horizon; between them interpolated.
+    """
+
+    name: str
+    btyd: BtydModel | None
+    order_rate: float
+    orders_per_active_day: float
+    first_order_rate: float
+    calibration: Mapping[int, tuple[float, float]] = field(default_factory=dict)
+
+    def no_order(self, snapshot: Snapshot, days: npt.ArrayLike) -> F64:
+        """P(no order in the next t days). Shape: days (K,) ascending -> (U, K), non-increasing in t."""
+        horizons = np.atleast_1d(np.asarray(days, dtype=np.float64))
+        silent = np.exp(-self.first_order_rate * horizons) * np.ones((len(snapshot), 1))
+        buyers, counts = _btyd_counts(timing_statistics(snapshot))
+        if self.btyd is None:
+            silent[buyers] = np.exp(-self.order_rate * horizons)
+        elif len(buyers):
+            silent[buyers] = no_purchase_probability(self.btyd, counts, horizons)
+        if self.calibration and len(buyers):
+            knots = np.array(sorted(self.calibration))
+            pairs = np.array([self.calibration[knot] for knot in knots])
+            at = np.log(np.maximum(horizons, 1.0))
+            intercept, slope = (np.interp(at, np.log(knots), pairs[:, column]) for column in (0, 1))
+            corrected = sigmoid(intercept + slope * logit(silent[buyers]))
+            silent[buyers] = np.minimum.accumulate(corrected, axis=1)
+        return silent
+
+    def orders(self, snapshot: Snapshot, days: npt.ArrayLike) -> F64:
+        """Expected orders in the next t days. Shape: days (K,) -> (U, K)."""
+        horizons = np.atleast_1d(np.asarray(days, dtype=np.float64))
+        timing = timing_statistics(snapshot)
+        expected = self.first_order_rate * horizons * np.ones((len(snapshot), 1))
+        buyers, counts = _btyd_counts(timing)
+        per_day = (timing.n_orders + _DAYS_OF_BELIEF * self.orders_per_active_day) / (
+            timing.active_days + _DAYS_OF_BELIEF
+        )
+        if self.btyd is None:
+            expected[buyers] = self.order_rate * horizons
+        elif len(buyers):
+            expected[buyers] = expected_purchases(self.btyd, counts, horizons)
+        return expected * per_day[:, np.newaxis]
+
+    def calibrated(self, calibration: Mapping[int, tuple[float, float]]) -> ActivityPrior:
+        """The same timing with a correction of its no-order logit."""
+        return replace(self, calibration=dict(calibration))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The prior as JSON values."""
+        return {
+            "name": self.name,
+            "btyd": self.btyd.to_dict() if self.btyd else None,
+            "order_rate": self.order_rate,
+            "orders_per_active_day": self.orders_per_active_day,
+            "first_order_rate": self.first_order_rate,
+            "calibration": {str(days): list(pair) for days, pair in self.calibration.items()},
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> ActivityPrior:
+        """The prior that `to_dict` wrote."""
+        return cls(
+            name=values["name"],
+            btyd=BtydModel.from_dict(values["btyd"]) if values["btyd"] else None,
+            order_rate=values["order_rate"],
+            orders_per_active_day=values["orders_per_active_day"],
+            first_order_rate=values["first_order_rate"],
+            calibration={int(days): (pair[0], pair[1]) for days, pair in values["calibration"].items()},
+        )
+
+
+def fit_activity(name: str, snapshot: Snapshot, first_order_rate: float) -> ActivityPrior:
+    """Fit one timing prior on everything known at the snapshot.
+
+    Args:
+        name: One of `ACTIVITY_PRIORS`.
+        snapshot: A whole snapshot with at least one order.
+        first_order_rate: First orders per prospect and day (see `first_order_rate`).
+    """
+    timing = timing_statistics(snapshot)
+    buyers, counts = _btyd_counts(timing)
+    days = float(timing.active_days[buyers].sum())
+    return ActivityPrior(
+        name=name,
+        btyd=None if name == "base_rate" else fit_btyd(_btyd_name(name), counts),
+        order_rate=float(counts.x.sum()) / max(1.0, float(counts.T.sum())),
+        orders_per_active_day=float(timing.n_orders.sum()) / max(1.0, days),
+        first_order_rate=first_order_rate,
+    )
+
+
+def first_order_rate(prospects: int, converted: int, days: float) -> float:
+    """First orders per prospect and day, from the prospects of a past window; half an event is added."""
+    return (converted + 0.5) / ((prospects + 1.0) * max(days, 1.0))
+
+
+def _btyd_name(name: str) -> BtydName:
+    return next(known for known in BTYD_NAMES if known == name)
+
+
+def _btyd_counts(timing: TimingStatistics) -> tuple[npt.NDArray[np.int64], BtydCounts]:
+    """The customers with an order, and their counts."""
+    buyers = np.flatnonzero(timing.n_orders > 0)
+    first = timing.active_day[timing.active_indptr[buyers]]
+    last = timing.active_day[timing.active_indptr[buyers + 1] - 1]
+    return buyers, BtydCounts.from_active_days(timing.active_days[buyers], first, last, timing.today)

@@ -1,0 +1,307 @@
+"""The numbers that target priors weigh: of the customer, of the target, of the pair, of its parents.
+
+What comes in: a snapshot, a kind, what was fitted for the kind, and P(order within the horizon).
+What goes out: a `Design`, columns by name. Everything a linear prior needs to score all pairs
+without laying them out: pairs without history or neighbours have customer and target numbers alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from intentml.pairs.history import HALF_LIVES_DAYS, PairTable, pair_history
+from intentml.pairs.neighbours import Neighbours, fit_neighbours, neighbour_scores
+from intentml.prediction import logit
+from intentml.timeline import Snapshot
+from intentml.timeline.catalogue import Catalogue, Strings, path_nodes
+
+F64 = npt.NDArray[np.float64]
+I64 = npt.NDArray[np.int64]
+
+# Buyers' worth of belief in a parent's popularity when a target's own buyers are few.
+POPULARITY_SHRINK = 5.0
+PARENT_KINDS: Mapping[str, tuple[str, ...]] = {"product": ("category", "brand"), "category": ("root",)}
+
+
+@dataclass(frozen=True)
+class KindParameters:
+    """What is fitted once per kind and saved with a predictor.
+
+    Attributes:
+        kind: Kind of target.
+        neighbours: Item-item neighbours.
+        targets: Names that `shape` and `rate` belong to, sorted. Shape: (J,).
+        shape: Gamma shape of the customers' purchase rates of each target. Shape: (J,).
+        rate: Gamma rate (days) of the same. Shape: (J,).
+    """
+
+    kind: str
+    neighbours: Neighbours
+    targets: Strings
+    shape: F64
+    rate: F64
+
+    def aligned(self, targets: Strings) -> tuple[F64, F64]:
+        """Shape and rate in another numbering; targets unknown here get the median."""
+        if not len(self.targets):
+            return np.ones(len(targets)), np.full(len(targets), 365.0)
+        row = np.searchsorted(self.targets, targets)
+        row[row == len(self.targets)] = 0
+        known = self.targets[row] == targets
+        return (
+            np.where(known, self.shape[row], np.median(self.shape)),
+            np.where(known, self.rate[row], np.median(self.rate)),
+        )
+
+
+@dataclass(frozen=True)
+class Parent:
+    """A level above the target whose history speaks for it.
+
+    Attributes:
+        features: Values per customer and parent, by feature name. Shape: (U, P), sparse.
+        parent_of: Parent of each target, -1 for none. Shape: (J,).
+    """
+
+    features: dict[str, sparse.csr_array]
+    parent_of: npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class Design:
+    """Features of all customers and targets of one kind at one horizon.
+
+    Attributes:
+        kind: Kind of target.
+        targets: Names. Shape: (J,).
+        customer: Features per customer. Shape: (U,) each.
+        target: Features per target. Shape: (J,) each.
+        indptr: Row pointers of the pairs with history or neighbours. Shape: (U + 1,).
+        pair_target: Their targets. Shape: (n,).
+        seen: Whether the pair has history (else neighbours alone). Shape: (n,).
+        pair: Features per such pair. Shape: (n,) each.
+        parents: Levels above.
+    """
+
+    kind: str
+    targets: Strings
+    customer: dict[str, F64]
+    target: dict[str, F64]
+    indptr: I64
+    pair_target: I64
+    seen: npt.NDArray[np.bool_]
+    pair: dict[str, F64]
+    parents: tuple[Parent, ...]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(U, J)."""
+        return len(self.indptr) - 1, len(self.targets)
+
+    @property
+    def pair_customer(self) -> I64:
+        """Customer row of each pair. Shape: (n,)."""
+        return np.repeat(np.arange(self.shape[0]), np.diff(self.indptr))
+
+
+def fit_kind(snapshot: Snapshot, history: PairTable) -> KindParameters:
+    """Neighbours and purchase rates of one kind, from a whole snapshot."""
+    targets = snapshot.catalogue.targets(history.kind).targets
+    shape, rate = _purchase_rates(history, _exposure_days(snapshot))
+    return KindParameters(history.kind, fit_neighbours(history, targets), targets, shape, rate)
+
+
+def design_of(
+    snapshot: Snapshot,
+    history: PairTable,
+    fitted: KindParameters,
+    order_probability: F64,
+    horizon_days: int,
+    neighbours: sparse.csr_array | None = None,
+) -> Design:
+    """Lay out the features.
+
+    Args:
+        snapshot: Any partition of customers.
+        history: Their pair history.
+        fitted: What was fitted for the kind.
+        order_probability: P(at least one order within the horizon). Shape: (U,).
+        horizon_days: The horizon.
+        neighbours: Neighbour scores, if they were computed already.
+    """
+    targets = snapshot.catalogue.targets(history.kind).targets
+    if neighbours is None:
+        neighbours = neighbour_scores(history, fitted.neighbours.aligned(targets))
+    customer = _customer_features(snapshot, history, order_probability)
+    target = _target_features(snapshot, history.kind)
+    n_targets = max(1, len(targets))
+    own = history.customer * n_targets + history.target
+    near = np.repeat(np.arange(len(snapshot)), np.diff(neighbours.indptr)) * n_targets + neighbours.indices
+    pair = np.union1d(own, near)
+    pair_customer, pair_target = pair // n_targets, pair % n_targets
+    at_own, at_near = np.searchsorted(pair, own), np.searchsorted(pair, near)
+
+    def scatter(values: npt.ArrayLike, at: I64) -> F64:
+        full = np.zeros(len(pair))
+        full[at] = values
+        return full
+
+    shape, rate = fitted.aligned(targets)
+    features = {
+        name: scatter(values, at_own)
+        for name, values in _history_features(snapshot, history, shape, rate, horizon_days).items()
+    }
+    seen = features["seen"] > 0
+    features["seen_order"] = np.where(seen, customer["order"][pair_customer], 0.0)
+    features["seen_popularity"] = np.where(seen, target["popularity_90"][pair_target], 0.0)
+    features["near"] = scatter(1.0, at_near)
+    features["neighbours"] = scatter(np.log1p(10.0 * neighbours.data), at_near)
+    return Design(
+        kind=history.kind,
+        targets=targets,
+        customer=customer,
+        target=target,
+        indptr=np.searchsorted(pair_customer, np.arange(len(snapshot) + 1)),
+        pair_target=pair_target,
+        seen=seen,
+        pair=features,
+        parents=tuple(_parents(snapshot, history.kind)),
+    )
+
+
+def _customer_features(snapshot: Snapshot, history: PairTable, order_probability: F64) -> dict[str, F64]:
+    """How likely the customer orders at all, how much lately, and how widely."""
+    ages, who, users = snapshot.orders.age_days, snapshot.orders.customer, len(snapshot)
+    orders = np.maximum(snapshot.n_orders, 1)
+    per_customer = np.bincount(history.customer, weights=history.count, minlength=users)
+    return {
+        "order": logit(order_probability, 1e-4),
+        "orders_28": np.log1p(np.bincount(who[ages <= 28], minlength=users)),
+        "orders_90": np.log1p(np.bincount(who[ages <= 90], minlength=users)),
+        "orders_ever": np.log1p(snapshot.n_orders),
+        "breadth": np.log1p(per_customer / orders),
+        "variety": np.log1p(np.diff(history.indptr)),
+    }
+
+
+def _target_features(snapshot: Snapshot, kind: str) -> dict[str, F64]:
+    """Log-odds of the share of active customers who bought the target, by window."""
+    shop, names = snapshot.shop, {28: "popularity_28", 90: "popularity_90", 0: "popularity_ever"}
+    group = _siblings(snapshot.catalogue, kind)
+    features = {}
+    for window, name in names.items():
+        buyers = shop.popularity[kind][window].astype(np.float64)
+        active = max(1, shop.active[window])
+        total = np.bincount(group, weights=buyers)
+        sold = np.bincount(group, weights=shop.popularity[kind][0] > 0)
+        # A target without orders is expected to sell like its siblings, at half their pace: most
+        # newcomers sell less than what has already proved itself.
+        expected = np.where(sold > 0, total / np.maximum(sold, 1), buyers.mean())[group]
+        expected = np.where(shop.popularity[kind][0] > 0, expected, expected / 2)
+        share = (buyers + POPULARITY_SHRINK * expected / active) / (active + POPULARITY_SHRINK)
+        features[name] = logit(share, 1e-6)
+    return features
+
+
+def _siblings(catalogue: Catalogue, kind: str) -> I64:
+    """The group each target shares its expected popularity with: products by category, others all."""
+    if kind != "product":
+        return np.zeros(len(catalogue.targets(kind)), np.int64)
+    return catalogue.targets("category").of_products().astype(np.int64) + 1
+
+
+def _history_features(
+    snapshot: Snapshot, history: PairTable, shape: F64, rate: F64, horizon_days: int
+) -> dict[str, F64]:
+    """Repeat features of the pairs with history, on scales a linear model can use."""
+    exposure = _exposure_days(snapshot)[history.customer]
+    posterior_rate = rate[history.target] + exposure
+    posterior_shape = shape[history.target] + history.count
+    buys = -np.expm1(-posterior_shape * np.log1p(horizon_days / posterior_rate))
+    gap = history.gap_days
+    repeated = np.isfinite(gap) & (gap > 0)
+    overdue = np.zeros(len(history))
+    overdue[repeated] = np.clip(np.log((history.last_days[repeated] + 1) / (gap[repeated] + 1)), -3, 3)
+    features = {
+        "seen": np.ones(len(history)),
+        "count": np.log1p(history.count),
+        "order_decay": np.log1p(history.order_decay),
+        "last": np.log1p(history.last_days),
+        "since": np.log1p(history.orders_since),
+        "share": np.log(history.count / snapshot.n_orders[history.customer]),
+        "repeated": repeated.astype(np.float64),
+        "overdue": overdue,
+        "late": np.maximum(overdue, 0.0),
+        "rate": logit(buys, 1e-5),
+    }
+    for column, half_life in enumerate(HALF_LIVES_DAYS):
+        features[f"decay_{half_life}"] = np.log1p(history.decays[:, column])
+    return features
+
+
+def _parents(snapshot: Snapshot, kind: str) -> list[Parent]:
+    """History with the category and brand of a product, or with the department of a category."""
+    parents = []
+    for parent_kind in PARENT_KINDS.get(kind, ()):
+        if parent_kind == "root":
+            history_kind, parent_of = "category_node", _roots(snapshot.catalogue)
+        else:
+            history_kind, parent_of = parent_kind, snapshot.catalogue.targets(parent_kind).of_products()
+        if not len(snapshot.catalogue.targets(history_kind)):
+            continue
+        history = pair_history(snapshot, history_kind)
+        size = (len(snapshot), history.n_targets)
+        columns = {"decay": np.log1p(history.decays[:, HALF_LIVES_DAYS.index(90)]), "seen": np.ones(len(history))}
+        features = {
+            f"{parent_kind}_{name}": sparse.csr_array((values, history.target, history.indptr), shape=size)
+            for name, values in columns.items()
+        }
+        parents.append(Parent(features, parent_of))
+    return parents
+
+
+def _roots(catalogue: Catalogue) -> npt.NDArray[np.int32]:
+    """The department (first node of the path) of each category, as a category_node, -1 for none."""
+    categories, nodes = catalogue.targets("category"), catalogue.targets("category_node")
+    code = {node: number for number, node in enumerate(nodes.targets)}
+    root = np.full(len(categories), -1, np.int32)
+    of_product = categories.of_products()
+    for category, path in zip(of_product, catalogue.paths, strict=True):
+        if category >= 0 and root[category] < 0 and path is not None:
+            root[category] = code.get(path_nodes(path)[0], -1)
+    return root
+
+
+def _exposure_days(snapshot: Snapshot) -> F64:
+    """Days since each customer's first order, at least one; one for prospects. Shape: (U,)."""
+    exposure = np.ones(len(snapshot))
+    buyer = np.flatnonzero(snapshot.n_orders > 0)
+    exposure[buyer] = np.maximum(snapshot.orders.age_days[snapshot.order_indptr[buyer]], 1.0)
+    return exposure
+
+
+def _purchase_rates(history: PairTable, exposure_days: F64) -> tuple[F64, F64]:
+    """Gamma shape and rate of the customers' purchase rates, per target, by moments.
+
+    For a Poisson count n with exposure T: sum n / sum T estimates the mean rate, and
+    sum n(n-1) / sum T^2 the mean squared rate; their difference is the variance of the Gamma.
+    Targets with few buyers lean on the pooled dispersion.
+    """
+    n = history.n_targets
+    total, squares = exposure_days.sum(), (exposure_days**2).sum()
+    mean = np.bincount(history.target, weights=history.count, minlength=n) / max(total, 1.0)
+    second = np.bincount(history.target, weights=history.count * (history.count - 1), minlength=n) / max(squares, 1.0)
+    mean = np.maximum(mean, 0.5 / max(total, 1.0))
+    variance = np.maximum(second - mean**2, 1e-3 * mean**2)
+    buyers = np.bincount(history.target, minlength=n)
+    shape = mean**2 / variance
+    enough = buyers >= 20
+    pooled = float(np.median(shape[enough])) if enough.any() else 0.1
+    trust = buyers / (buyers + 20.0)
+    shape = np.exp(trust * np.log(shape) + (1 - trust) * np.log(pooled))
+    return shape, shape / mean

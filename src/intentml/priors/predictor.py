@@ -1,0 +1,106 @@
+"""A whole predictor made of priors: one for each head, each the best of its peers or one named.
+
+What comes in: fitted parts. What goes out: `PriorPredictor`, which answers `predict` for any
+snapshot from the one it was trained on onward, for all customers or for one, at any horizon.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from intentml.pairs.history import pair_history
+from intentml.prediction import SURVIVAL_DAYS, F64, Predictions
+from intentml.priors.activity import ActivityPrior
+from intentml.priors.designs import Design, KindParameters, design_of
+from intentml.priors.linear import LinearPrior, interpolate
+from intentml.priors.spend import SpendPrior
+from intentml.timeline import Instant, Snapshot
+from intentml.timeline.instants import check_horizon
+
+
+class DesignCache:
+    """The designs of the last snapshot asked for, shared by predictors that were fitted together."""
+
+    def __init__(self) -> None:
+        self._snapshot: Snapshot | None = None
+        self._designs: dict[tuple[str, int], Design] = {}
+
+    def get(
+        self, snapshot: Snapshot, fitted: KindParameters, order_probability: F64, horizon_days: int
+    ) -> Design:
+        """The design of a kind and horizon, made at the first call for a snapshot."""
+        if self._snapshot is not snapshot:
+            self._snapshot, self._designs = snapshot, {}
+        key = fitted.kind, horizon_days
+        if key not in self._designs:
+            history = pair_history(snapshot, fitted.kind)
+            self._designs[key] = design_of(snapshot, history, fitted, order_probability, horizon_days)
+        return self._designs[key]
+
+
+@dataclass(frozen=True)
+class PriorPredictor:
+    """Priors for the heads it has.
+
+    Attributes:
+        name: What boards and manifests call it.
+        trained_until: Nothing known at or after this instant was used.
+        activity: Timing that the target priors lean on; always there.
+        no_order: Timing for the churn head, or None.
+        orders: Timing for the orders head, or None.
+        spend: Money per order, or None.
+        kinds: What was fitted per kind.
+        targets: Priors per kind and horizon.
+        longest_days: Longest horizon that the history could evaluate.
+        designs: Shared cache.
+    """
+
+    name: str
+    trained_until: Instant
+    activity: ActivityPrior
+    no_order: ActivityPrior | None
+    orders: ActivityPrior | None
+    spend: SpendPrior | None
+    kinds: Mapping[str, KindParameters]
+    targets: Mapping[str, Mapping[int, LinearPrior]]
+    longest_days: int
+    designs: DesignCache = field(default_factory=DesignCache, compare=False, repr=False)
+
+    def predict(
+        self, snapshot: Snapshot, horizon_days: int, *, kinds: Sequence[str] | None = None
+    ) -> Predictions:
+        """Predictions for every customer of the snapshot."""
+        check_horizon(horizon_days)
+        wanted = [kind for kind in self.targets if kinds is None or kind in kinds]
+        known = [kind for kind in wanted if len(snapshot.catalogue.targets(kind))]
+        targets = {}
+        if known:
+            ordering = 1.0 - self.activity.no_order(snapshot, horizon_days)[:, 0]
+        for kind in known:
+            design = self.designs.get(snapshot, self.kinds[kind], ordering, horizon_days)
+            targets[kind] = interpolate(self.targets[kind], horizon_days).score(design)
+        return Predictions(
+            customer_ids=snapshot.customer_ids,
+            as_of=snapshot.as_of,
+            horizon_days=horizon_days,
+            targets=targets,
+            calibrated=horizon_days <= self.longest_days,
+            **self._heads(snapshot, horizon_days),
+        )
+
+    def _heads(self, snapshot: Snapshot, horizon_days: int) -> dict[str, F64 | None]:
+        """No order with its survival curve, orders and spend."""
+        heads: dict[str, F64 | None] = {}
+        if self.no_order is not None:
+            days = np.union1d(SURVIVAL_DAYS, [horizon_days])
+            curve = self.no_order.no_order(snapshot, days)
+            heads["no_order"] = curve[:, np.searchsorted(days, horizon_days)]
+            heads["survival"] = curve[:, np.searchsorted(days, SURVIVAL_DAYS)]
+        if self.orders is not None:
+            heads["orders"] = self.orders.orders(snapshot, horizon_days)[:, 0]
+            if self.spend is not None:
+                heads["spend"] = heads["orders"] * self.spend.per_order(snapshot)
+        return heads
