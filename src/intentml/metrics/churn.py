@@ -19,8 +19,6 @@ from intentml.metrics.separation import auroc
 CHURN_BINS = 15
 _CLIP = 1e-7
 _STEPS = 50
-# Beyond this the two classes are apart, or nearly: the likelihood has no maximum worth printing.
-_MOST_COEFFICIENT = 100.0
 
 
 @dataclass(frozen=True)
@@ -116,7 +114,9 @@ def calibration_line(probability: ArrayLike, label: ArrayLike) -> tuple[float, f
     log_odds = np.log(p / (1.0 - p))
     ones = np.ones((p.size, 1))
     (intercept,) = _logistic_fit(ones, y, log_odds)
-    if np.ptp(log_odds) < 1e-12:
+    happened, others = log_odds[y == 1], log_odds[y == 0]
+    # Where one threshold parts the classes the likelihood grows without end, and so would the slope.
+    if others.max() <= happened.min() or happened.max() <= others.min():
         return intercept, math.nan
     _, slope = _logistic_fit(np.column_stack([ones, log_odds]), y, np.zeros_like(p))
     return intercept, slope
@@ -139,12 +139,10 @@ def _logistic_fit(
         gradient = inputs.T @ (label - p)
         curvature = (inputs * (p * (1.0 - p))[:, None]).T @ inputs
         step = np.linalg.lstsq(curvature, gradient, rcond=None)[0]
-        while cost(current + step) > lowest + 1e-12 and np.abs(step).max() > 1e-12:
+        while cost(current + step) > lowest * (1 + 1e-12) and np.abs(step).max() > 1e-12:
             step = step / 2
         current = current + step
         lowest = cost(current)
-        if np.abs(current).max() > _MOST_COEFFICIENT:
-            break
         if np.abs(step).max() < 1e-10:
             return [float(value) for value in current]
     return [math.nan] * inputs.shape[1]

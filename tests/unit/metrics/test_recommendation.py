@@ -1,0 +1,87 @@
+"""Targets for a user: hand-made lists, and nDCG as scikit-learn has it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.metrics import ndcg_score
+
+from intentml.metrics import recommendation as recommendation_module
+from intentml.metrics import targets_for_user
+
+
+def test_precision_recall_and_ndcg_of_a_list_of_two() -> None:
+    scores = np.array([[4.0, 3.0, 2.0, 1.0]])
+    labels = np.array([[False, True, True, False]])
+    found = targets_for_user(scores, labels, np.zeros_like(labels), k=2).overall
+    assert found.precision[0] == 1 / 2
+    assert found.recall[0] == 1 / 2
+    # A hit at the second place of a list that could have held two.
+    assert found.ndcg[0] == pytest.approx((1 / np.log2(3)) / (1 + 1 / np.log2(3)))
+
+
+def test_ndcg_at_ten_is_that_of_scikit_learn() -> None:
+    rng = np.random.default_rng(0)
+    scores = rng.permuted(np.tile(np.arange(30.0), (25, 1)), axis=1)
+    labels = rng.random((25, 30)) < 0.3
+    labels[:, 0] = True
+    found = targets_for_user(scores, labels, np.zeros_like(labels)).overall
+    assert found.ndcg.mean() == pytest.approx(ndcg_score(labels.astype(int), scores, k=10))
+
+
+def test_customers_who_bought_nothing_are_not_judged() -> None:
+    labels = np.array([[True, False], [False, False]])
+    found = targets_for_user(np.ones((2, 2)), labels, labels)
+    assert found.overall.means()["customers"] == 1
+    assert np.isnan(found.overall.recall[1])
+
+
+def test_repeat_and_explore_are_lists_of_their_own() -> None:
+    scores = np.array([[9.0, 8.0, 3.0, 2.0]])
+    before = np.array([[True, True, False, False]])
+    labels = np.array([[False, True, True, False]])
+    found = targets_for_user(scores, labels, before, k=1)
+    assert found.overall.precision[0] == 0.0
+    assert found.repeat.precision[0] == 0.0
+    # Among targets never bought, the purchase stands first.
+    assert found.explore.precision[0] == found.explore.recall[0] == found.explore.ndcg[0] == 1.0
+    assert found.summary()["explore_customers"] == 1
+
+
+def test_a_customer_without_explore_purchases_does_not_count_in_the_explore_list() -> None:
+    labels = np.array([[True, False]])
+    found = targets_for_user(np.ones((1, 2)), labels, labels)
+    assert np.isnan(found.explore.ndcg[0])
+    assert np.isnan(found.summary()["explore_precision"])
+
+
+def test_fewer_targets_than_the_list_is_long_leave_places_empty() -> None:
+    labels = np.array([[True, True, False]])
+    found = targets_for_user(np.array([[3.0, 2.0, 1.0]]), labels, np.zeros_like(labels)).overall
+    assert found.precision[0] == pytest.approx(2 / 10)
+    assert found.recall[0] == found.ndcg[0] == 1.0
+
+
+def test_chunks_of_customers_give_the_numbers_of_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(1)
+    scores = rng.integers(0, 3, (40, 15)).astype(float)
+    labels, before = rng.random((40, 15)) < 0.2, rng.random((40, 15)) < 0.5
+    whole = targets_for_user(scores, labels, before, k=3)
+    later = targets_for_user(scores[25:], labels[25:], before[25:], k=3, first_user=25)
+    np.testing.assert_array_equal(whole.overall.ndcg[25:], later.overall.ndcg)
+    monkeypatch.setattr(recommendation_module, "_CELLS_AT_ONCE", 1)
+    one_by_one = targets_for_user(scores, labels, before, k=3)
+    np.testing.assert_array_equal(whole.repeat.precision, one_by_one.repeat.precision)
+
+
+def test_without_targets_nobody_is_judged() -> None:
+    nothing = np.zeros((3, 0))
+    assert targets_for_user(nothing, nothing, nothing).summary()["customers"] == 0
+
+
+def test_a_list_of_no_places_and_other_shapes_are_refused() -> None:
+    labels = np.zeros((2, 1), dtype=bool)
+    with pytest.raises(ValueError, match="a list of 0 targets"):
+        targets_for_user(np.zeros((2, 1)), labels, labels, k=0)
+    with pytest.raises(ValueError, match="must have one shape"):
+        targets_for_user(np.zeros((2, 2)), labels, labels)
