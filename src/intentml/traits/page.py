@@ -1,0 +1,44 @@
+"""The docs page of the catalogue, generated from the declarations.
+
+What comes in: nothing. What goes out: Markdown text; who writes it to a file is the caller's matter.
+"""
+
+from __future__ import annotations
+
+from itertools import groupby
+
+from intentml.traits.catalogue import TRAITS
+from intentml.traits.trait import Trait
+
+HEADER = """# Traits
+
+What can be asked of a customer: fields for rules, columns for tables. Everything is as known at
+`as_of`; ages and windows count back from there, and a window of N days is `as_of - N days <= t < as_of`.
+Customers without an order (prospects) are there too. Money is in the shop's main currency.
+"""
+
+
+def traits_page() -> str:
+    """The catalogue as Markdown: one table a topic, one row a trait."""
+    sections = [HEADER]
+    for topic, traits in groupby(TRAITS.values(), key=lambda trait: trait.topic):
+        head = "| trait | type | unit | meaning | null means | prospects | made from |"
+        rule = "|" + " --- |" * 7
+        sections.append("\n".join([f"## {topic}\n", head, rule, *map(_row, traits), ""]))
+    return "\n".join(sections)
+
+
+def _row(trait: Trait) -> str:
+    made_from = [f"`{name}`" for name in (*trait.needs, *trait.uses)]
+    prospects = "null" if trait.prospects is None else f"{trait.prospects:g}"
+    null_means = trait.null_means or "never null"
+    cells = [
+        f"`{trait.name}`",
+        trait.type,
+        trait.unit,
+        trait.meaning,
+        null_means,
+        prospects,
+        ", ".join(made_from),
+    ]
+    return f"| {' | '.join(cells)} |"
