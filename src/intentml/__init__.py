@@ -47,4 +47,4 @@ def __getattr__(name: str) -> object:
 
 def __dir__() -> list[str]:
     """The names of the face, also those not imported yet."""
-    return sorted({*globals(), *__all__})
+    return sorted(__all__)
