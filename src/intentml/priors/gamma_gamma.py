@@ -34,6 +34,8 @@ SMALLEST_EXCESS = 0.01
 
 _BOUNDS = np.log([[1e-2, 1e4], [SMALLEST_EXCESS, 1e4], [1e-4, 1e4]])
 _STATIONARY = 1e-5
+_FARTHEST = 1e9
+"""Spend further than this factor from the median counts as this far: it is an error of the source."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +47,8 @@ class GammaGamma:
         q: Shape of the law of nu, above 1.
         v: Scale of the law of nu, in the currency's unit.
         population_mean: Expected spend per order of a customer without usable spend: p v / (q - 1); where q
-            lies on its bound, so that no finite mean fits the tail, the mean over the customers fitted. 0 where
-            no customer had usable spend.
+            lies on its bound, so that no finite mean fits the tail, the mean over the customers fitted with the
+            highest 1 % cut to their least. 0 where no customer had usable spend.
         log_likelihood: Of the customers fitted, without the weak prior.
         converged: False where the optimiser did not settle, a parameter lies on its bound, or nobody was
             fitted; the numbers are usable all the same.
@@ -128,12 +130,12 @@ def fit_gamma_gamma(
         return GammaGamma(p, 1.0 + excess, v, 0.0, 0.0, False, fitted, excluded)
     orders, spend, weight = orders[keep], spend[keep], weight[keep]
     unit = float(np.median(spend))
-    scaled = spend / unit
+    scaled = np.clip(spend / unit, 1.0 / _FARTHEST, _FARTHEST)
     end, settled = _climb(orders, scaled, weight)
     p, excess, scale = np.exp(end).tolist()
     on_bound = bool(np.any((end <= _BOUNDS[:, 0]) | (end >= _BOUNDS[:, 1])))
     unbounded_tail = bool(end[1] <= _BOUNDS[1, 0])
-    mean = float(np.average(spend, weights=weight)) if unbounded_tail else p * scale * unit / excess
+    mean = _cut_mean(spend, weight) if unbounded_tail else p * scale * unit / excess
     values, _ = _log_likelihood_and_gradient(p, 1.0 + excess, scale, orders, scaled)
     total = float(np.sum(weight * values)) - float(np.sum(weight)) * math.log(unit)
     return GammaGamma(p, 1.0 + excess, scale * unit, mean, total, settled and not on_bound, fitted, excluded)
@@ -160,8 +162,13 @@ def expected_mean_spend(model: GammaGamma, frequency: ArrayLike, mean_spend: Arr
     return np.where(usable, shrunk, model.population_mean)
 
 
+def _cut_mean(spend: Floats, weight: Floats) -> float:
+    """Mean of spend after cutting what lies above its 99th percentile down to it."""
+    return float(np.average(np.minimum(spend, np.quantile(spend, 0.99)), weights=weight))
+
+
 def _climb(orders: Floats, scaled: Floats, weight: Floats) -> tuple[Floats, bool]:
-    """The likeliest (log p, log(q - 1), log v), spend in units of its median; and whether it settled there."""
+    """The likeliest (log p, log(q - 1), log v) for scaled spend, and whether the optimiser settled there."""
     customers = float(np.sum(weight))
     centre = np.log(PRIOR_CENTRE)
 
@@ -194,7 +201,7 @@ def _log_likelihood_and_gradient(
     shape = p * orders
     total = orders * mean
     log_own = np.log(total / (v + total))
-    log_shop = np.log(v / (v + total))
+    log_shop = -np.log1p(total / v)
     values = gammaln(shape + q) - gammaln(shape) - gammaln(q) + q * log_shop + shape * log_own - np.log(mean)
     gradient = np.stack(
         [
