@@ -6,7 +6,7 @@ It does not read files (`read`) and judges nothing (`validate`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pyarrow as pa
 
@@ -33,7 +33,8 @@ class ShopTables:
     """A shop's tables after reading.
 
     Every contract column is present (nulls where the source lacks it) with its contract's Arrow
-    type; instants are UTC; ids are text. `orders` keeps every line but exact repeats by rule.
+    type; instants are UTC; ids are text. `orders` keeps every line, exact repeats too
+    (the rules in `dirt` count them).
 
     Attributes:
         orders: Order lines, in source order.
@@ -45,6 +46,7 @@ class ShopTables:
         source: Where it was read from, for manifests.
         fingerprint: Hash of the normalised content; the same rows give the same text.
         counts: What the documented rules for dirt found.
+        ignored: For each table, columns of the source that no contract knows and nothing reads.
     """
 
     orders: pa.Table
@@ -56,3 +58,4 @@ class ShopTables:
     source: str
     fingerprint: str
     counts: tuple[RuleCount, ...] = ()
+    ignored: dict[str, tuple[str, ...]] = field(default_factory=dict)

@@ -1,0 +1,127 @@
+"""The door: a folder, database or frames -> `ShopTables`, or one error that tells everything.
+
+What comes in: a source, an optional column mapping, the shop's time zone. What goes out: the four
+tables in the contract's names and types, with what the rules for dirt counted. Nothing is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as MappingABC
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo, available_timezones
+
+from intentml.errors import DataError, nearest
+from intentml.tables.contracts import CONTRACTS
+from intentml.tables.dirt import count_dirt, without_impossible_positions
+from intentml.tables.fingerprint import fingerprint
+from intentml.tables.mapping import Mapping, read_mapping
+from intentml.tables.normalise import Normalised, normalise
+from intentml.tables.shop import ShopTables
+from intentml.tables.sources import RawTable, described, frame_to_arrow, load
+from intentml.tables.validate import Failure, raise_failures, validate
+
+
+def read_shop(
+    source: str | Path,
+    *,
+    columns: str | Path | None = None,
+    timezone: str = "UTC",
+    progress: bool = False,
+) -> ShopTables:
+    """Reads a shop's tables, gives them the contract's types and checks them.
+
+    Args:
+        source: A folder with orders, products, customers, events as .parquet, .csv or .csv.gz; a
+            `.duckdb` file; or a database URL that Ibis connects to (`duckdb://`, `sqlite://`,
+            `postgres://` ...). Only orders is required.
+        columns: TOML file of foreign names: `[orders]`, then `customer_id = "CustomerID"`, and
+            `table = "invoices"` for another file or table name.
+        timezone: The shop's zone (IANA name): times without a zone are local to it.
+        progress: Whether to show a progress bar on stderr.
+
+    Raises:
+        ContractError: Tables break their contracts; it lists every rule broken.
+        MappingError: The mapping names what is not there.
+        DataError: There is nothing to read, or it cannot be read.
+    """
+    _check_timezone(timezone)
+    mapping = read_mapping(columns)
+    return _shop(load(source, mapping), mapping, timezone, described(source), progress=progress)
+
+
+def shop_from_frames(
+    orders: Any,
+    products: Any = None,
+    customers: Any = None,
+    events: Any = None,
+    *,
+    columns: str | Path | None = None,
+    timezone: str = "UTC",
+) -> ShopTables:
+    """The same for tables in memory: pandas DataFrames, Arrow tables, or what hands out Arrow.
+
+    Args:
+        orders: Order lines.
+        products: Catalogue, if there is one.
+        customers: Customers, if there are any.
+        events: Behaviour, if there is any.
+        columns: As for `read_shop`; its `table` entries do not matter here.
+        timezone: As for `read_shop`.
+
+    Raises:
+        ContractError: Tables break their contracts; it lists every rule broken.
+        MappingError: The mapping names what is not there.
+        DataError: Something handed over is no table.
+    """
+    _check_timezone(timezone)
+    frames = {"orders": orders, "products": products, "customers": customers, "events": events}
+    raw = {
+        name: RawTable.whole(frame_to_arrow(frame, name))
+        for name, frame in frames.items()
+        if frame is not None or name == "orders"
+    }
+    return _shop(raw, read_mapping(columns), timezone, "frames", progress=False)
+
+
+def _shop(
+    raw: MappingABC[str, RawTable], mapping: Mapping, timezone: str, source: str, *, progress: bool
+) -> ShopTables:
+    """Raw tables as a shop, or every failure at once."""
+    from tqdm import tqdm
+
+    read: dict[str, Normalised] = {}
+    failures: list[Failure] = []
+    for name, table in tqdm(raw.items(), desc="reading tables", unit="table", disable=not progress):
+        read[name] = normalise(CONTRACTS[name], table, mapping[name], timezone)
+        failures += read[name].failures
+    failures += validate({name: normalised.table for name, normalised in read.items()})
+    raise_failures(failures, source)
+
+    tables = {
+        name: read[name].table if name in read else contract.schema.empty_table()
+        for name, contract in CONTRACTS.items()
+    }
+    shop = ShopTables(
+        **tables,
+        present={name: read[name].present if name in read else () for name in CONTRACTS},
+        timezone=timezone,
+        source=source,
+        fingerprint=fingerprint(tables),
+        ignored={name: normalised.ignored for name, normalised in read.items() if normalised.ignored},
+    )
+    # Counted first, mended after: a value that is set aside is still told.
+    return replace(shop, counts=count_dirt(shop), customers=without_impossible_positions(shop.customers))
+
+
+def _check_timezone(timezone: str) -> None:
+    """Raises on a zone that nobody knows."""
+    try:
+        ZoneInfo(timezone)
+    except (KeyError, ValueError, OSError):
+        near = nearest(timezone, sorted(available_timezones()))
+        raise DataError(
+            f"time zone {timezone!r} is unknown",
+            hint=f"use an IANA name, e.g. {', '.join(near) or 'Europe/Madrid'}",
+        ) from None
