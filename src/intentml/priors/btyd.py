@@ -20,8 +20,9 @@ from numpy.typing import ArrayLike, NDArray
 from intentml.errors import ModelError
 from intentml.priors.btyd_counts import BtydCounts
 from intentml.priors.btyd_fit import maximise_likelihood
-from intentml.priors.btyd_forward import distinct_rows, purchases_if_alive, silence_if_alive
+from intentml.priors.btyd_forward import purchases_if_alive, silence_if_alive
 from intentml.priors.btyd_likelihood import BtydName, Parameters, alive, log_likelihood
+from intentml.priors.distinct import distinct_rows
 
 __all__ = [
     "BtydCounts",

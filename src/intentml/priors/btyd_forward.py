@@ -14,28 +14,6 @@ from intentml.priors.btyd_likelihood import BtydName, Parameters, survived_purch
 from intentml.priors.btyd_quadrature import DROPOUT_NODES, beta_quadrature, death_integral
 
 Floats = NDArray[np.float64]
-Rows = NDArray[np.intp]
-
-
-def distinct_rows(*columns: Floats) -> tuple[Rows, Rows]:
-    """Rows that differ in at least one of the columns.
-
-    Args:
-        columns: Arrays of the same shape (U,).
-
-    Returns:
-        (first, inverse): the row of each distinct combination, shape (D,), in lexicographic order; and for
-        every row the position of its combination, shape (U,).
-    """
-    order = np.lexsort(columns[::-1])
-    starts = np.zeros(len(order), dtype=bool)
-    starts[:1] = True
-    for column in columns:
-        in_order = column[order]
-        starts[1:] |= in_order[1:] != in_order[:-1]
-    inverse = np.empty(len(order), dtype=np.intp)
-    inverse[order] = np.cumsum(starts) - 1
-    return order[starts], inverse
 
 
 def silence_if_alive(

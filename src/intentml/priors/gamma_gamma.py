@@ -47,7 +47,7 @@ class GammaGamma:
         q: Shape of the law of nu, above 1.
         v: Scale of the law of nu, in the currency's unit.
         population_mean: Expected spend per order of a customer without usable spend: p v / (q - 1); where q
-            lies on its bound, so that no finite mean fits the tail, the mean over the customers fitted with the
+            lies on its bound, so that no finite mean fits the tail, the mean of the customers fitted with the
             highest 1 % cut to their least. 0 where no customer had usable spend.
         log_likelihood: Of the customers fitted, without the weak prior.
         converged: False where the optimiser did not settle, a parameter lies on its bound, or nobody was
