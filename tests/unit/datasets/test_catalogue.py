@@ -61,3 +61,17 @@ def test_a_failed_conversion_leaves_no_folder(tmp_path):
     with pytest.raises(DataError):
         catalogue.convert("cdnow", [raw], tmp_path / "shop")
     assert not (tmp_path / "shop").exists()
+
+
+def test_the_simulated_shop_takes_its_settings_by_name(tmp_path):
+    catalogue.get("simulated", tmp_path / "shop", customers=40, seed=1, dial=None)
+    assert pq.read_table(tmp_path / "shop" / "customers.parquet").num_rows == 40
+
+
+@pytest.mark.parametrize("wrong", [{"dial": 1.5}, {"costumers": 10}])
+def test_a_setting_out_of_range_or_unknown_is_named_with_those_there_are(tmp_path, wrong):
+    with pytest.raises(
+        RecipeError, match=f"{next(iter(wrong))}: .*\n.*its settings are: customers, seed, dial"
+    ):
+        catalogue.get("simulated", tmp_path / "shop", **wrong)
+    assert not (tmp_path / "shop").exists()
