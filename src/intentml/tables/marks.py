@@ -6,7 +6,7 @@ done with the rows, and its sentence, stands in `dirt`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -29,6 +29,7 @@ class Marked:
     def __init__(self, shop: ShopTables) -> None:
         self.shop = shop
         self.orders = shop.orders
+        self._codes: dict[tuple[str, str], I64] = {}
 
     def __getitem__(self, table: str) -> pa.Table:
         content: pa.Table = getattr(self.shop, table)
@@ -39,10 +40,16 @@ class Marked:
         """Role of each order line."""
         return line_roles(self.orders)
 
-    @cached_property
+    def codes(self, table: str, column: str) -> I64:
+        """A number for each distinct value of a column, 0 for null."""
+        if (table, column) not in self._codes:
+            self._codes[table, column] = codes(self[table][column])
+        return self._codes[table, column]
+
+    @property
     def order_codes(self) -> I64:
         """A number for each line's order id."""
-        return codes(self.orders["order_id"])
+        return self.codes("orders", "order_id")
 
     def first_of_order(self, values: I64) -> I64:
         """For each line, the value of the first line of its order."""
@@ -95,7 +102,7 @@ def is_repeat(table: str, *keys: str) -> Mark:
 
     def mark(shop: Marked) -> Mask:
         content = shop[table].select(list(shop.shop.present[table]))
-        return repeated_rows(content, [key for key in keys if key in content.column_names])
+        return repeated_rows(content, [shop.codes(table, key) for key in keys])
 
     return mark
 
@@ -129,7 +136,7 @@ def other_currency(shop: Marked) -> Mask:
 
 def order_of_several_customers(shop: Marked) -> Mask:
     """Lines of orders that several customers share (an unknown buyer is one of them)."""
-    customers = codes(shop.orders["customer_id"])
+    customers = shop.codes("orders", "customer_id")
     mixed = np.zeros(int(shop.order_codes.max(initial=-1)) + 1, dtype=bool)
     mixed[shop.order_codes[customers != shop.first_of_order(customers)]] = True
     return mixed[shop.order_codes]
@@ -160,17 +167,17 @@ def off_earth(customers: pa.Table) -> Mask:
     return mask_of(north) | mask_of(east)
 
 
-def repeated_rows(table: pa.Table, keys: list[str]) -> Mask:
+def repeated_rows(table: pa.Table, keys: Sequence[I64]) -> Mask:
     """Rows that equal an earlier row in every column; null equals null.
 
     Args:
         table: Any table.
-        keys: Columns that tell most rows apart; only rows that share them are compared whole.
+        keys: Codes of columns that tell most rows apart; only rows that share them all are compared
+            whole. Shape of each: (rows,).
     """
     shared = np.zeros(table.num_rows, dtype=np.int64)
-    for key in keys:
-        code = codes(table[key])
-        shared = np.unique(shared * (int(code.max(initial=0)) + 1) + code, return_inverse=True)[1]
+    for code in keys:
+        shared = codes(pa.chunked_array([shared * (int(code.max(initial=0)) + 1) + code]))
     candidates = np.flatnonzero(np.bincount(shared, minlength=1)[shared] > 1)
     repeats = np.zeros(table.num_rows, dtype=bool)
     if len(candidates):

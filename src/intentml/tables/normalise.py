@@ -57,7 +57,7 @@ def normalise(contract: Contract, raw: RawTable, names: TableMapping, timezone: 
     source = renamed(raw.table, names, contract, raw.columns)
     failures = [
         *malformed_lines(contract.name, raw.malformed),
-        *repeated_columns(contract, raw.columns),
+        *repeated_columns(contract, raw.columns, names.columns),
         *missing_columns(contract, source, raw.columns),
     ]
     columns: dict[str, pa.ChunkedArray] = {}

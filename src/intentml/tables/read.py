@@ -20,7 +20,7 @@ from intentml.tables.mapping import Mapping, read_mapping
 from intentml.tables.normalise import Normalised, normalise
 from intentml.tables.shop import ShopTables
 from intentml.tables.sources import RawTable, described, frame_to_arrow, load
-from intentml.tables.validate import Failure, raise_failures, validate
+from intentml.tables.validate import Failure, raise_failures, renumbered, validate
 
 
 def read_shop(
@@ -97,7 +97,7 @@ def _shop(
         read[name] = normalise(CONTRACTS[name], table, mapping[name], timezone)
         failures += read[name].failures
     failures += validate({name: normalised.table for name, normalised in read.items()})
-    raise_failures(failures, source)
+    raise_failures([renumbered(failure, raw[failure.table].malformed) for failure in failures], source)
 
     tables = {
         name: read[name].table if name in read else contract.schema.empty_table()

@@ -54,8 +54,8 @@ def load(source: str | Path, mapping: Mapping) -> dict[str, RawTable]:
         MappingError: The mapping names a table that is not there.
     """
     if isinstance(source, str) and "://" in source:
-        if source.startswith("duckdb://") and "?" not in source:
-            return _load_duckdb(Path(source.removeprefix("duckdb://")), mapping)
+        if source.startswith("duckdb://"):
+            return _load_duckdb(Path(source.removeprefix("duckdb://").split("?", 1)[0]), mapping)
         return _load_url(source, mapping)
     path = Path(source)
     if path.is_dir():
@@ -146,7 +146,7 @@ def _read_file(path: Path, wanted: frozenset[str] | None) -> RawTable:
         columns = None if wanted is None else [name for name in names if name in wanted]
         return RawTable(dataset.read(columns=columns), names)
     except (pa.ArrowException, OSError) as error:
-        reason = str(error).split(". ", 1)[0].split("\n", 1)[0]
+        reason = str(error).split("\n", 1)[0].rsplit(": ", 1)[-1]
         raise DataError(
             f"{path.name} cannot be read as Parquet ({reason})", hint="is it complete? write it again"
         ) from None
@@ -178,7 +178,7 @@ def _load_url(url: str, mapping: Mapping) -> dict[str, RawTable]:
     import ibis
 
     shown = described(url)
-    file = re.fullmatch(r"(?:sqlite|duckdb)://([^?]+)(?:\?.*)?", url)
+    file = re.fullmatch(r"sqlite://([^?]*)(?:\?.*)?", url)
     if file and not Path(file.group(1)).is_file():
         raise DataError(f"no database file at {file.group(1)}", hint="check the path in the URL")
     try:

@@ -8,7 +8,7 @@ What comes in: columns after parsing, with the rows they lost; whole tables. Wha
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from intentml.tables.parse import Mask, mask_of
 from intentml.tables.times import DATE_YEARS, TIME_YEARS
 
 FIRST_ROWS = 5
+SHOWN_COLUMNS = 20
 PRIVATE = frozenset({"email", "phone", "birth_date", "customer_id"})
 
 RULES: dict[str, str] = {
@@ -50,7 +51,7 @@ class Failure:
         column: Column name; None where the whole line or table is meant.
         rule: A name in `RULES`.
         count: Rows in fault.
-        rows: The first of them, at most five; 0-based positions in the table as read.
+        rows: The first of them, at most five; 0-based, the header not counted.
         hint: What to do about it, with an example where it may be shown.
     """
 
@@ -83,6 +84,8 @@ def raise_failures(failures: Sequence[Failure], source: str) -> None:
     """One ContractError with every failure; nothing where there are none."""
     if not failures:
         return
+    order = list(CONTRACTS)
+    failures = sorted(failures, key=lambda failure: order.index(failure.table))
     first = failures[0]
     count = f"{len(failures)} {'rule' if len(failures) == 1 else 'rules'}"
     lines = "\n".join(f"  - {failure}" for failure in failures)
@@ -125,20 +128,26 @@ def missing_columns(contract: Contract, table: pa.Table, there: Sequence[str]) -
     failures = []
     for name in contract.required:
         if name not in table.column_names:
-            near = nearest(name, there)
-            example = (near or there or ["its name there"])[0]
-            hint = f"columns there: {', '.join(there) or 'none'}"
-            hint = f"nearest columns there: {', '.join(near)}" if near else hint
+            foreign = [column for column in there if column and column not in contract]
+            near = nearest(name, foreign)
+            hint = f"nearest columns there: {', '.join(near)}; " if near else ""
+            hint += f"all: {', '.join(there[:SHOWN_COLUMNS]) or 'none'}"
+            hint += ", ..." if len(there) > SHOWN_COLUMNS else ""
+            example = near[0] if near else "its name there"
             hint += f'; map it in a TOML file (--columns): [{contract.name}] {name} = "{example}"'
             failures.append(Failure(contract.name, name, "missing_column", table.num_rows, (), hint))
     return failures
 
 
-def repeated_columns(contract: Contract, there: Sequence[str]) -> list[Failure]:
+def repeated_columns(contract: Contract, there: Sequence[str], mapped: Mapping[str, str]) -> list[Failure]:
     """A failure for each contract column that the source has more than once."""
-    hint = "keep one of them"
-    twice = [name for name in contract.names if there.count(name) > 1]
-    return [Failure(contract.name, name, "repeated_column", 0, (), hint) for name in twice]
+    failures = []
+    for name in contract.names:
+        foreign = mapped.get(name, name)
+        if there.count(foreign) > 1:
+            hint = f"{foreign!r} is there {there.count(foreign)} times; keep one"
+            failures.append(Failure(contract.name, name, "repeated_column", 0, (), hint))
+    return failures
 
 
 def malformed_lines(table: str, rows: Sequence[int]) -> list[Failure]:
@@ -179,6 +188,21 @@ def may_be_null(table: str, column: str) -> bool:
     return column == "customer_id" and table in ("orders", "events")
 
 
+def renumbered(failure: Failure, malformed: Sequence[int]) -> Failure:
+    """The failure with rows counted in the source, where lines that could not be read count too.
+
+    Args:
+        failure: With rows counted in the table as read.
+        malformed: Rows of the source that are not in that table, ascending.
+    """
+    if failure.rule == "malformed_line" or not malformed or not failure.rows:
+        return failure
+    rows = np.array(failure.rows)
+    for row in malformed:
+        rows[rows >= row] += 1
+    return replace(failure, rows=tuple(rows.tolist()))
+
+
 def _failure(table: str, column: str, rule: str, rows: Mask, hint: str) -> list[Failure]:
     """The failure of some rows, or none where no row is in fault."""
     found = np.flatnonzero(rows)
@@ -206,11 +230,10 @@ def _shown(remedy: str, raw: pa.ChunkedArray, rows: Mask, column: str) -> str:
     """The remedy, with the first value in fault where it cannot be anybody's address."""
     if column in PRIVATE or not rows.any():
         return remedy
-    row = int(np.flatnonzero(rows)[0])
-    value = str(raw[row].as_py())
+    value = str(raw[int(np.flatnonzero(rows)[0])].as_py())
     if "@" in value:
         return remedy
-    return f"row {row} has {value[:40]!r}; {remedy}"
+    return f"e.g. {value[:40]!r}; {remedy}"
 
 
 def _later_repeats(keys: pa.ChunkedArray) -> Mask:
