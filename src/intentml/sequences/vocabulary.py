@@ -98,13 +98,12 @@ class Vocabulary:
             unit_price: Money per piece. Shape: (n,).
             category: Category codes. Shape: (n,).
         """
-        edges = self._edges
-        codes = np.zeros(len(unit_price), np.int32)
-        if edges.shape[0]:
-            for column in edges.T:
-                codes += unit_price > column[category]
-            codes += 1
-            codes[np.isnan(unit_price)] = UNKNOWN
+        if not self.price_edges:
+            return np.zeros(len(unit_price), np.int32)
+        codes = np.ones(len(unit_price), np.int32)
+        for edge in self._edges.T:
+            codes += unit_price > edge[category]
+        codes[np.isnan(unit_price)] = UNKNOWN
         return codes
 
     def to_json(self) -> str:
@@ -143,7 +142,7 @@ class Vocabulary:
 
     @cached_property
     def _edges(self) -> F64:
-        return np.array(self.price_edges, np.float64).reshape(len(self.price_edges), -1)
+        return np.array(self.price_edges, np.float64)
 
 
 def unit_prices(amount: F64, quantity: F64) -> F64:

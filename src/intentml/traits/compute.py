@@ -7,13 +7,14 @@ the Ibis expression behind it. Every relation is aggregated once for all traits 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from intentml.timeline import Snapshot
 from intentml.traits.catalogue import traits_named, with_used
-from intentml.traits.relations import TraitRelations, relations
+from intentml.traits.relations import ONE_THREAD, TraitRelations, arrow_tables, declared
 from intentml.traits.trait import RELATIONS, Trait
 
 if TYPE_CHECKING:
@@ -32,11 +33,17 @@ def compute_traits(snapshot: Snapshot, names: Iterable[str] | None = None) -> pa
     Returns:
         customer_id, then one column a trait, in catalogue order.
     """
+    import duckdb
+
     wanted = traits_named(names)
-    table = trait_table(relations(snapshot), (trait.name for trait in wanted)).to_pyarrow()
+    connection = duckdb.connect(config=ONE_THREAD)
+    for name, content in arrow_tables(snapshot).items():
+        connection.register(name, content)
+    table = connection.sql(_duckdb_sql(tuple(trait.name for trait in wanted))).to_arrow_table()
     schema = pa.schema(
         [("customer_id", pa.string()), *((trait.name, pa.type_for_alias(trait.type)) for trait in wanted)]
     )
+    connection.close()
     return table.cast(schema)
 
 
@@ -54,6 +61,14 @@ def trait_table(known: TraitRelations, names: Iterable[str] | None = None) -> ir
             table = _with_aggregates(table, getattr(known, relation), chosen)
     columns = [table[trait.name].cast(trait.type).name(trait.name) for trait in wanted]
     return table.select(table.customer_id, *columns).order_by("customer_id")
+
+
+@cache
+def _duckdb_sql(names: tuple[str, ...]) -> str:
+    """The SQL of some traits; compiling takes longer than running it for one customer, so it is kept."""
+    import ibis
+
+    return str(ibis.to_sql(trait_table(declared(), names), dialect="duckdb"))
 
 
 def _with_aggregates(customers: ir.Table, rows: ir.Table, traits: list[Trait]) -> ir.Table:

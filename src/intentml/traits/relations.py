@@ -1,6 +1,6 @@
 """The relations that traits read: what a snapshot knows, as Ibis tables.
 
-What comes in: a snapshot. What goes out: `TraitRelations` on an in-memory DuckDB. Everything in them
+What comes in: a snapshot. What goes out: `TraitRelations`, on an in-memory DuckDB. Everything in them
 was known at `as_of`, and times are told as ages, so no trait compares a timestamp with `as_of`. Any
 other Ibis backend can hold the same three tables; the trait expressions stay as they are.
 """
@@ -51,6 +51,9 @@ LINES = pa.schema(
         ("amount", pa.float64()),  # money paid; null where unknown
     ]
 )
+SCHEMAS = {"customers": CUSTOMERS, "orders": ORDERS, "lines": LINES}
+# One thread adds numbers up in one order: the same snapshot gives the same bytes.
+ONE_THREAD: dict[str, str | bool | int | float | list[str]] = {"threads": 1}
 
 
 @dataclass(frozen=True)
@@ -77,22 +80,27 @@ class TraitRelations:
         return days.mutate(gap_days=(days.day - before).cast("float64"))
 
 
+def arrow_tables(snapshot: Snapshot) -> dict[str, pa.Table]:
+    """The three tables by name, as Arrow."""
+    return {"customers": _customers(snapshot), "orders": _orders(snapshot), "lines": _lines(snapshot)}
+
+
 def relations(snapshot: Snapshot) -> TraitRelations:
-    """Lay a snapshot out as the three tables, without copying its numbers."""
+    """The three tables on an in-memory DuckDB of their own."""
     import ibis
 
-    connection = ibis.duckdb.connect()
-    # One thread adds numbers in one order: the same snapshot gives the same bytes.
-    connection.raw_sql("SET threads = 1")
-
-    def table(name: str, content: pa.Table) -> ir.Table:
+    connection = ibis.duckdb.connect(**ONE_THREAD)
+    for name, content in arrow_tables(snapshot).items():
         connection.con.register(name, content)
-        return connection.table(name)
+    return TraitRelations(**{name: connection.table(name) for name in SCHEMAS})
+
+
+def declared() -> TraitRelations:
+    """The three tables by schema alone, bound to no engine: to compile expressions for any."""
+    import ibis
 
     return TraitRelations(
-        customers=table("customers", _customers(snapshot)),
-        orders=table("orders", _orders(snapshot)),
-        lines=table("lines", _lines(snapshot)),
+        **{name: ibis.table(ibis.Schema.from_pyarrow(schema), name=name) for name, schema in SCHEMAS.items()}
     )
 
 
