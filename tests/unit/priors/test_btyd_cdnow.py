@@ -21,16 +21,15 @@ from intentml.priors.btyd import (
     no_purchase_probability,
 )
 
-DATA = Path(__file__).resolve().parents[3].parent / "shared" / "data"
 AS_OF, HORIZON = np.datetime64("1998-01-01"), 181
 
 
 @pytest.fixture(scope="module")
-def cdnow() -> tuple[BtydCounts, np.ndarray]:
+def cdnow(shared_data: Path) -> tuple[BtydCounts, np.ndarray]:
     """Counts before as_of and active days in the 181 days after it, same-day orders merged."""
-    file = DATA / "cdnow" / "orders.parquet"
+    file = shared_data / "cdnow" / "orders.parquet"
     if not file.exists():
-        pytest.skip("the CDNOW orders are not in shared/data")
+        pytest.skip("the folder of real data holds no CDNOW orders")
     table = pq.read_table(file, columns=["customer_id", "ordered_at"])
     _, customer = np.unique(table["customer_id"].to_numpy(), return_inverse=True)
     day = table["ordered_at"].to_numpy().astype("datetime64[D]")

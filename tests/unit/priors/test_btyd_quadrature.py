@@ -10,8 +10,6 @@ from scipy.special import betaln
 from intentml.priors.btyd_fit import SCALE_BOUNDS, SHAPE_BOUNDS
 from intentml.priors.btyd_quadrature import beta_quadrature, death_integral, death_time_nodes
 
-RANDOM = np.random.default_rng(20)
-
 
 def test_without_purchases_to_wait_for_the_death_integral_is_the_lifetime_distribution() -> None:
     # k -> 0: P(dies within 4 of 6 more weeks of scale) = 1 - (6 / 10)^2.
@@ -43,12 +41,13 @@ def test_the_death_integral_agrees_with_adaptive_quadrature(case: int) -> None:
 
 
 def test_the_death_integral_keeps_nine_digits_anywhere_within_the_bounds_of_the_fit() -> None:
+    random = np.random.default_rng(20)
     low, high = np.log([SHAPE_BOUNDS, SCALE_BOUNDS, SHAPE_BOUNDS, SCALE_BOUNDS]).T
     for _ in range(100):
-        r, alpha, s, beta = np.exp(RANDOM.uniform(low, high))
-        age = RANDOM.uniform(0, 5000, 20) / 7
-        x = np.minimum(np.floor(np.exp(RANDOM.uniform(0, np.log(501), 20)) - 1), np.floor(age * 7))
-        last = age * RANDOM.random(20) * (x > 0)
+        r, alpha, s, beta = np.exp(random.uniform(low, high))
+        age = random.uniform(0, 5000, 20) / 7
+        x = np.minimum(np.floor(np.exp(random.uniform(0, np.log(501), 20)) - 1), np.floor(age * 7))
+        last = age * random.random(20) * (x > 0)
         fine = sum(node.mass for node in death_time_nodes(r + x, alpha, s, beta, last, age, nodes=200))
         np.testing.assert_allclose(death_integral(r + x, alpha, s, beta, last, age), fine, rtol=0, atol=1e-9)
 

@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from intentml.errors import ModelError
 from intentml.priors.gamma_gamma import SMALLEST_EXCESS, GammaGamma, expected_mean_spend, fit_gamma_gamma
 
-DATA = Path(__file__).resolve().parents[3].parent / "shared" / "data"
 MODEL = GammaGamma(2.0, 4.0, 30.0, 20.0, -1.0, True, 10, 0)
 
 
@@ -129,11 +128,11 @@ def test_a_shop_without_usable_spend_expects_none() -> None:
     assert expected_mean_spend(model, [1, 2], [0.0, np.nan]).tolist() == [0.0, 0.0]
 
 
-def test_cdnow_gets_the_fit_of_lifetimes() -> None:
+def test_cdnow_gets_the_fit_of_lifetimes(shared_data: Path) -> None:
     """The 1-in-10 sample to September 1997, means over repeat days: published p 6.25, q 3.74, v 15.44."""
-    folder = DATA / "cdnow"
+    folder = shared_data / "cdnow"
     if not folder.exists():
-        pytest.skip("the CDNOW orders are not in shared/data")
+        pytest.skip("the folder of real data holds no CDNOW orders")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         lifetimes = pytest.importorskip("lifetimes", reason="lifetimes is in the extras dev and bench")
