@@ -10,6 +10,8 @@ from intentml.errors import ModelError
 from intentml.sequences.vocabulary import MIN_PRICED_LINES, Vocabulary, unit_prices
 from tiny import log_of, tiny_log, tiny_snapshot
 
+NO_NAMES = '{"category": [], "category_node": [], "brand": [], "product": []}'
+
 
 def priced_shop() -> Vocabulary:
     """Tea at 1, 2 ... 800, a few cups at 1000, and bread without a price."""
@@ -103,7 +105,7 @@ def test_its_text_brings_it_back_whole() -> None:
         "",
         "[]",
         '{"names": {}}',
-        '{"names": {"category": [], "category_node": [], "brand": [], "product": []}, "price_edges": [[], []]}',
+        f'{{"names": {NO_NAMES}, "price_edges": [[1.0], [1.0]]}}',
     ],
     ids=["nothing", "a list", "no kinds", "edges of too many categories"],
 )
