@@ -41,7 +41,9 @@ def labels_of(snapshot: Snapshot, outcomes: Outcomes) -> Labels:
     users = outcomes.customers
     per_order = np.unique(np.stack([outcomes.customer, outcomes.order]), axis=1)
     orders = np.bincount(per_order[0], minlength=users).astype(np.float64)
-    spend = np.bincount(outcomes.customer, weights=np.nan_to_num(outcomes.amount), minlength=users)
+    spend: F64 = np.bincount(
+        outcomes.customer, weights=np.nan_to_num(outcomes.amount), minlength=users
+    ).astype(np.float64)
     bought = {}
     for kind in snapshot.catalogue.kinds:
         index = snapshot.catalogue.targets(kind)

@@ -51,9 +51,7 @@ class TargetIndex:
         first[has] = self.indices[self.indptr[:-1][has]]
         return first
 
-    def expand(
-        self, products: npt.NDArray[np.int32]
-    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]:
+    def expand(self, products: npt.NDArray[np.int32]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]:
         """For rows with a product each (-1 = none): the row and the target of every membership.
 
         Shape: products (n,) -> rows (m,), targets (m,), rows ascending.
@@ -90,7 +88,11 @@ class Catalogue:
     def take(self, rows: npt.NDArray[np.int64]) -> Catalogue:
         """The catalogue of some of the products, in the same order."""
         return Catalogue(
-            self.product_ids[rows], self.names[rows], self.categories[rows], self.paths[rows], self.brands[rows]
+            self.product_ids[rows],
+            self.names[rows],
+            self.categories[rows],
+            self.paths[rows],
+            self.brands[rows],
         )
 
     @cached_property
@@ -128,7 +130,7 @@ def _members(catalogue: Catalogue, kind: str) -> list[list[str]]:
     if kind == "brand":
         return [[] if brand is None else [brand] for brand in catalogue.brands]
     nodes_of: dict[tuple[str, str | None], list[str]] = {}
-    members = []
+    members: list[list[str]] = []
     for path, category in zip(catalogue.paths, catalogue.categories, strict=True):
         if path is None:
             members.append([])

@@ -18,7 +18,7 @@ from intentml.timeline.context import ShopContext, shop_context
 from intentml.timeline.instants import DAY_US, NEVER, Instant, local_days
 
 if TYPE_CHECKING:
-    from intentml.timeline.log import Lines
+    from intentml.timeline.lines import Lines
 
 I64 = npt.NDArray[np.int64]
 F64 = npt.NDArray[np.float64]
