@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from intentml.pairs.history import HALF_LIVES_DAYS, PairTable
+from intentml.pairs.neighbours import (
+    MIN_BUYERS,
+    SHRINK,
+    Neighbours,
+    fit_neighbours,
+    neighbour_scores,
+    weights,
+)
+
+NAMES = np.array(["flour", "nails", "paint", "yeast"], dtype=object)
+
+
+def history(*baskets: dict[int, float], n_targets: int = 4) -> PairTable:
+    """A pair table where each customer bought some targets with a decayed count each."""
+    target = [code for basket in baskets for code in sorted(basket)]
+    decay = np.array([basket[code] for basket in baskets for code in sorted(basket)], dtype=float)
+    ones = np.ones(len(target))
+    return PairTable(
+        kind="product",
+        n_targets=n_targets,
+        indptr=np.concatenate([[0], np.cumsum([len(basket) for basket in baskets])]).astype(np.int64),
+        target=np.array(target, dtype=np.int32),
+        count=ones,
+        last_days=ones,
+        first_days=ones,
+        orders_since=ones,
+        decays=np.repeat(decay[:, None], len(HALF_LIVES_DAYS), axis=1),
+        order_decay=ones,
+    )
+
+
+def once(*targets: int) -> dict[int, float]:
+    """A customer who bought each target once, now."""
+    return dict.fromkeys(targets, 1.0)
+
+
+def test_similarity_is_the_cosine_of_buyers_shrunk_by_support():
+    # flour: 9 buyers, yeast: 4 + 2 = 6, both: 4; nails: 2 (too few to be trusted)
+    pairs = history(*[once(0, 3)] * 4, *[once(0)] * 5, *[once(3)] * 2, *[once(1)] * 2)
+    similarity = fit_neighbours(pairs, NAMES).similarity.toarray()
+    cosine = 4 / np.sqrt(9 * 6)
+    assert similarity[0, 3] == pytest.approx(cosine * 4 / (4 + SHRINK), rel=1e-6)
+    assert similarity[3, 0] == similarity[0, 3]
+    assert np.count_nonzero(similarity) == 2
+
+
+def test_a_target_is_no_neighbour_of_itself():
+    pairs = history(*[once(0, 1)] * 6)
+    assert np.diag(fit_neighbours(pairs, NAMES).similarity.toarray()).tolist() == [0, 0, 0, 0]
+
+
+def test_a_target_with_too_few_buyers_has_no_neighbours():
+    few = history(*[once(0, 1)] * (MIN_BUYERS - 1))
+    enough = history(*[once(0, 1)] * MIN_BUYERS)
+    assert fit_neighbours(few, NAMES).similarity.nnz == 0
+    assert fit_neighbours(enough, NAMES).similarity.nnz == 2
+
+
+def test_only_the_nearest_are_kept():
+    # 0 goes with 1 nine times, with 2 six times, with 3 five times
+    pairs = history(*[once(0, 1, 2, 3)] * 5, once(0, 1, 2), *[once(0, 1)] * 3)
+    similarity = fit_neighbours(pairs, NAMES, nearest=2).similarity.toarray()
+    assert np.flatnonzero(similarity[0]).tolist() == [1, 2]
+
+
+def test_buying_much_does_not_make_two_targets_alike():
+    often = fit_neighbours(history(*[{0: 50.0, 1: 1.0}] * 6), NAMES).similarity.toarray()
+    seldom = fit_neighbours(history(*[{0: 1.0, 1: 1.0}] * 6), NAMES).similarity.toarray()
+    np.testing.assert_array_equal(often, seldom)
+
+
+def test_a_shop_of_nobody_has_no_neighbours():
+    nobody = fit_neighbours(history(), NAMES)
+    assert nobody.similarity.shape == (4, 4)
+    assert nobody.similarity.nnz == 0
+    assert neighbour_scores(history({}, {}), nobody.similarity).toarray().tolist() == [[0] * 4] * 2
+
+
+def test_taste_is_the_log_of_decayed_purchases():
+    taste = weights(history({0: 3.0, 2: 1.0}, {})).toarray()
+    np.testing.assert_allclose(taste[0, [0, 2]], np.log([4.0, 2.0]), rtol=1e-6)
+    assert taste[1].tolist() == [0, 0, 0, 0]
+
+
+def test_scores_are_taste_times_similarity():
+    similarity = sparse.csr_array(
+        np.array([[0, 0.5, 0, 0], [0, 0, 0, 0], [0, 0.25, 0, 1], [0] * 4], np.float32)
+    )
+    scores = neighbour_scores(history({0: 1.0, 2: 1.0}, {1: 1.0}), similarity).toarray()
+    taste = np.log(2.0)  # of what was bought once, now
+    np.testing.assert_allclose(scores[0], [0, 0.75 * taste, 0, taste], rtol=1e-6)
+    assert scores[1].tolist() == [0, 0, 0, 0]
+
+
+def test_the_best_of_each_customer_are_kept_and_ties_go_to_the_first_target():
+    similarity = sparse.csr_array(np.array([[0, 0.5, 0.9, 0.5], *[[0] * 4] * 3], np.float32))
+    scores = neighbour_scores(history({0: 1.0}), similarity, per_customer=2).toarray()
+    np.testing.assert_allclose(scores, np.log(2.0) * np.array([[0, 0.5, 0.9, 0]]), rtol=1e-6)
+
+
+@pytest.mark.parametrize("per_customer", [3, 100])
+def test_a_customer_alone_has_the_scores_of_the_crowd(per_customer):
+    rng = np.random.default_rng(0)
+    baskets = [
+        {int(j): float(rng.random()) for j in rng.choice(30, rng.integers(0, 12), replace=False)}
+        for _ in range(200)
+    ]
+    names = np.array([f"t{code:02d}" for code in range(30)], dtype=object)
+    crowd = history(*baskets, n_targets=30)
+    similarity = fit_neighbours(crowd, names).similarity
+    together = neighbour_scores(crowd, similarity, per_customer).toarray()
+    for row, basket in enumerate(baskets):
+        alone = neighbour_scores(history(basket, n_targets=30), similarity, per_customer).toarray()
+        assert alone.tobytes() == together[row : row + 1].tobytes()
+
+
+def test_aligned_moves_similarities_to_another_numbering():
+    similarity = sparse.csr_array(
+        (np.ones(2, np.float32), ([0, 3], [3, 1])), shape=(4, 4)
+    )  # flour-yeast-nails
+    neighbours = Neighbours("product", NAMES, similarity)
+    other = np.array(["aubergine", "flour", "yeast", "zinc"], dtype=object)
+    assert neighbours.aligned(other).toarray().tolist() == [[0] * 4, [0, 0, 1, 0], [0] * 4, [0] * 4]
+    assert neighbours.aligned(NAMES) is similarity
+
+
+def test_aligned_to_a_shop_of_other_targets_is_empty():
+    neighbours = Neighbours("product", NAMES, sparse.csr_array((4, 4), dtype=np.float32))
+    assert neighbours.aligned(np.array(["x", "y"], dtype=object)).shape == (2, 2)
+    assert neighbours.aligned(np.zeros(0, dtype=object)).shape == (0, 0)
