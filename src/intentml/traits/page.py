@@ -30,7 +30,10 @@ def traits_page() -> str:
 
 def _row(trait: Trait) -> str:
     made_from = [f"`{name}`" for name in (*trait.needs, *trait.uses)]
-    prospects = "null" if trait.prospects is None else f"{trait.prospects:g}"
+    if trait.relation == "customers":
+        prospects = "as others"
+    else:
+        prospects = "null" if trait.prospects is None else f"{trait.prospects:g}"
     null_means = trait.null_means or "never null"
     cells = [
         f"`{trait.name}`",
