@@ -1,8 +1,8 @@
 """Where the files are that travel with the package: recipes, searches and the service.
 
-What comes in: a kind and a file's name. What goes out: a path that exists. In a wheel they are package
-data under `intentml/shipped`; in a checkout (an editable installation) they are the folders of the
-repository that the wheel is filled from. It does not know what is in them.
+What comes in: a kind and a name. What goes out: a path that exists. In a wheel they are package data
+under `intentml/shipped`; in a checkout (an editable installation) they are the folders of the
+repository that the wheel is filled from. It does not read what is in them.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from intentml.errors import IntentmlError, nearest
+from intentml.errors import IntentmlError, RecipeError, nearest
 
 Kind = Literal["recipes", "search", "serving"]
 
@@ -22,10 +22,13 @@ _CHECKOUT_FOLDERS: dict[Kind, str] = {
 
 
 def shipped_folder(kind: Kind) -> Path:
-    """The folder of one kind of shipped files: the package's data, or the checkout's where there is one.
+    """The folder of one kind of shipped files.
 
     Args:
         kind: `recipes`, `search` or `serving`.
+
+    Returns:
+        The package data's folder, or the checkout's where the package runs from one.
 
     Raises:
         IntentmlError: If the installation holds neither.
@@ -46,33 +49,42 @@ def shipped_folder(kind: Kind) -> Path:
     )
 
 
-def shipped_names(kind: Kind) -> list[str]:
-    """The files of one kind, as paths inside their folder, sorted: `priors.toml`, `README.md`, ..."""
-    folder = shipped_folder(kind)
-    return sorted(
-        path.relative_to(folder).as_posix()
-        for path in folder.rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts
-    )
+def shipped_names(kind: Literal["recipes", "search"]) -> list[str]:
+    """The names one can give for a shipped recipe or search, sorted; `base` stands for `base.toml`."""
+    return sorted(path.stem for path in shipped_folder(kind).glob("*.toml"))
 
 
 def shipped_path(kind: Kind, name: str) -> Path:
-    """The path of one shipped file.
+    """The file that a shipped name stands for.
 
     Args:
         kind: `recipes`, `search` or `serving`.
-        name: Its path inside the folder of that kind, e.g. `priors.toml`.
+        name: A recipe's or search's name, with or without `.toml`; in `serving` a path inside it.
+
+    Returns:
+        Path of a file that exists.
 
     Raises:
-        IntentmlError: If there is no such file; the hint offers the nearest names.
+        RecipeError: If no recipe or search has that name; the hint lists those that do.
+        IntentmlError: If `serving` lacks the file.
 
     >>> shipped_path("serving", "README.md").name
     'README.md'
     """
+    folder = shipped_folder(kind)
+    if kind == "serving":
+        path = folder / name
+        if not path.is_file():
+            raise IntentmlError(f"the shipped serving folder holds no {name!r}")
+        return path
+    stem = name.removesuffix(".toml")
     names = shipped_names(kind)
-    if name not in names:
-        offered = nearest(name, names) or names
-        raise IntentmlError(
-            f"no file {name!r} among the shipped {kind}", hint=f"there is {', '.join(offered)}"
+    if stem not in names:
+        singular = "recipe" if kind == "recipes" else "search"
+        close = nearest(stem, names, limit=1)
+        guess = f"did you mean {close[0]}? " if close else ""
+        raise RecipeError(
+            f"no shipped {singular} is called {stem!r}",
+            hint=f"{guess}shipped: {', '.join(names) or 'none'}; a name with / or .toml is read as a file",
         )
-    return shipped_folder(kind) / name
+    return folder / f"{stem}.toml"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from intentml.errors import IntentmlError
+from intentml.errors import IntentmlError, RecipeError
 from intentml.shipped import Kind, shipped_folder, shipped_names, shipped_path
 
 PACKAGE = Path(__file__).resolve().parents[2] / "src" / "intentml"
@@ -43,36 +43,34 @@ def test_a_checkout_gives_its_own_folders(checkout: Path, kind: Kind, folder: st
     assert shipped_folder(kind) == checkout / folder
 
 
-@pytest.mark.parametrize("kind", ["recipes", "search", "serving"])
-def test_every_name_given_is_a_file(kind: Kind) -> None:
-    names = shipped_names(kind)
-    assert "README.md" in names
-    assert names == sorted(names)
-    assert all(shipped_path(kind, name).is_file() for name in names)
+def test_every_name_given_is_a_file() -> None:
+    for name in shipped_names("recipes"):
+        assert shipped_path("recipes", name).is_file()
+        assert shipped_path("recipes", name + ".toml") == shipped_path("recipes", name)
 
 
-def test_an_unknown_file_is_one_error_with_the_nearest_name() -> None:
-    with pytest.raises(IntentmlError, match=r"no file 'READ\.md' among the shipped serving") as caught:
-        shipped_path("serving", "READ.md")
-    assert caught.value.hint == "there is README.md"
+def test_an_unknown_recipe_is_one_error_that_lists_the_known_ones() -> None:
+    with pytest.raises(RecipeError, match="no shipped recipe is called 'gold-rush'") as caught:
+        shipped_path("recipes", "gold-rush")
+    assert caught.value.hint is not None
+    for name in shipped_names("recipes"):
+        assert name in caught.value.hint
 
 
-@pytest.mark.parametrize("name", ["../pyproject.toml", "", ".", "examples"])
-def test_only_files_inside_the_folder_have_a_name(name: str) -> None:
-    with pytest.raises(IntentmlError, match="among the shipped serving"):
-        shipped_path("serving", name)
+def test_an_unknown_service_file_is_one_error() -> None:
+    with pytest.raises(IntentmlError, match=r"holds no 'no\.json'"):
+        shipped_path("serving", "no.json")
 
 
-def test_a_wheel_answers_from_its_package_data(unpacked_wheel: Path) -> None:
-    data = unpacked_wheel / "shipped"
-    for file in ("recipes/priors.toml", "recipes/smoke.toml", "serving/examples/lifecycle.json"):
-        (data / file).parent.mkdir(parents=True, exist_ok=True)
-        (data / file).write_text("")
-    assert ask(unpacked_wheel, "print(shipped_names('recipes'))") == "['priors.toml', 'smoke.toml']"
-    assert ask(unpacked_wheel, "print(shipped_names('serving'))") == "['examples/lifecycle.json']"
-    assert ask(unpacked_wheel, "print(shipped_path('recipes', 'smoke.toml'))") == str(
-        data / "recipes/smoke.toml"
-    )
+def test_a_wheel_answers_from_its_package_data_and_offers_the_nearest_name(unpacked_wheel: Path) -> None:
+    recipes = unpacked_wheel / "shipped" / "recipes"
+    recipes.mkdir(parents=True)
+    for name in ("priors.toml", "smoke.toml"):
+        (recipes / name).write_text("")
+    assert ask(unpacked_wheel, "print(shipped_names('recipes'))") == "['priors', 'smoke']"
+    assert ask(unpacked_wheel, "print(shipped_path('recipes', 'smoke'))") == str(recipes / "smoke.toml")
+    code = "\ntry: shipped_path('recipes', 'prior')\nexcept Exception as error: print(error.hint)"
+    assert ask(unpacked_wheel, code).startswith("did you mean priors? shipped: priors, smoke;")
 
 
 def test_an_installation_without_the_files_says_so(unpacked_wheel: Path) -> None:
