@@ -61,7 +61,8 @@ def _column_digest(column: pa.ChunkedArray) -> bytes:
             whole = pc.fill_null(chunk.cast(days_or_ticks, safe=False), 0)
             content.update(_bytes(whole.to_numpy(zero_copy_only=False).astype("<i8")))
         else:
-            content.update(repr(chunk.to_pylist()).strip("[]").encode() + b"," * bool(len(chunk)))
+            for value in chunk.to_pylist():
+                content.update(f"{value!r},".encode())
     return b"".join(stream.digest() for stream in streams)
 
 

@@ -69,18 +69,22 @@ def data_gate(
         history_in_horizons.
     """
     results = [
-        _at_least("buyers", buyers, "customers with an order", MIN_BUYERS, COMFORTABLE_BUYERS),
+        _at_least("buyers", buyers, "customers with an order", COMFORTABLE_BUYERS, MIN_BUYERS),
         _at_least(
-            "repeat_buyers", repeat_buyers, "customers with two orders or more", MIN_REPEAT_BUYERS, None
+            "repeat_buyers",
+            repeat_buyers,
+            "customers with two orders or more",
+            MIN_REPEAT_BUYERS,
+            MIN_REPEAT_BUYERS,
         ),
-        _at_least("history_days", history_days, "days of history", None, COMFORTABLE_DAYS),
+        _at_least("history_days", history_days, "days of history", COMFORTABLE_DAYS),
     ]
     if days_since_newest is not None:
         results.append(_newest_order(days_since_newest))
     if horizon_days is not None:
         spans = history_days / horizon_days
         noun = f"horizons of {horizon_days:g} days in the history"
-        results.append(_at_least("history_in_horizons", spans, noun, None, HORIZONS_OF_HISTORY))
+        results.append(_at_least("history_in_horizons", spans, noun, HORIZONS_OF_HISTORY))
     return results
 
 
@@ -127,20 +131,16 @@ def _table_reports(shop: ShopTables) -> dict[str, Any]:
     }
 
 
-def _at_least(
-    name: str, measured: float, noun: str, refuse_under: float | None, warn_under: float | None
-) -> GateResult:
-    """More is better: refuse under one limit, warn under the other."""
+def _at_least(name: str, measured: float, noun: str, enough: float, refuse_under: float = 0) -> GateResult:
+    """More is better: refuse under one limit, warn under what is enough."""
     told = f"{_short(measured)} {noun}"
-    if refuse_under is not None and measured < refuse_under:
+    if measured < refuse_under:
         message = f"{told}: under {refuse_under:g}, too few to learn from"
         return GateResult(name, "refuse", measured, refuse_under, message)
-    if warn_under is not None and measured < warn_under:
-        message = f"{told}: under {warn_under:g}, so expect wide errors"
-        return GateResult(name, "warn", measured, warn_under, message)
-    limit = warn_under if warn_under is not None else refuse_under
-    assert limit is not None
-    return GateResult(name, "ok", measured, limit, told)
+    if measured < enough:
+        message = f"{told}: under {enough:g}, so expect wide errors"
+        return GateResult(name, "warn", measured, enough, message)
+    return GateResult(name, "ok", measured, enough, told)
 
 
 def _newest_order(days: float) -> GateResult:

@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from intentml.errors import DataError, MappingError, nearest
+from intentml.errors import DataError, IntentmlError, MappingError, nearest
 from intentml.tables.contracts import CONTRACTS
 from intentml.tables.csv_text import read_csv_text
 from intentml.tables.mapping import Mapping
@@ -165,12 +165,17 @@ def _load_duckdb(path: Path, mapping: Mapping) -> dict[str, RawTable]:
             f"{path} cannot be opened as a DuckDB file", hint="is it damaged, or open elsewhere for writing?"
         ) from None
     with connection:
-        rows = connection.sql("select table_name from information_schema.tables").fetchall()
-        there = [str(row[0]) for row in rows]
-        return {
-            name: RawTable.whole(connection.sql(f"select * from {_quoted(called)}").to_arrow_table())
-            for name, called in _named_tables(there, mapping, str(path))
-        }
+        there = connection.sql(
+            "select table_name from information_schema.tables where table_schema = current_schema()"
+        ).fetchall()
+        named = _named_tables([str(name) for (name,) in there], mapping, str(path))
+        try:
+            return {
+                name: RawTable.whole(connection.sql(f"select * from {_quoted(called)}").to_arrow_table())
+                for name, called in named
+            }
+        except duckdb.Error as error:
+            raise _unreadable(str(path), error) from None
 
 
 def _load_url(url: str, mapping: Mapping) -> dict[str, RawTable]:
@@ -190,10 +195,12 @@ def _load_url(url: str, mapping: Mapping) -> dict[str, RawTable]:
             hint="check the URL; Ibis must have the backend installed, e.g. ibis-framework[postgres]",
         ) from None
     try:
-        return {
-            name: RawTable.whole(connection.table(called).to_pyarrow())
-            for name, called in _named_tables(there, mapping, shown)
-        }
+        named = _named_tables(there, mapping, shown)
+        return {name: RawTable.whole(connection.table(called).to_pyarrow()) for name, called in named}
+    except IntentmlError:
+        raise
+    except Exception as error:
+        raise _unreadable(shown, error) from None
     finally:
         connection.disconnect()
 
@@ -230,6 +237,14 @@ def _absent(name: str, mapping: Mapping, there: Iterable[str], source: str) -> N
             table="orders",
             hint=f'name it orders, or say in a mapping file (--columns): [orders] table = "{example}"',
         )
+
+
+def _unreadable(source: str, error: Exception) -> DataError:
+    """A database that has the table and cannot hand it over."""
+    return DataError(
+        f"a table of {source} cannot be read ({type(error).__name__}: {str(error).splitlines()[0]})",
+        hint="is it a view whose sources are gone?",
+    )
 
 
 def _stem(path: Path) -> str:
