@@ -7,7 +7,7 @@ any target's probabilities can be read exactly. No torch here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -31,12 +31,27 @@ class ParentTerm:
     """What a customer's history with a target's parent (its category, its brand) adds to the logit.
 
     Attributes:
+        kind: Kind of the parent, as targets are numbered.
         values: Addition per customer and parent. Shape: (U, P), sparse.
         parent_of: Parent of each target, -1 for none. Shape: (J,).
     """
 
+    kind: str
     values: sparse.csr_array
     parent_of: npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class Newcomer:
+    """How a target that is not among `targets` gets its vector: [1, intercept + weights x popularity].
+
+    Attributes:
+        intercept: Constant.
+        popularity: Weight of the log-odds of its expected popularity, by window (days, 0 = ever).
+    """
+
+    intercept: float
+    popularity: Mapping[int, float]
 
 
 @dataclass(frozen=True)
@@ -55,6 +70,7 @@ class TargetScores:
         target_vectors: Shape: (J, D).
         pairs: Additions to the logit. Shape: (U, J), sparse.
         parents: Additions through the target's parents.
+        newcomer: How a target without orders is scored; None where the predictor cannot.
     """
 
     kind: str
@@ -63,6 +79,7 @@ class TargetScores:
     target_vectors: F32
     pairs: sparse.csr_array
     parents: tuple[ParentTerm, ...] = ()
+    newcomer: Newcomer | None = None
     _columns: dict[str, sparse.csc_array] = field(default_factory=dict, repr=False, compare=False)
 
     def __len__(self) -> int:
@@ -106,7 +123,7 @@ class TargetScores:
             self,
             customer_vectors=self.customer_vectors[customers],
             pairs=self.pairs[customers],
-            parents=tuple(ParentTerm(parent.values[customers], parent.parent_of) for parent in self.parents),
+            parents=tuple(replace(parent, values=parent.values[customers]) for parent in self.parents),
             _columns={},
         )
 

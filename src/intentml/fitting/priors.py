@@ -20,7 +20,7 @@ from intentml.errors import TimeError
 from intentml.fitting.slices import Slice
 from intentml.fitting.windows import Cutoffs, cutoffs
 from intentml.prediction import F64, logit
-from intentml.priors.activity import ACTIVITY_PRIORS, ActivityPrior
+from intentml.priors.activity import ACTIVITY_PRIORS, BTYD_NAMES, ActivityPrior
 from intentml.priors.designs import KindParameters, design_of
 from intentml.priors.linear import (
     TARGET_PRIORS,
@@ -157,44 +157,59 @@ class _Fit:
         }
         chosen = {}
         for head, loss in heads.items():
-            names = self._judge(
-                head, ACTIVITY_PRIORS, lambda name, part, days, loss=loss: loss(part.activity(name), part, days)
-            )
-            chosen[head] = self.now.activity(names)
+            losses = self._losses(ACTIVITY_PRIORS, lambda name, part, days, of=loss: of(part.activity(name), part, days))
+            if head == "no_order":
+                # Which BTYD: by the likelihood of all history; whether any: by validation.
+                likeliest = self._likeliest()
+                losses_of_two = {
+                    plan: {name: table[name] for name in (likeliest, "base_rate")} for plan, table in losses.items()
+                }
+                best = _least(losses_of_two, default=likeliest)
+            else:
+                best = _least(losses, default=self._likeliest())
+            self._note(head, losses, best, "windows")
+            chosen[head] = self.now.activity(best)
         chosen["no_order"] = chosen["no_order"].calibrated(self._churn_calibration(chosen["no_order"].name))
         return chosen
 
-    def _judge(
-        self, head: str, names: tuple[str, ...], loss: Callable[[str, Slice, int], float], default: str = "mbg_nbd"
-    ) -> str:
-        """The name with the least loss, each horizon's losses divided by their best; verdicts are kept."""
-        table = {
+    def _likeliest(self) -> str:
+        """The BTYD model under which all history is likeliest.
+
+        All three have four parameters, so their likelihoods compare as they are. They see every gap up
+        to `as_of`, where a validation window sees models fitted on the shorter past before it: on a
+        young cohort that picks the wrong one (experiments/0001-which-btyd).
+        """
+        likelihoods = {name: self.now.activity(name).btyd.log_likelihood for name in BTYD_NAMES}
+        return max(likelihoods, key=likelihoods.__getitem__)
+
+    def _losses(
+        self, names: tuple[str, ...], loss: Callable[[str, Slice, int], float]
+    ) -> dict[Cutoffs, dict[str, float]]:
+        """The loss of each name on the newest window of each horizon."""
+        return {
             plan: {name: loss(name, self.slice(plan.validation), plan.horizon_days) for name in names}
             for plan in self.plans
         }
-        ratio = {
-            name: float(np.mean([losses[name] / max(min(losses.values()), 1e-12) for losses in table.values()] or [0]))
-            for name in names
-        }
-        best = min(names, key=ratio.__getitem__) if table else default
-        for plan, losses in table.items():
-            self._note(head, plan, losses, best, "windows")
-        return best
 
     def _churn_calibration(self, name: str) -> dict[int, tuple[float, float]]:
-        """A correction per horizon, kept only where the one of the window before made this one better."""
-        kept = {}
+        """A correction per horizon: the one of the window before must have made this one better.
+
+        A horizon where that cannot be tried, or was no gain, keeps the identity as its knot, so that
+        no correction reaches beyond the horizons that earned it.
+        """
+        corrections = {}
         for plan in self.plans:
+            days = plan.horizon_days
+            corrections[days] = (0.0, 1.0)
             if not plan.training:
                 continue
             earlier, newest = self.slice(plan.training[0]), self.slice(plan.validation)
-            days = plan.horizon_days
             tried = newest.activity(name).calibrated({days: _platt_of(earlier, name, days)})
             plain, better = (_no_order_losses(prior, newest, days) for prior in (newest.activity(name), tried))
             gain = plain - better
             if gain.mean() > gain.std() / np.sqrt(len(gain)):
-                kept[days] = _platt_of(newest, name, days)
-        return kept
+                corrections[days] = _platt_of(newest, name, days)
+        return corrections if any(pair != (0.0, 1.0) for pair in corrections.values()) else {}
 
     def _spend(self, orders: ActivityPrior) -> SpendPrior | None:
         """The best money per order; None for a shop without prices."""
@@ -209,7 +224,10 @@ class _Fit:
             buyers = part.snapshot.n_orders > 0
             return _deviance(expected[buyers], part.labels(days).spend[buyers])
 
-        return fit_spend(self._judge("spend", SPEND_PRIORS, loss, default="gamma_gamma"), self.now.snapshot)
+        losses = self._losses(SPEND_PRIORS, loss)
+        best = _least(losses, default="gamma_gamma")
+        self._note("spend", losses, best, "windows")
+        return fit_spend(best, self.now.snapshot)
 
     # -- targets --------------------------------------------------------------------------------
 
@@ -257,7 +275,7 @@ class _Fit:
             name: weighted_log_loss(fit_linear(name, older).logits(judged), judged) for name in TARGET_PRIORS
         }
         best = min(losses, key=losses.__getitem__)
-        self._note(kind, plan, losses, best, split)
+        self._note(kind, {plan: losses}, best, split)
         fitted = {name: fit_linear(name, samples) for name in TARGET_PRIORS}
         chosen = fitted[best]
         fitted["best"] = replace(chosen, calibration=fit_calibration(chosen, newest))
@@ -311,15 +329,28 @@ class _Fit:
         best = predictor("priors", "best", activity, spend)
         return FittedPriors(best, each, tuple(self.verdicts))
 
-    def _note(self, head: str, plan: Cutoffs, losses: dict[str, float], best: str, split: str) -> None:
+    def _note(self, head: str, table: Mapping[Cutoffs, Mapping[str, float]], best: str, split: str) -> None:
         """Keep what validation said."""
-        cutoff = plan.validation.iso
-        for name, loss in losses.items():
-            self.verdicts.append(Verdict(head, plan.horizon_days, name, loss, name == best, cutoff, split))
+        for plan, losses in table.items():
+            cutoff = plan.validation.iso
+            for name, loss in losses.items():
+                self.verdicts.append(Verdict(head, plan.horizon_days, name, loss, name == best, cutoff, split))
 
     def _tell(self, step: str) -> None:
         self.done += 1
         self.progress(step, min(self.done, self.steps), self.steps)
+
+
+def _least(table: Mapping[Cutoffs, Mapping[str, float]], default: str) -> str:
+    """The name with the least loss, each horizon's losses divided by their best; ties keep the order."""
+    if not table:
+        return default
+    names = list(next(iter(table.values())))
+    shares = {
+        name: np.mean([losses[name] / max(min(losses.values()), 1e-12) for losses in table.values()])
+        for name in names
+    }
+    return min(names, key=shares.__getitem__)
 
 
 def _no_order_losses(prior: ActivityPrior, part: Slice, days: int) -> F64:

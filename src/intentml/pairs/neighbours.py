@@ -55,10 +55,11 @@ class Neighbours:
 
 
 def weights(pairs: PairTable) -> sparse.csr_array:
-    """Each customer's taste: log of decayed purchases, of unit length. Shape: (U, J), sparse."""
+    """Each customer's taste: log of decayed purchases. Shape: (U, J), sparse.
+
+    Not of unit length: scores are compared between customers, and who buys more is likelier to buy.
+    """
     value = np.log1p(pairs.decays[:, _HALF_LIFE])
-    length = np.sqrt(np.bincount(pairs.customer, weights=value**2, minlength=pairs.n_customers))
-    value = value / np.maximum(length[pairs.customer], 1e-12)
     return sparse.csr_array(
         (value.astype(np.float32), pairs.target, pairs.indptr), shape=(pairs.n_customers, pairs.n_targets)
     )

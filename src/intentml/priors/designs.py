@@ -17,14 +17,14 @@ from scipy import sparse
 from intentml.pairs.history import HALF_LIVES_DAYS, PairTable, pair_history
 from intentml.pairs.neighbours import Neighbours, fit_neighbours, neighbour_scores
 from intentml.prediction import logit
+from intentml.priors.popularity import expected_buyers, popularity_logit
 from intentml.timeline import Snapshot
 from intentml.timeline.catalogue import Catalogue, Strings, path_nodes
 
 F64 = npt.NDArray[np.float64]
 I64 = npt.NDArray[np.int64]
 
-# Buyers' worth of belief in a parent's popularity when a target's own buyers are few.
-POPULARITY_SHRINK = 5.0
+POPULARITY_WINDOWS = {28: "popularity_28", 90: "popularity_90", 0: "popularity_ever"}
 PARENT_KINDS: Mapping[str, tuple[str, ...]] = {"product": ("category", "brand"), "category": ("root",)}
 
 
@@ -64,10 +64,12 @@ class Parent:
     """A level above the target whose history speaks for it.
 
     Attributes:
+        kind: Kind of the parent, as targets are numbered.
         features: Values per customer and parent, by feature name. Shape: (U, P), sparse.
         parent_of: Parent of each target, -1 for none. Shape: (J,).
     """
 
+    kind: str
     features: dict[str, sparse.csr_array]
     parent_of: npt.NDArray[np.int32]
 
@@ -191,28 +193,24 @@ def _customer_features(snapshot: Snapshot, history: PairTable, order_probability
 
 def _target_features(snapshot: Snapshot, kind: str) -> dict[str, F64]:
     """Log-odds of the share of active customers who bought the target, by window."""
-    shop, names = snapshot.shop, {28: "popularity_28", 90: "popularity_90", 0: "popularity_ever"}
-    group = _siblings(snapshot.catalogue, kind)
+    shop = snapshot.shop
+    sold = shop.popularity[kind][0] > 0
+    category, brand = _siblings(snapshot.catalogue, kind)
     features = {}
-    for window, name in names.items():
+    for window, name in POPULARITY_WINDOWS.items():
         buyers = shop.popularity[kind][window].astype(np.float64)
-        active = max(1, shop.active[window])
-        total = np.bincount(group, weights=buyers)
-        sold = np.bincount(group, weights=shop.popularity[kind][0] > 0)
-        # A target without orders is expected to sell like its siblings, at half their pace: most
-        # newcomers sell less than what has already proved itself.
-        expected = np.where(sold > 0, total / np.maximum(sold, 1), buyers.mean())[group]
-        expected = np.where(shop.popularity[kind][0] > 0, expected, expected / 2)
-        share = (buyers + POPULARITY_SHRINK * expected / active) / (active + POPULARITY_SHRINK)
-        features[name] = logit(share, 1e-6)
+        expected = expected_buyers(buyers, sold, category, brand)
+        features[name] = popularity_logit(buyers, expected, shop.active[window])
     return features
 
 
-def _siblings(catalogue: Catalogue, kind: str) -> I64:
-    """The group each target shares its expected popularity with: products by category, others all."""
+def _siblings(catalogue: Catalogue, kind: str) -> tuple[I64, I64]:
+    """The groups that targets share their expected popularity with: products by category and brand."""
     if kind != "product":
-        return np.zeros(len(catalogue.targets(kind)), np.int64)
-    return catalogue.targets("category").of_products().astype(np.int64) + 1
+        alone = np.zeros(len(catalogue.targets(kind)), np.int64)
+        return alone, alone
+    category, brand = (catalogue.targets(parent).of_products() for parent in ("category", "brand"))
+    return category.astype(np.int64) + 1, brand.astype(np.int64) + 1
 
 
 def _history_features(
@@ -261,7 +259,7 @@ def _parents(snapshot: Snapshot, kind: str) -> list[Parent]:
             f"{parent_kind}_{name}": sparse.csr_array((values, history.target, history.indptr), shape=size)
             for name, values in columns.items()
         }
-        parents.append(Parent(features, parent_of))
+        parents.append(Parent(history_kind, features, parent_of))
     return parents
 
 

@@ -14,10 +14,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from intentml.prediction import F64, ParentTerm, TargetScores
-from intentml.priors.designs import Design
+from intentml.prediction import F64, Newcomer, ParentTerm, TargetScores
+from intentml.priors.designs import POPULARITY_WINDOWS, Design
 
-_POPULARITY = ("popularity_28", "popularity_90", "popularity_ever")
+_POPULARITY = tuple(POPULARITY_WINDOWS.values())
 _ALL_PAIR = (
     "seen", "count", "order_decay", "last", "since", "share", "repeated", "overdue", "late", "rate",
     "decay_14", "decay_30", "decay_90", "decay_365", "seen_order", "seen_popularity", "near", "neighbours",
@@ -110,7 +110,8 @@ class LinearPrior:
         for parent in design.parents:
             total = _weighed_sparse(parent.features, self.weights)
             if total is not None:
-                parents.append(ParentTerm((d * total).astype(np.float32), parent.parent_of))
+                values = (d * total).astype(np.float32)
+                parents.append(ParentTerm(parent.kind, values, parent.parent_of))
                 below += _lookup(total, design.pair_customer, parent.parent_of[design.pair_target])
         additions = np.where(design.seen, (a - c) + (b - d) * below + b * on_pair, d * on_pair)
         return TargetScores(
@@ -122,6 +123,12 @@ class LinearPrior:
                 (additions.astype(np.float32), design.pair_target, design.indptr), shape=design.shape
             ),
             parents=tuple(parents),
+            newcomer=Newcomer(
+                intercept=c + d * self.intercept,
+                popularity={
+                    days: d * self.weights.get(name, 0.0) for days, name in POPULARITY_WINDOWS.items()
+                },
+            ),
         )
 
 

@@ -29,6 +29,8 @@ class ShopContext:
         active: Customers with an order inside each window (days; 0 = ever).
         popularity: For each kind and window, distinct buyers of each target. Shape: (J,) each.
         price: Median unit price of each product over lines before `as_of`, NaN where unknown. Shape: (P,).
+        mean_order: Mean money per order.
+        returned_share: Money paid back over money paid.
     """
 
     customers: int
@@ -36,12 +38,17 @@ class ShopContext:
     active: dict[int, int]
     popularity: dict[str, dict[int, npt.NDArray[np.int64]]]
     price: npt.NDArray[np.float64]
+    mean_order: float = 0.0
+    returned_share: float = 0.0
 
 
 def shop_context(snapshot: Snapshot) -> ShopContext:
     """Count buyers per target and window, and take median prices."""
     orders = snapshot.orders
-    inside = {window: (orders.age_days <= window) if window else np.ones(len(orders), bool) for window in WINDOWS_DAYS}
+    inside = {
+        window: (orders.age_days <= window) if window else np.ones(len(orders), bool)
+        for window in WINDOWS_DAYS
+    }
     popularity = {}
     for kind in snapshot.catalogue.kinds:
         index, rows, targets = snapshot.line_targets(kind)
@@ -54,6 +61,8 @@ def shop_context(snapshot: Snapshot) -> ShopContext:
         active={window: len(np.unique(orders.customer[mask])) for window, mask in inside.items()},
         popularity=popularity,
         price=_median_price(snapshot),
+        mean_order=float(orders.spend.mean()) if len(orders) else 0.0,
+        returned_share=float(snapshot.returned_amount.sum() / max(orders.spend.sum(), 1e-9)),
     )
 
 

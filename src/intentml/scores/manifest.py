@@ -1,0 +1,78 @@
+"""The manifest of a scores folder: what the scores are of, and the limits a later request needs.
+
+What comes in: the facts of a scoring run. What goes out: manifest.json, read and written whole.
+"""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from intentml.scores.importance import ImportanceLimits
+from intentml.scores.stages import LifecycleLimits
+
+SCHEMA_VERSION = 1
+
+
+class ModelStamp(BaseModel):
+    """Which model made the scores."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    version: str
+    fingerprint: str
+    trained_until: str
+
+
+class DataStamp(BaseModel):
+    """Which tables they were made from."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source: str
+    fingerprint: str
+
+
+class Limits(BaseModel):
+    """Boundaries between stages and between groups, fitted on the shop at `as_of`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    lifecycle: LifecycleLimits
+    importance: ImportanceLimits
+
+
+class Manifest(BaseModel):
+    """manifest.json.
+
+    Attributes:
+        schema_version: Of the folder's layout.
+        as_of: Instant of the scores, ISO 8601 in the shop's zone.
+        horizons: Horizons in days; the first is the default.
+        timezone: The shop's zone.
+        model: Which model.
+        data: Which tables.
+        calibrated: Whether the history could evaluate every horizon.
+        limits: Stage and group boundaries.
+        undated_columns: Columns without a time in the source: rules may read them, the model does not.
+        counts: customers, buyers, prospects, products, targets per kind.
+        active: Customers with an order inside each window (days; 0 = ever).
+        interests: How many targets a customer and kind interests.parquet keeps; null = all.
+        created_by: Version of the package.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_version: int = SCHEMA_VERSION
+    as_of: str
+    horizons: tuple[int, ...] = Field(min_length=1)
+    timezone: str
+    model: ModelStamp
+    data: DataStamp
+    calibrated: bool
+    limits: Limits
+    undated_columns: dict[str, tuple[str, ...]]
+    counts: dict[str, int]
+    active: dict[int, int]
+    interests: int | None
+    created_by: str
