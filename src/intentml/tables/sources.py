@@ -241,8 +241,10 @@ def _absent(name: str, mapping: Mapping, there: Iterable[str], source: str) -> N
 
 def _unreadable(source: str, error: Exception) -> DataError:
     """A database that has the table and cannot hand it over."""
+    reason = (str(error).splitlines() or [""])[0]
+    told = "" if "@" in reason else f": {reason}"  # a backend may quote a value, and a value an address
     return DataError(
-        f"a table of {source} cannot be read ({type(error).__name__}: {str(error).splitlines()[0]})",
+        f"a table of {source} cannot be read ({type(error).__name__}{told})",
         hint="is it a view whose sources are gone?",
     )
 

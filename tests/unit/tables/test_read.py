@@ -225,7 +225,7 @@ def test_a_view_whose_sources_are_gone_is_a_clear_error(tmp_path: Path) -> None:
     with duckdb.connect(str(tmp_path / "shop.duckdb")) as connection:
         connection.execute(f"create view orders as select * from '{tmp_path / 'gone.parquet'}'")
     (tmp_path / "gone.parquet").unlink()
-    with pytest.raises(DataError, match="a table of .* cannot be read"):
+    with pytest.raises(DataError, match=r"a table of .* cannot be read"):
         read_shop(tmp_path / "shop.duckdb")
 
 
