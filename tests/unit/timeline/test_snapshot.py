@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from intentml.timeline import Instant
+from plain_reading import DAY, known_customers, orders_of, returned_money
+from random_shop import AS_OF as AS_OF_INSTANT
 from random_shop import AS_OF_TEXT, random_shop
 from same import assert_same, snapshot_arrays
 from tiny import AS_OF, log_of, tiny_frames, tiny_log, tiny_snapshot
@@ -167,3 +169,21 @@ def test_take_of_a_take_is_the_take_of_both(seed):
 def test_a_snapshot_cannot_be_changed():
     with pytest.raises(dataclasses.FrozenInstanceError):
         tiny_snapshot().start = Instant.of("2020-01-01")
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_random_shops_agree_with_contracts_read_line_by_line(seed):
+    frames = random_shop(seed, lines=250)
+    snapshot = log_of(frames).as_of(AS_OF_TEXT)
+    orders, returned = orders_of(frames, AS_OF_INSTANT), returned_money(frames, AS_OF_INSTANT)
+    assert snapshot.customer_ids.tolist() == known_customers(frames, AS_OF_INSTANT)
+    assert sum(map(len, orders.values())) == len(snapshot.orders) > 30
+    assert sum(returned.values()) > 0
+    for row, customer in enumerate(snapshot.customer_ids):
+        mine = slice(*snapshot.order_indptr[row : row + 2])
+        expected = orders.get(customer, [])
+        ages = [(AS_OF_INSTANT - order.at) / DAY for order in expected]
+        np.testing.assert_allclose(snapshot.orders.age_days[mine], ages)
+        np.testing.assert_allclose(snapshot.orders.spend[mine], [order.spend for order in expected])
+        assert snapshot.orders.lines[mine].tolist() == [len(order.lines) for order in expected]
+        assert snapshot.returned_amount[row] == pytest.approx(returned.get(customer, 0.0))

@@ -1,0 +1,204 @@
+"""The time machine: whatever happens from `AS_OF` on, what was known before it gives the same bytes.
+
+Each row of `INPUTS` is something that a model, a rule or a person reads at `AS_OF`; a new one gets a
+row. Each future (`other_futures`) changes, adds or deletes what was known at `AS_OF` or later. Each
+row of `LEAKS` is an input that looks ahead on purpose, and the same check must catch it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from intentml.pairs.history import pair_history
+from intentml.pairs.neighbours import fit_neighbours, neighbour_scores
+from intentml.sequences import Vocabulary, encode_orders, timing_statistics
+from intentml.tasks import labels_of
+from intentml.timeline import OrderLog
+from intentml.timeline.instants import NEVER
+from intentml.traits.compute import compute_traits
+from other_futures import FUTURES, Frames, known_at
+from random_shop import AS_OF, AS_OF_TEXT, random_shop
+from same import Arrays, arrays_of, assert_same, snapshot_arrays
+from tiny import log_of
+
+SEEDS = (0, 1, 2)
+PAST, HORIZON_DAYS = (AS_OF - pd.Timedelta(days=28)).isoformat(), 28
+
+Input = Callable[[OrderLog, str], Arrays]
+
+
+def snapshot(log: OrderLog, as_of: str) -> Arrays:
+    """Everything a predictor is handed, the shop-wide context with it."""
+    return snapshot_arrays(log.as_of(as_of))
+
+
+def log_as_it_was(log: OrderLog, as_of: str) -> Arrays:
+    """The log that training reads; ranks of ids are of the whole log, and leave with their ids."""
+    known = log.before(as_of)
+    arrays = arrays_of(
+        [known.purchases, known.returns, known.customer_ids, known.customer_since, known.catalogue]
+    )
+    return {name: array for name, array in arrays.items() if not name.endswith((".order", ".currency"))}
+
+
+def labels_of_the_past(log: OrderLog, as_of: str) -> Arrays:
+    """What models are fitted on: windows that ended by then."""
+    known = log.before(as_of)
+    past = known.as_of(PAST)
+    return {
+        **snapshot_arrays(past),
+        **arrays_of(labels_of(past, known.outcomes(past, HORIZON_DAYS)), "labels"),
+    }
+
+
+def pairs(log: OrderLog, as_of: str) -> Arrays:
+    """Repeat features of every kind of target."""
+    known = log.as_of(as_of)
+    return arrays_of({kind: pair_history(known, kind) for kind in known.catalogue.kinds}, "pairs")
+
+
+def neighbours(log: OrderLog, as_of: str) -> Arrays:
+    """Item-item similarities fitted then, and the scores that they give."""
+    known = log.as_of(as_of)
+    history = pair_history(known, "product")
+    fitted = fit_neighbours(history, known.catalogue.targets("product").targets)
+    return arrays_of({"fitted": fitted, "scores": neighbour_scores(history, fitted.similarity)}, "neighbours")
+
+
+def sequences(log: OrderLog, as_of: str) -> Arrays:
+    """Vocabulary, tokens and timing statistics."""
+    known = log.as_of(as_of)
+    vocabulary = Vocabulary.fit(known)
+    return arrays_of([vocabulary, encode_orders(known, vocabulary), timing_statistics(known)], "sequences")
+
+
+def traits(log: OrderLog, as_of: str) -> Arrays:
+    """What people ask of a customer."""
+    return arrays_of(compute_traits(log.as_of(as_of)), "traits")
+
+
+INPUTS: dict[str, Input] = {
+    made.__name__: made
+    for made in (snapshot, log_as_it_was, labels_of_the_past, pairs, neighbours, sequences, traits)
+}
+
+
+def popularity_of_the_whole_log(log: OrderLog, as_of: str) -> Arrays:
+    """Leaks: counts purchases after as_of too."""
+    ids = log.as_of(as_of).catalogue.product_ids
+    sold = log.catalogue.product_ids[log.purchases.product]
+    return {"popularity": np.array([np.count_nonzero(sold == product) for product in ids])}
+
+
+def lines_by_when_they_happened(log: OrderLog, as_of: str) -> Arrays:
+    """Leaks: forgets that some lines were recorded late."""
+    return {"lines": np.sort(log.purchases.at[log.purchases.at < log.instant(as_of).us])}
+
+
+def start_of_the_whole_log(log: OrderLog, as_of: str) -> Arrays:
+    """Leaks: a line recorded late may be the oldest."""
+    return arrays_of(log.start, "start")
+
+
+def returns_whenever(log: OrderLog, as_of: str) -> Arrays:
+    """Leaks: what is returned at all, not by then."""
+    known = log.purchases.known_at < log.instant(as_of).us
+    return {"returned": np.array([np.count_nonzero(log.purchases.returned_at[known] != NEVER)])}
+
+
+def rows_of_the_catalogue(log: OrderLog, as_of: str) -> Arrays:
+    """Leaks: products and customers that join later."""
+    return {"products": log.catalogue.product_ids, "customers": log.customer_ids}
+
+
+def list_prices(log: OrderLog, as_of: str) -> Arrays:
+    """Leaks: a list price has no date."""
+    return arrays_of(log.tables.products.select(["product_id", "price"]).sort_by("product_id"), "prices")
+
+
+def events_by_when_they_happened(log: OrderLog, as_of: str) -> Arrays:
+    """Leaks: forgets that some events were recorded late."""
+    occurred = log.tables.events["occurred_at"].cast("int64").to_numpy()
+    return {"events": np.sort(occurred[occurred < log.instant(as_of).us])}
+
+
+LEAKS: tuple[tuple[Input, str], ...] = (
+    (popularity_of_the_whole_log, "lines_added"),
+    (popularity_of_the_whole_log, "lines_deleted"),
+    (popularity_of_the_whole_log, "lines_changed"),
+    (lines_by_when_they_happened, "late_lines_added"),
+    (lines_by_when_they_happened, "late_lines_deleted"),
+    (start_of_the_whole_log, "late_lines_added"),
+    (returns_whenever, "purchases_returned"),
+    (returns_whenever, "returns_undone"),
+    (rows_of_the_catalogue, "products_added"),
+    (rows_of_the_catalogue, "customers_added"),
+    (rows_of_the_catalogue, "customers_deleted"),
+    (list_prices, "list_prices_changed"),
+    (events_by_when_they_happened, "events_added"),
+)
+
+
+@cache
+def shop(seed: int) -> Frames:
+    """One shop as it went."""
+    return random_shop(seed, customers=14, products=9, lines=200)
+
+
+@cache
+def log_under(seed: int, future: str | None) -> OrderLog:
+    """The log of a shop, as it went (None) or under another future."""
+    frames = shop(seed) if future is None else FUTURES[future](shop(seed), np.random.default_rng(seed))
+    return log_of(frames)
+
+
+@cache
+def as_it_went(made: Input, seed: int) -> Arrays:
+    """An input at AS_OF in the shop as it went."""
+    return made(log_under(seed, None), AS_OF_TEXT)
+
+
+def check(made: Input, future: str, seed: int) -> None:
+    """Fail unless an input is the same under that future."""
+    assert_same(as_it_went(made, seed), made(log_under(seed, future), AS_OF_TEXT))
+
+
+@pytest.mark.parametrize("future", FUTURES)
+@pytest.mark.parametrize("made", INPUTS.values(), ids=INPUTS)
+def test_no_future_changes_what_was_known(made, future):
+    # An engine is slow to start; the arrays it is handed are checked on every shop.
+    for seed in SEEDS[:1] if made is traits else SEEDS:
+        check(made, future, seed)
+
+
+@pytest.mark.parametrize(("leak", "future"), LEAKS, ids=lambda value: getattr(value, "__name__", value))
+def test_a_planted_leak_is_caught(leak, future):
+    with pytest.raises(AssertionError, match=r"differ| and "):
+        check(leak, future, seed=0)
+
+
+@pytest.mark.parametrize("made", INPUTS.values(), ids=INPUTS)
+def test_every_input_has_something_to_lose(made):
+    assert all(array.size for name, array in as_it_went(made, 0).items() if not name.endswith("indptr"))
+
+
+@pytest.mark.parametrize("future", FUTURES)
+def test_every_future_is_another_one_with_the_same_past(future):
+    before, after = shop(0), FUTURES[future](shop(0), np.random.default_rng(0))
+    assert any(not in_order(before[name]).equals(in_order(after[name])) for name in before)
+    undated = ["customer_id", "order_id", "ordered_at", "product_id", "quantity", "unit_price", "currency"]
+    past = [
+        in_order(frames["orders"][known_at(frames["orders"]) < AS_OF][undated], *undated)
+        for frames in (before, after)
+    ]
+    pd.testing.assert_frame_equal(*past)
+
+
+def in_order(frame: pd.DataFrame, *columns: str) -> pd.DataFrame:
+    """The rows by some columns (none: as they are), numbered anew."""
+    return (frame.sort_values([*columns]) if columns else frame).reset_index(drop=True)
