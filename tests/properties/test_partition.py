@@ -53,15 +53,9 @@ def snapshot_rows(part: Snapshot, seed: int) -> Rows:
         line = slice(*part.line_indptr[row : row + 2])
         rows.append(
             (
-                *(
-                    getattr(orders, name)[order].tobytes()
-                    for name in ("age_days", "day", "spend", "items", "lines")
-                ),
+                *(getattr(part.orders, name)[order].tobytes() for name in of_order),
+                *(getattr(part, f"line_{name}")[line].tobytes() for name in of_line),
                 (part.line_order[line] - part.order_indptr[row]).tobytes(),
-                *(
-                    getattr(part, f"line_{name}")[line].tobytes()
-                    for name in ("product", "quantity", "amount")
-                ),
                 part.returned_amount[row].tobytes(),
                 part.listed_days[row].tobytes(),
             )
