@@ -1,0 +1,181 @@
+"""Backtest: fit at each window's start on what was known, predict, and measure on what came.
+
+What comes in: an order log, windows, a way to fit. What goes out: `BacktestReport`. `fit` is handed
+the log cut at the window's as_of, so that it has nothing to leak; every predictor of a window answers
+for the same snapshot and is measured on the same outcomes.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
+
+from intentml.errors import IncompleteOutcomeError, TimeError
+from intentml.evaluation.comparison import differences
+from intentml.evaluation.measure import Judge, Measured, Population
+from intentml.evaluation.measurement import Difference, Measurement, Reliability
+from intentml.evaluation.peers import Contenders, contenders_of
+from intentml.evaluation.results import BacktestReport, StepTime, WindowVerdict
+from intentml.evaluation.settings import BacktestConfig
+from intentml.prediction import Predictor
+from intentml.tasks import labels_of
+from intentml.timeline import Instant, OrderLog, Window
+from intentml.timeline.instants import check_horizon
+
+Fit = Callable[[OrderLog, Instant], Contenders | Mapping[str, Predictor]]
+Progress = Callable[[str, int, int], None]
+Result = TypeVar("Result")
+
+# Progress is told in hundredths of a window; fitting is usually the longer half.
+_STEPS, _FITTED = 100, 50
+
+
+def backtest(
+    log: OrderLog,
+    windows: Sequence[Window],
+    fit: Fit,
+    settings: BacktestConfig | None = None,
+    progress: Progress = lambda step, done, total: None,
+    clock: Callable[[], float] = time.perf_counter,
+) -> BacktestReport:
+    """Measure predictors over windows.
+
+    Args:
+        log: The whole history.
+        windows: Windows whose outcomes the log holds wholly.
+        fit: Called once a window with the log as it was known at its as_of, and that instant;
+            returns the contenders, the same names every time. Of a plain mapping the first is the
+            recipe and the others are its baselines.
+        settings: What to measure and how.
+        progress: Told the step, steps done and steps in all.
+        clock: A stop watch, in seconds.
+
+    Raises:
+        IncompleteOutcomeError: A window ends after the data does; nothing was fitted.
+        TimeError: A window starts outside the data or has a horizon outside 7 to 365 days (nothing
+            was fitted), or a predictor was trained on what came after the window's start.
+        ValueError: There is no window, or `fit` gives other names in a later window.
+    """
+    settings = settings or BacktestConfig()
+    windows = check_windows(log, windows)
+    run = _Run(log, settings, clock, lambda step, done: progress(step, done, _STEPS * len(windows)))
+    for number, window in enumerate(windows):
+        run.window(window, fit, number * _STEPS)
+    return run.report(windows)
+
+
+def check_windows(log: OrderLog, windows: Sequence[Window]) -> tuple[Window, ...]:
+    """The windows, each in the log's zone, all with complete outcomes.
+
+    Raises:
+        IncompleteOutcomeError: A window ends after the data does; the message counts them.
+        TimeError: A window starts outside the data, or its horizon is outside 7 to 365 days.
+        ValueError: There is no window.
+    """
+    if not windows:
+        raise ValueError("there is no window to measure on")
+    checked = tuple(Window(log.instant(one.as_of), check_horizon(one.horizon_days)) for one in windows)
+    late = [one for one in checked if one.end.days_since(log.until) > 0]
+    if late:
+        last = log.until.plus_days(-max(one.horizon_days for one in late))
+        raise IncompleteOutcomeError(
+            f"{len(late)} of {len(checked)} windows end after the data does: the {late[0].horizon_days} days "
+            f"after {late[0].as_of.iso} end {late[0].end.iso}, but the data ends {log.until.iso}",
+            table="orders",
+            column="ordered_at",
+            hint=f"start the last window at {last.datetime:%Y-%m-%d} or before, or choose a shorter horizon",
+        )
+    return checked
+
+
+class _Run:
+    """One backtest on its way: what was found so far."""
+
+    def __init__(
+        self,
+        log: OrderLog,
+        settings: BacktestConfig,
+        clock: Callable[[], float],
+        tell: Callable[[str, int], None],
+    ) -> None:
+        self.log, self.settings, self.clock, self.tell = log, settings, clock, tell
+        self.roles: dict[str, str] = {}
+        self.measurements: list[Measurement] = []
+        self.differences: list[Difference] = []
+        self.reliability: list[Reliability] = []
+        self.populations: list[Population] = []
+        self.verdicts: list[WindowVerdict] = []
+        self.seconds: list[StepTime] = []
+
+    def window(self, window: Window, fit: Fit, done: int) -> None:
+        """Fit, predict and measure in one window; one predictor's predictions are held at a time."""
+        as_of = window.as_of.iso
+        self.tell(f"{as_of[:10]}: fit", done)
+        known = self._timed(as_of, "snapshot", "", lambda: self.log.before(window.as_of))
+        fitted = self._timed(as_of, "fit", "", lambda: contenders_of(fit(known, window.as_of)))
+        self._admit(fitted, window)
+        judge = self._timed(as_of, "snapshot", "", lambda: self._judge(window))
+        self.populations += judge.population()
+        measured: dict[str, Measured] = {}
+        for place, name in enumerate(self.roles):
+            self.tell(f"{as_of[:10]}: {name}", done + _FITTED + (_STEPS - _FITTED) * place // len(self.roles))
+            predictor = fitted.predictors[name]
+            answer = self._timed(
+                as_of,
+                "predict",
+                name,
+                lambda p=predictor: p.predict(judge.snapshot, window.horizon_days, kinds=self.settings.kinds),
+            )
+            measured[name] = self._timed(
+                as_of, "measure", name, lambda name=name, answer=answer: judge.measure(name, answer)
+            )
+            self.measurements += measured[name].measurements
+            self.reliability += measured[name].reliability
+        self.differences += differences(measured, self.roles)
+        self.verdicts += [WindowVerdict(as_of, verdict) for verdict in fitted.verdicts]
+        self.tell(f"{as_of[:10]}: done", done + _STEPS)
+
+    def report(self, windows: tuple[Window, ...]) -> BacktestReport:
+        """What was found."""
+        return BacktestReport(
+            roles=self.roles,
+            windows=windows,
+            measurements=tuple(self.measurements),
+            differences=tuple(self.differences),
+            reliability=tuple(self.reliability),
+            populations=tuple(self.populations),
+            verdicts=tuple(self.verdicts),
+            source=self.log.tables.source,
+            fingerprint=self.log.tables.fingerprint,
+            settings=self.settings,
+            seconds=tuple(self.seconds),
+        )
+
+    def _judge(self, window: Window) -> Judge:
+        snapshot = self.log.as_of(window.as_of)
+        return Judge(
+            snapshot, labels_of(snapshot, self.log.outcomes(snapshot, window.horizon_days)), self.settings
+        )
+
+    def _admit(self, fitted: Contenders, window: Window) -> None:
+        """Refuse other names than in earlier windows, and predictors that know what came after."""
+        self.roles = self.roles or fitted.roles
+        if fitted.roles != self.roles:
+            changed = sorted(set(fitted.roles) ^ set(self.roles)) or sorted(self.roles)
+            raise ValueError(f"every window needs the same contenders, but {', '.join(changed)} changed")
+        for name, predictor in fitted.predictors.items():
+            trained = getattr(predictor, "trained_until", None)
+            if isinstance(trained, Instant) and trained.days_since(window.as_of) > 0:
+                raise TimeError(
+                    f"{name} was trained until {trained.iso}, after the window's start {window.as_of.iso}: "
+                    "it has seen what it should predict",
+                    hint="fit it anew for every window",
+                )
+
+    def _timed(self, as_of: str, step: str, predictor: str, work: Callable[[], Result]) -> Result:
+        """What `work` returns; its time is kept."""
+        start = self.clock()
+        result = work()
+        self.seconds.append(StepTime(as_of, step, predictor, self.clock() - start))
+        return result

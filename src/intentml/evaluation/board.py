@@ -1,0 +1,212 @@
+"""The boards: one table a head and window, predictors by main metrics, ready to be printed anywhere.
+
+What comes in: a `BacktestReport`. What goes out: `Board`s of cells that know whether they are the
+best, and the sentence that holds the recipe against the best baseline. It prints nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from intentml.evaluation.measurement import (
+    ALL,
+    CALIBRATION,
+    EXPLORE,
+    MEAN,
+    METRICS,
+    NO_ORDER,
+    ORDERS,
+    REPEAT,
+    SPEND,
+    TAIL,
+    TARGETS_FOR_USER,
+    USERS_FOR_TARGET,
+    Difference,
+    Measurement,
+    MetricKey,
+)
+from intentml.evaluation.results import BacktestReport
+from intentml.timeline.catalogue import KINDS
+
+TITLES = {
+    "category": "Categories",
+    "category_node": "Category nodes",
+    "brand": "Brands",
+    "product": "Products",
+    "no_order": "No order (churn)",
+    "orders": "Expected orders",
+    "spend": "Expected spend",
+}
+
+Column = tuple[str, str, str, str]  # question, metric, stratum, title
+
+_TARGETS: tuple[Column, ...] = (
+    (USERS_FOR_TARGET, "map", ALL, "mAP"),
+    (USERS_FOR_TARGET, "auroc", ALL, "AUROC"),
+    (USERS_FOR_TARGET, "lift_5", ALL, "lift, best 5 %"),
+    (USERS_FOR_TARGET, "map", REPEAT, "repeat mAP"),
+    (USERS_FOR_TARGET, "ap_lift", EXPLORE, "explore AP lift"),
+    (USERS_FOR_TARGET, "map", TAIL, "tail mAP"),
+    (TARGETS_FOR_USER, "ndcg_10", ALL, "nDCG at 10"),
+    (TARGETS_FOR_USER, "ndcg_10", EXPLORE, "explore nDCG at 10"),
+    (CALIBRATION, "log_loss", ALL, "log-loss"),
+    (CALIBRATION, "ece", ALL, "ECE"),
+    (CALIBRATION, "predicted_over_actual", ALL, "predicted / actual"),
+)
+_NO_ORDER: tuple[Column, ...] = (
+    (NO_ORDER, "auroc", ALL, "AUROC"),
+    (NO_ORDER, "log_loss", ALL, "log-loss"),
+    (NO_ORDER, "brier", ALL, "Brier"),
+    (NO_ORDER, "ece", ALL, "ECE"),
+    (NO_ORDER, "calibration_slope", ALL, "slope"),
+    (NO_ORDER, "predicted_over_actual", ALL, "predicted / actual"),
+    (NO_ORDER, "auroc", "1", "AUROC, 1 order"),
+    (NO_ORDER, "auroc", "2-4", "AUROC, 2-4 orders"),
+    (NO_ORDER, "auroc", "5+", "AUROC, 5+ orders"),
+)
+_AMOUNT = ("mae", "rmse", "total_bias", "gini", "spearman")
+COLUMNS: Mapping[str, tuple[Column, ...]] = {
+    **dict.fromkeys(KINDS, _TARGETS),
+    "no_order": _NO_ORDER,
+    "orders": tuple((ORDERS, metric, ALL, METRICS[metric].label) for metric in _AMOUNT),
+    "spend": tuple((SPEND, metric, ALL, METRICS[metric].label) for metric in _AMOUNT),
+}
+"""Columns of a head's board; the report's files hold every metric."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One number of a board; None where the predictor has no such number."""
+
+    metric: str
+    value: float | None = None
+    low: float = math.nan
+    high: float = math.nan
+    best: bool = False
+
+    def text(self, *, interval: bool = True) -> str:
+        """The number, its interval in brackets; a dash where there is none."""
+        if self.value is None:
+            return "–"
+        digits = METRICS[self.metric].digits
+        ends = f" ({self.low:.{digits}f} to {self.high:.{digits}f})"
+        return f"{self.value:.{digits}f}" + (ends if interval and not math.isnan(self.low) else "")
+
+
+@dataclass(frozen=True)
+class Board:
+    """One head in one window, or mean over windows.
+
+    Attributes:
+        head: A kind of target, no_order, orders or spend.
+        as_of: Start of the window, or `MEAN`.
+        horizon_days: Length of the window.
+        windows: Windows it is the mean of.
+        customers: Customers judged.
+        targets: Targets judged, 0 where there are none.
+        columns: Titles.
+        rows: Predictor, role and one cell a column; predictors without the head have dashes.
+    """
+
+    head: str
+    as_of: str
+    horizon_days: int
+    windows: int
+    customers: int
+    targets: int
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, str, tuple[Cell, ...]], ...]
+
+    @property
+    def title(self) -> str:
+        """Head and window, for people."""
+        when = f"mean of {self.windows} windows" if self.as_of == MEAN else f"from {self.as_of[:10]}"
+        return f"{TITLES[self.head]}, {self.horizon_days} days, {when}"
+
+    @property
+    def population(self) -> str:
+        """On whom it was measured."""
+        of_targets = f" x {self.targets:,} targets" if self.targets else ""
+        return f"{self.customers:,} customers{of_targets}"
+
+
+def boards(report: BacktestReport, as_of: str) -> list[Board]:
+    """The boards of one window (`MEAN` for the mean over windows), head by head."""
+    told = report.mean_over_windows() if as_of == MEAN else report.measurements
+    here = [one for one in told if one.as_of == as_of]
+    heads = [head for head in COLUMNS if any(one.head == head for one in here)]
+    horizons = sorted({one.horizon_days for one in here})
+    found = (
+        _board(head, [one for one in here if one.head == head and one.horizon_days == days], report.roles)
+        for head in heads
+        for days in horizons
+    )
+    return [board for board in found if board]
+
+
+def against_best(report: BacktestReport, as_of: str) -> list[Difference]:
+    """The recipe minus the best baseline by each main metric, for one window or the mean."""
+    told = report.mean_differences() if as_of == MEAN else report.differences
+    return [one for one in told if one.as_of == as_of and one.against_best and one.stratum == ALL]
+
+
+def sentence(one: Difference) -> str:
+    """A difference in words: what, by how much, how sure."""
+    metric = METRICS[one.metric]
+    text = f"{TITLES[one.head]}, {metric.label}: {one.predictor} minus {one.against} = {one.value:+.{metric.digits}f}"
+    if not math.isnan(one.low):
+        text += f" ({one.low:+.{metric.digits}f} to {one.high:+.{metric.digits}f})"
+    verdict = {
+        "better": "better",
+        "worse": "worse",
+        "level": "no difference beyond the interval",
+        "unknown": "no interval was made",
+    }[one.verdict]
+    return f"{text}: {verdict}"
+
+
+def _board(head: str, here: Sequence[Measurement], roles: Mapping[str, str]) -> Board | None:
+    """One head's table."""
+    if not here:
+        return None
+    by_key = {(one.predictor, one.key): one for one in here}
+    keys = [MetricKey(head, question, metric, stratum) for question, metric, stratum, _ in COLUMNS[head]]
+    cells = {name: [_cell(by_key.get((name, key)), key.metric) for key in keys] for name in roles}
+    for column, key in enumerate(keys):
+        merits = {
+            name: METRICS[key.metric].merit(round(row[column].value, METRICS[key.metric].digits))
+            for name, row in cells.items()
+            if (row[column].value) is not None
+        }
+        for name, merit in merits.items():
+            if merit == max(merits.values()):
+                old = cells[name][column]
+                cells[name][column] = Cell(old.metric, old.value, old.low, old.high, best=True)
+    one = here[0]
+    return Board(
+        head=head,
+        as_of=one.as_of,
+        horizon_days=one.horizon_days,
+        windows=max(each.windows for each in here),
+        customers=one.customers,
+        targets=one.targets,
+        columns=tuple(_title(column, here) for column in COLUMNS[head]),
+        rows=tuple((name, role, tuple(cells[name])) for name, role in roles.items()),
+    )
+
+
+def _cell(one: Measurement | None, metric: str) -> Cell:
+    if one is None or math.isnan(one.value):
+        return Cell(metric)
+    return Cell(metric, one.value, one.low, one.high)
+
+
+def _title(column: Column, here: Sequence[Measurement]) -> str:
+    """A column's title; a lift has the lift of a random order beside it."""
+    _, metric, stratum, title = column
+    if metric != "ap_lift":
+        return title
+    chance = [one.value for one in here if one.metric == "ap_lift_by_chance" and one.stratum == stratum]
+    return f"{title} (chance {chance[0]:.2f})" if chance and not math.isnan(chance[0]) else title

@@ -1,0 +1,64 @@
+"""Who stands in a comparison: the recipe, the baselines that it must not lose to, and peers.
+
+What comes in: fitted predictors. What goes out: `Contenders`. Peers are predictors of other packages
+behind the same protocol; they are shown beside the baselines and no verdict depends on them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from intentml.prediction import Predictor
+
+if TYPE_CHECKING:
+    from intentml.fitting.priors import Verdict
+
+RECIPE, BASELINE, PEER = "recipe", "baseline", "peer"
+
+
+@dataclass(frozen=True)
+class Contenders:
+    """Predictors fitted as of one instant.
+
+    Attributes:
+        predictors: By the name that the report gives them.
+        recipe: Name of the one in question.
+        peers: Names of other packages' predictors. All others are baselines: the best of them is
+            what the recipe is compared with.
+        verdicts: What validation said while fitting, told in the report.
+    """
+
+    predictors: Mapping[str, Predictor]
+    recipe: str
+    peers: tuple[str, ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
+
+    def __post_init__(self) -> None:
+        unknown = [name for name in (self.recipe, *self.peers) if name not in self.predictors]
+        if unknown:
+            raise ValueError(f"{unknown[0]!r} is none of the predictors: {', '.join(self.predictors)}")
+
+    @property
+    def roles(self) -> dict[str, str]:
+        """Role by name: the recipe first, then baselines, then peers."""
+        role = {name: PEER if name in self.peers else BASELINE for name in self.predictors}
+        order = (BASELINE, PEER)
+        others = sorted(
+            (name for name in role if name != self.recipe), key=lambda name: order.index(role[name])
+        )
+        return {self.recipe: RECIPE, **{name: role[name] for name in others}}
+
+
+def contenders_of(fitted: Contenders | Mapping[str, Predictor]) -> Contenders:
+    """Contenders as they are; of a plain mapping the first is the recipe, the others its baselines.
+
+    Raises:
+        ValueError: The mapping is empty.
+    """
+    if isinstance(fitted, Contenders):
+        return fitted
+    if not fitted:
+        raise ValueError("there is no predictor to evaluate")
+    return Contenders(fitted, recipe=next(iter(fitted)))
