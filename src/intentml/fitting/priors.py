@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
@@ -26,7 +26,7 @@ from intentml.priors.linear import (
     TARGET_PRIORS,
     LinearPrior,
     PairSample,
-    fit_calibration,
+    calibrated,
     fit_linear,
     platt,
     sample_pairs,
@@ -277,8 +277,7 @@ class _Fit:
         best = min(losses, key=losses.__getitem__)
         self._note(kind, {plan: losses}, best, split)
         fitted = {name: fit_linear(name, samples) for name in TARGET_PRIORS}
-        chosen = fitted[best]
-        fitted["best"] = replace(chosen, calibration=fit_calibration(chosen, newest))
+        fitted["best"] = calibrated(fitted[best], newest)
         return fitted
 
     # -- assembly -------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ from intentml.errors import ModelError
 from intentml.pairs.neighbours import Neighbours
 from intentml.priors.activity import ActivityPrior
 from intentml.priors.designs import KindParameters
-from intentml.priors.linear import Calibration, LinearPrior
+from intentml.priors.linear import LinearPrior, Weights
 from intentml.priors.predictor import PriorPredictor
 from intentml.priors.spend import SpendPrior
 from intentml.timeline import Instant
@@ -199,17 +199,18 @@ def _kind(kind: str, arrays: Mapping[str, Any], names: list[str]) -> KindParamet
 def _linear_to_dict(prior: LinearPrior) -> dict[str, Any]:
     return {
         "name": prior.name,
-        "intercept": prior.intercept,
-        "weights": dict(prior.weights),
-        "repeat": list(prior.calibration.repeat),
-        "explore": list(prior.calibration.explore),
+        **{
+            stratum: {"intercept": weights.intercept, "by_column": dict(weights.by_column)}
+            for stratum, weights in (("repeat", prior.repeat), ("explore", prior.explore))
+        },
     }
 
 
 def _linear_from_dict(values: Mapping[str, Any]) -> LinearPrior:
-    repeat, explore = values["repeat"], values["explore"]
-    calibration = Calibration((repeat[0], repeat[1]), (explore[0], explore[1]))
-    return LinearPrior(values["name"], values["intercept"], values["weights"], calibration)
+    repeat, explore = (
+        Weights(values[stratum]["intercept"], values[stratum]["by_column"]) for stratum in ("repeat", "explore")
+    )
+    return LinearPrior(values["name"], repeat, explore)
 
 
 def _digest(path: Path) -> str:

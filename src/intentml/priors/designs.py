@@ -200,7 +200,7 @@ def _target_features(snapshot: Snapshot, kind: str) -> dict[str, F64]:
     for window, name in POPULARITY_WINDOWS.items():
         buyers = shop.popularity[kind][window].astype(np.float64)
         expected = expected_buyers(buyers, sold, category, brand)
-        features[name] = popularity_logit(buyers, expected, shop.active[window])
+        features[name] = popularity_logit(buyers, expected, sold, shop.active[window])
     return features
 
 

@@ -8,7 +8,7 @@ order of customers for a target is that of the plain score, so baselines rank as
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +36,11 @@ TARGET_PRIORS: Mapping[str, tuple[str, ...]] = {
     ),
 }  # fmt: skip
 
+# Priors that weigh pairs with and without history apart.
+BY_STRATUM = ("logistic",)
+# Strength of the pull of standardised weights toward zero, in pairs: it tames twin columns, whose
+# difference would not survive the step to the next window.
+SHRINKAGE = 30.0
 # Pairs without history or neighbours are the most and the dullest: this many stand for all of them.
 SAMPLE_PER_WINDOW = 120_000
 
@@ -66,68 +71,95 @@ class PairSample:
 
 
 @dataclass(frozen=True)
-class Calibration:
-    """Intercept and slope of the logit, for pairs with history (repeat) and without (explore)."""
+class Weights:
+    """A weighing of columns: logit = intercept + sum of weight x column.
 
-    repeat: tuple[float, float] = (0.0, 1.0)
-    explore: tuple[float, float] = (0.0, 1.0)
+    Attributes:
+        intercept: Constant.
+        by_column: Weight of each column; columns absent weigh nothing.
+    """
+
+    intercept: float
+    by_column: Mapping[str, float]
+
+    def of(self, sample: PairSample) -> F64:
+        """Logits of sampled pairs. Shape: (n,)."""
+        return self.intercept + sample.values @ np.array([self.by_column.get(name, 0.0) for name in sample.columns])
+
+    def corrected(self, intercept: float, slope: float) -> Weights:
+        """The weighing whose logit is intercept + slope x this one's."""
+        return Weights(
+            intercept + slope * self.intercept, {name: slope * weight for name, weight in self.by_column.items()}
+        )
+
+    def mixed(self, other: Weights, share: float) -> Weights:
+        """The weighing between this one (share 0) and another (share 1)."""
+        names = dict.fromkeys([*self.by_column, *other.by_column])
+        return Weights(
+            (1 - share) * self.intercept + share * other.intercept,
+            {
+                name: (1 - share) * self.by_column.get(name, 0.0) + share * other.by_column.get(name, 0.0)
+                for name in names
+            },
+        )
 
 
 @dataclass(frozen=True)
 class LinearPrior:
-    """Weights of one prior for one kind and horizon.
+    """One prior for one kind and horizon.
 
     Attributes:
         name: Key of `TARGET_PRIORS`.
-        intercept: Constant of the logit.
-        weights: Weight of each column; columns absent weigh nothing.
-        calibration: Correction on top, identity unless fitted.
+        repeat: Weights for pairs with history.
+        explore: Weights for pairs without.
     """
 
     name: str
-    intercept: float
-    weights: Mapping[str, float]
-    calibration: Calibration = field(default_factory=Calibration)
+    repeat: Weights
+    explore: Weights
 
     def logits(self, sample: PairSample) -> F64:
-        """Calibrated logits of sampled pairs. Shape: (n,)."""
-        weights = np.array([self.weights.get(name, 0.0) for name in sample.columns])
-        raw = self.intercept + sample.values @ weights
-        (a, b), (c, d) = self.calibration.repeat, self.calibration.explore
-        return np.where(sample.seen, a + b * raw, c + d * raw)
+        """Logits of sampled pairs. Shape: (n,)."""
+        return np.where(sample.seen, self.repeat.of(sample), self.explore.of(sample))
 
     def score(self, design: Design) -> TargetScores:
-        """Logits of every customer and target of a design, in parts."""
+        """Logits of every customer and target of a design, in parts.
+
+        The dot product and the parents carry the explore weights to every pair; pairs with history
+        get the difference to their own weights.
+        """
         users, targets = design.shape
-        by_customer = _weighed(design.customer, self.weights, users)
-        by_target = self.intercept + _weighed(design.target, self.weights, targets)
-        on_pair = _weighed(design.pair, self.weights, len(design.pair_target))
-        (a, b), (c, d) = self.calibration.repeat, self.calibration.explore
-        # The dot product and the parents carry the explore calibration everywhere; pairs with history
-        # get what turns it into the repeat calibration.
-        below = by_customer[design.pair_customer] + by_target[design.pair_target]
+        explore, repeat = self.explore.by_column, self.repeat.by_column
+        by_customer = _weighed(design.customer, explore, users)
+        by_target = self.explore.intercept + _weighed(design.target, explore, targets)
+        seen = np.flatnonzero(design.seen)
+        who, what = design.pair_customer[seen], design.pair_target[seen]
+        additions = _weighed(design.pair, explore, len(design.pair_target))
+        own = self.repeat.intercept + _weighed(design.pair, repeat, len(design.pair_target))[seen]
+        own += _weighed(design.customer, repeat, users)[who] + _weighed(design.target, repeat, targets)[what]
+        everywhere = by_customer[who] + by_target[what]
         parents = []
         for parent in design.parents:
-            total = _weighed_sparse(parent.features, self.weights)
-            if total is not None:
-                values = (d * total).astype(np.float32)
-                parents.append(ParentTerm(parent.kind, values, parent.parent_of))
-                below += _lookup(total, design.pair_customer, parent.parent_of[design.pair_target])
-        additions = np.where(design.seen, (a - c) + (b - d) * below + b * on_pair, d * on_pair)
+            of = parent.parent_of[what]
+            to_all, to_own = (_weighed_sparse(parent.features, weights) for weights in (explore, repeat))
+            if to_own is not None:
+                own += _lookup(to_own, who, of)
+            if to_all is not None:
+                everywhere += _lookup(to_all, who, of)
+                parents.append(ParentTerm(parent.kind, to_all.astype(np.float32), parent.parent_of))
+        additions[seen] = own - everywhere
         return TargetScores(
             kind=design.kind,
             targets=design.targets,
-            customer_vectors=np.stack([d * by_customer, np.ones(users)], axis=1).astype(np.float32),
-            target_vectors=np.stack([np.ones(targets), c + d * by_target], axis=1).astype(np.float32),
+            customer_vectors=np.stack([by_customer, np.ones(users)], axis=1).astype(np.float32),
+            target_vectors=np.stack([np.ones(targets), by_target], axis=1).astype(np.float32),
             pairs=sparse.csr_array(
                 (additions.astype(np.float32), design.pair_target, design.indptr), shape=design.shape
             ),
             parents=tuple(parents),
             newcomer=Newcomer(
-                intercept=c + d * self.intercept,
-                popularity={
-                    days: d * self.weights.get(name, 0.0) for days, name in POPULARITY_WINDOWS.items()
-                },
+                intercept=self.explore.intercept,
+                popularity={days: explore.get(name, 0.0) for days, name in POPULARITY_WINDOWS.items()},
             ),
         )
 
@@ -179,37 +211,58 @@ def sample_pairs(
 
 
 def fit_linear(name: str, samples: Sequence[PairSample]) -> LinearPrior:
-    """Weights that maximise the likelihood of what was bought, over all sampled pairs."""
+    """Weights that maximise the likelihood of what was bought, over all sampled pairs.
+
+    Args:
+        name: Key of `TARGET_PRIORS`. A plain score has one weighing for all pairs, so that customers
+            keep its order; those in `BY_STRATUM` weigh pairs with and without history apart, because
+            a busy customer is likelier to try something new, not to buy the old thing again.
+        samples: One for each window, the newest first; each older one counts half.
+    """
+    wanted = TARGET_PRIORS[name]
+    sample = PairSample(
+        samples[0].columns,
+        np.concatenate([part.values for part in samples]),
+        np.concatenate([part.bought for part in samples]),
+        np.concatenate([part.weight * 0.5**age for age, part in enumerate(samples)]),
+        np.concatenate([part.seen for part in samples]),
+    )
+    if name not in BY_STRATUM:
+        weights = _fit_weights(wanted, sample)
+        return LinearPrior(name, weights, weights)
+    repeat = _fit_weights(wanted, sample.select(sample.seen))
+    return LinearPrior(name, repeat, _fit_weights(wanted, sample.select(~sample.seen)))
+
+
+def _fit_weights(columns: Sequence[str], sample: PairSample) -> Weights:
+    """Logistic regression on standardised columns; columns that do not vary weigh nothing."""
     from sklearn.linear_model import LogisticRegression
 
-    wanted = [column for column in samples[0].columns if column in TARGET_PRIORS[name]]
-    at = [samples[0].columns.index(column) for column in wanted]
-    values = np.concatenate([sample.values[:, at] for sample in samples])
-    bought = np.concatenate([sample.bought for sample in samples])
-    weight = np.concatenate([sample.weight for sample in samples])
-    if not bought.any() or bought.all():
+    wanted = [column for column in sample.columns if column in columns]
+    values = sample.values[:, [sample.columns.index(column) for column in wanted]]
+    bought, weight = sample.bought, sample.weight
+    if not len(bought) or not bought.any() or bought.all():
         rate = float(np.clip(np.average(bought, weights=weight), 1e-6, 1 - 1e-6)) if len(bought) else 1e-6
-        return LinearPrior(name, float(np.log(rate / (1 - rate))), {})
+        return Weights(float(np.log(rate / (1 - rate))), {})
     mean = np.average(values, axis=0, weights=weight)
     spread = np.sqrt(np.average((values - mean) ** 2, axis=0, weights=weight))
-    used = spread > 1e-9
+    used = np.flatnonzero(spread > 1e-9)
     scaled = (values[:, used] - mean[used]) / spread[used]
-    # Weak shrinkage: there are thousands of pairs for each weight; it only tames twin columns.
-    model = LogisticRegression(C=1.0, solver="newton-cholesky", max_iter=100)
+    model = LogisticRegression(C=1 / SHRINKAGE, solver="newton-cholesky", max_iter=100)
     model.fit(scaled, bought, sample_weight=weight)
     coefficients = model.coef_[0] / spread[used]
     intercept = float(model.intercept_[0] - coefficients @ mean[used])
-    names = [column for column, keep in zip(wanted, used, strict=True) if keep]
-    return LinearPrior(name, intercept, dict(zip(names, map(float, coefficients), strict=True)))
+    return Weights(intercept, {wanted[at]: float(value) for at, value in zip(used, coefficients, strict=True)})
 
 
-def fit_calibration(prior: LinearPrior, sample: PairSample) -> Calibration:
-    """Intercept and slope per stratum on one window, drawn toward identity where few buy."""
-    raw = LinearPrior(prior.name, prior.intercept, prior.weights).logits(sample)
-    return Calibration(
-        repeat=platt(raw[sample.seen], sample.bought[sample.seen], sample.weight[sample.seen]),
-        explore=platt(raw[~sample.seen], sample.bought[~sample.seen], sample.weight[~sample.seen]),
-    )
+def calibrated(prior: LinearPrior, sample: PairSample) -> LinearPrior:
+    """The prior with intercept and slope mended per stratum on one window."""
+    logits = prior.logits(sample)
+
+    def mend(weights: Weights, rows: npt.NDArray[np.bool_]) -> Weights:
+        return weights.corrected(*platt(logits[rows], sample.bought[rows], sample.weight[rows]))
+
+    return LinearPrior(prior.name, mend(prior.repeat, sample.seen), mend(prior.explore, ~sample.seen))
 
 
 def platt(logits: F64, happened: npt.NDArray[np.bool_], weight: F64, trust: float = 20.0) -> tuple[float, float]:
@@ -248,22 +301,8 @@ def interpolate(knots: Mapping[int, LinearPrior], horizon_days: int) -> LinearPr
     place = float(np.interp(np.log(horizon_days), np.log(days), np.arange(len(days))))
     low, share = int(place), place - int(place)
     left, right = knots[int(days[low])], knots[int(days[min(low + 1, len(days) - 1)])]
-
-    def mix(one: float, other: float) -> float:
-        return (1 - share) * one + share * other
-
-    def mix_pair(one: tuple[float, float], other: tuple[float, float]) -> tuple[float, float]:
-        return mix(one[0], other[0]), mix(one[1], other[1])
-
-    names = dict.fromkeys([*left.weights, *right.weights])
     return LinearPrior(
-        left.name,
-        mix(left.intercept, right.intercept),
-        {name: mix(left.weights.get(name, 0.0), right.weights.get(name, 0.0)) for name in names},
-        Calibration(
-            mix_pair(left.calibration.repeat, right.calibration.repeat),
-            mix_pair(left.calibration.explore, right.calibration.explore),
-        ),
+        left.name, left.repeat.mixed(right.repeat, share), left.explore.mixed(right.explore, share)
     )
 
 

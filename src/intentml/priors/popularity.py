@@ -13,8 +13,8 @@ from intentml.prediction import F64, logit
 
 I64 = npt.NDArray[np.int64]
 
-# Buyers' worth of belief in the siblings when a target's own buyers are few.
-SHRINK_BUYERS = 5.0
+# Shape of the Gamma that buyers per target are drawn from: how much siblings say beside own buyers.
+SIBLING_SHAPE = 1.0
 # Siblings' worth of belief in the wider group (all brands of the category, all categories).
 SHRINK_SIBLINGS = 3.0
 # Most newcomers sell less than what has already proved itself.
@@ -23,10 +23,16 @@ NEWCOMER_PACE = 0.5
 PRICE_BANDWIDTH = 0.7
 
 
-def popularity_logit(buyers: F64, expected: F64, active: int) -> F64:
-    """Log-odds of buyers / active, drawn toward `expected` buyers. Shape: (J,)."""
-    active = max(1, active)
-    return logit((buyers + SHRINK_BUYERS * expected / active) / (active + SHRINK_BUYERS), 1e-6)
+def popularity_logit(buyers: F64, expected: F64, sold: npt.NDArray[np.bool_], active: int) -> F64:
+    """Log-odds of the share of active customers who buy. Shape: (J,).
+
+    Buyers of a target ever sold are drawn toward what its siblings have (Gamma-Poisson posterior
+    mean); a target never sold has not been on offer as far as anybody knows, and is expected to
+    have what `expected` says.
+    """
+    mean = np.maximum(expected, 1e-3)
+    posterior = (buyers + SIBLING_SHAPE) / (1 + SIBLING_SHAPE / mean)
+    return logit(np.where(sold, posterior, mean) / (max(1, active) + 1.0), 1e-6)
 
 
 def expected_buyers(buyers: F64, sold: npt.NDArray[np.bool_], category: I64, brand: I64) -> F64:

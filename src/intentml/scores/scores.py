@@ -17,8 +17,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from intentml.errors import ScoresError, UnknownTargetError
-from intentml.prediction import F64, Newcomer, TargetScores, logit, sigmoid, survival_at, SURVIVAL_DAYS
+from intentml.errors import ScoresError
+from intentml.prediction import F64, Newcomer, TargetScores, sigmoid, survival_at, SURVIVAL_DAYS
 from intentml.priors.popularity import expected_of_newcomer, popularity_logit
 from intentml.scores.answers import InterestedIn
 from intentml.scores.interests import SCHEMA, best_targets, interest_batches
@@ -339,7 +339,7 @@ class Scores:
         for window, weight in rule.popularity.items():
             buyers = of_products[f"buyers_{window}"].to_numpy().astype(np.float64)
             expected = expected_of_newcomer(buyers, ever > 0, same_category, same_brand, prices, price)
-            share = popularity_logit(np.zeros(1), np.array([expected]), self.manifest.active[window])
+            share = popularity_logit(np.zeros(1), np.array([expected]), np.zeros(1, bool), self.manifest.active[window])
             value += weight * float(share[0])
         return value
 
