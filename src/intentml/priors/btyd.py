@@ -173,7 +173,7 @@ def expected_purchases(model: BtydModel, counts: BtydCounts, days: ArrayLike) ->
         days: K horizons, or one.
 
     Returns:
-        Shape (U, K), non-negative and non-decreasing in the horizon.
+        Shape (U, K), non-negative and non-decreasing in the horizon (to the quadrature's 6 digits).
 
     Raises:
         ValueError: A horizon that is negative or not finite.

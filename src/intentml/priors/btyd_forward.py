@@ -68,16 +68,18 @@ def _geometric_purchases(
     hypergeometric form says the same but cancels for a near 1 and for long horizons.
 
     Where the horizon t is long against the age, f turns at a p near 0 that a plain rule for the beta law does
-    not resolve. With p = y / (1 + c (1 - y)) and 1 + c the root of how far the turn lies inside the law, the
-    beta weight keeps its form in y, and 48 nodes give 8 digits.
+    not resolve. With p = y / (1 + c (1 - y)) the beta weight keeps its form in y and the turn moves inwards;
+    1 + c is the root of how far the turn lies inside the law, less where a keeps the law away from 0. Then 64
+    nodes give 6 digits for shapes of 0.02 to 50, and 10 for those of ordinary shops.
     """
     r, alpha, a, b = parameters
     shape = r + x
     second = b + survivals
     distinct, position = np.unique(second, return_inverse=True)
-    rules = [beta_quadrature(a, value) for value in distinct]
+    rules = [beta_quadrature(a, value) for value in distinct.tolist()]
     scaled = horizon / (alpha + age)
-    stretch = np.sqrt(1.0 + scaled * (1.0 + shape) / (a + second + 1.0)) - 1.0
+    inside = scaled * (1.0 + shape) / ((a + second + 1.0) * (1.0 + a) ** 2)
+    stretch = np.sqrt(1.0 + inside) - 1.0
     log_stretch = second * np.log1p(stretch)
     purchases = np.zeros_like(x)
     for node in range(DROPOUT_NODES):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,13 +20,14 @@ Floats = NDArray[np.float64]
 DEATH_NODES = 28
 """Legendre nodes of the death-time integral."""
 
-DROPOUT_NODES = 48
+DROPOUT_NODES = 64
 """Jacobi nodes of the dropout-probability integral."""
 
 _NEGLIGIBLE_DECAY = 40.0
 """Nats: where an integrand fell by this much (a factor 4e-18) the rest of the interval is left out."""
 
 _LARGEST_EXPONENT = 600.0
+_LEAST_NODE = 1e-14
 
 
 @dataclass(frozen=True)
@@ -114,12 +116,13 @@ def death_integral(
     return total
 
 
+@lru_cache(maxsize=4096)
 def beta_quadrature(a: float, b: float, nodes: int = DROPOUT_NODES) -> tuple[Floats, Floats]:
     """Gauss-Jacobi nodes and weights of the Beta(a, b) law on [0, 1]; the weights sum to one.
 
-    Source: Golub and Welsch (1969), "Calculation of Gauss quadrature rules": the nodes are the eigenvalues of
-    the symmetric tridiagonal matrix of the three-term recurrence, the weights the squared first components
-    of its eigenvectors. Unlike tabulated Jacobi rules it cannot overflow for large b.
+    The nodes are the eigenvalues of the three-term recurrence's symmetric tridiagonal matrix. A weight is
+    one over the sum of squares of the orthonormal polynomials at its node, which keeps every digit of the
+    smallest weights too; tabulated rules overflow for large b, and eigenvectors lose small weights.
 
     Args:
         a: First parameter, > 0.
@@ -127,8 +130,26 @@ def beta_quadrature(a: float, b: float, nodes: int = DROPOUT_NODES) -> tuple[Flo
         nodes: Number of nodes n.
 
     Returns:
-        (nodes, weights), each of shape (n,), nodes ascending in (0, 1].
+        (nodes, weights), each of shape (n,) and read-only, nodes ascending in (0, 1].
+
+    Source: Golub and Welsch (1969), "Calculation of Gauss quadrature rules".
     """
+    diagonal, off = _beta_recurrence(a, b, nodes)
+    points = np.clip(eigh_tridiagonal(diagonal, off, eigvals_only=True), _LEAST_NODE, 1.0)
+    previous, current, squares = np.zeros(nodes), np.ones(nodes), np.ones(nodes)
+    for degree in range(nodes - 1):
+        carried = off[degree - 1] * previous if degree else previous
+        previous, current = current, ((points - diagonal[degree]) * current - carried) / off[degree]
+        squares += current**2
+    weights = 1.0 / squares
+    weights /= weights.sum()
+    points.setflags(write=False)
+    weights.setflags(write=False)
+    return points, weights
+
+
+def _beta_recurrence(a: float, b: float, nodes: int) -> tuple[Floats, Floats]:
+    """Diagonal (n,) and off-diagonal (n - 1,) of the recurrence of Beta(a, b)'s orthonormal polynomials."""
     order = np.arange(1, nodes, dtype=np.float64)
     total = a + b - 2.0
     twice = 2.0 * order + total
@@ -138,13 +159,6 @@ def beta_quadrature(a: float, b: float, nodes: int = DROPOUT_NODES) -> tuple[Flo
     squared = np.empty(nodes - 1)
     squared[0] = a * b / ((a + b) ** 2 * (a + b + 1.0))
     later, step = order[1:], twice[1:]
-    squared[1:] = (
-        later
-        * (later + a - 1.0)
-        * (later + b - 1.0)
-        * (later + total)
-        / (step**2 * (step + 1.0) * (step - 1.0))
-    )
-    values, vectors = eigh_tridiagonal(diagonal, np.sqrt(squared))
-    weights = vectors[0] ** 2
-    return np.clip(values, 1e-12, 1.0), weights / weights.sum()
+    numerator = later * (later + a - 1.0) * (later + b - 1.0) * (later + total)
+    squared[1:] = numerator / (step**2 * (step + 1.0) * (step - 1.0))
+    return diagonal, np.sqrt(squared)
