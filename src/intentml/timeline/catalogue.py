@@ -56,6 +56,10 @@ class TargetIndex:
 
         Shape: products (n,) -> rows (m,), targets (m,), rows ascending.
         """
+        if len(self.indices) <= len(self.indptr) - 1 and np.diff(self.indptr).max(initial=0) <= 1:
+            target = np.append(self.of_products(), np.int32(-1))[products]  # a product of -1 reads the end
+            rows = np.flatnonzero(target >= 0)
+            return rows, target[rows]
         known = np.flatnonzero(products >= 0)
         start = self.indptr[products[known]]
         count = self.indptr[products[known] + 1] - start
@@ -107,7 +111,7 @@ class Catalogue:
     def targets(self, kind: str) -> TargetIndex:
         """The index of one kind (made once)."""
         if kind not in self._indexes:
-            self._indexes[kind] = _index(kind, _members(self, kind))
+            self._indexes[kind] = _index(self, kind)
         return self._indexes[kind]
 
 
@@ -121,34 +125,53 @@ def path_nodes(path: str) -> list[str]:
     return [PATH_SEPARATOR.join(parts[: depth + 1]) for depth in range(len(parts))]
 
 
-def _members(catalogue: Catalogue, kind: str) -> list[list[str]]:
-    """The targets of each product, by name."""
+def _index(catalogue: Catalogue, kind: str) -> TargetIndex:
+    """Number the targets of a kind in sorted order and lay the memberships out as CSR."""
     if kind == "product":
-        return [[product] for product in catalogue.product_ids]
-    if kind == "category":
-        return [[] if category is None else [category] for category in catalogue.categories]
-    if kind == "brand":
-        return [[] if brand is None else [brand] for brand in catalogue.brands]
-    nodes_of: dict[tuple[str, str | None], list[str]] = {}
-    members: list[list[str]] = []
-    for path, category in zip(catalogue.paths, catalogue.categories, strict=True):
-        if path is None:
-            members.append([])
-            continue
-        if (path, category) not in nodes_of:
-            # The node named like the main level is a target already, of kind category.
-            nodes_of[path, category] = [
-                node for node in path_nodes(path) if node.rsplit(PATH_SEPARATOR, 1)[-1] != category
-            ]
-        members.append(nodes_of[path, category])
-    return members
-
-
-def _index(kind: str, members: list[list[str]]) -> TargetIndex:
-    """Number the targets in sorted order and lay the memberships out as CSR."""
-    counts = np.fromiter((len(names) for names in members), np.int64, len(members))
-    flat = [name for names in members for name in names]
-    targets = np.array(sorted(set(flat)), dtype=object)
+        every = np.arange(len(catalogue) + 1)
+        return TargetIndex(kind, catalogue.product_ids, every, every[:-1].astype(np.int32))
+    # Many products share what decides their targets: those are worked out once.
+    group, deciders = _grouped(catalogue, kind)
+    names = [_targets_of(kind, *decider) for decider in deciders]
+    targets = np.array(sorted({name for some in names for name in some}), dtype=object)
     code = {name: number for number, name in enumerate(targets)}
-    indices = np.fromiter((code[name] for name in flat), np.int32, len(flat))
-    return TargetIndex(kind, targets, np.concatenate([[0], np.cumsum(counts)]), indices)
+    codes = [[code[name] for name in some] for some in names]
+    of_group = np.fromiter(map(len, codes), np.int64, len(codes))
+    flat = np.fromiter((number for some in codes for number in some), np.int32, int(of_group.sum()))
+    counts = of_group[group]
+    indptr = np.concatenate([[0], np.cumsum(counts)])
+    start = np.cumsum(of_group) - of_group
+    within = np.arange(indptr[-1]) - np.repeat(indptr[:-1], counts)
+    return TargetIndex(kind, targets, indptr, flat[np.repeat(start[group], counts) + within])
+
+
+Decider = tuple[str | None, str | None]
+
+
+def _grouped(catalogue: Catalogue, kind: str) -> tuple[npt.NDArray[np.int64], list[Decider]]:
+    """What decides the targets of each product: the group of each, and (value, category) of each group."""
+    values = {
+        "category": catalogue.categories,
+        "brand": catalogue.brands,
+        "category_node": catalogue.paths,
+    }[kind]
+    group_of: dict[Decider, int] = {}
+    group = np.fromiter(
+        (
+            group_of.setdefault(decider, len(group_of))
+            for decider in zip(values, catalogue.categories, strict=True)
+        ),
+        np.int64,
+        len(catalogue),
+    )
+    return group, list(group_of)
+
+
+def _targets_of(kind: str, value: str | None, category: str | None) -> list[str]:
+    """The targets that a category, brand or path stands for."""
+    if value is None:
+        return []
+    if kind != "category_node":
+        return [value]
+    # The node named like the main level is a target already, of kind category.
+    return [node for node in path_nodes(value) if node.rsplit(PATH_SEPARATOR, 1)[-1] != category]

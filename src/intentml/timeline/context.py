@@ -70,16 +70,17 @@ def _buyers(
     customer: npt.NDArray[np.int64], target: npt.NDArray[np.int32], age_days: npt.NDArray[np.float64], n: int
 ) -> dict[int, npt.NDArray[np.int64]]:
     """Distinct customers per target whose newest purchase of it lies inside each window."""
-    if not len(customer):
-        return {window: np.zeros(n, np.int64) for window in WINDOWS_DAYS}
-    pair = customer * n + target
-    order = np.lexsort((age_days, pair))
-    pair, age = pair[order], age_days[order]
+    ends = sorted(window for window in WINDOWS_DAYS if window)
+    # 0 = inside the shortest window ... len(ends) = older than all. One number a line sorts fastest.
+    nth_window = np.searchsorted(ends, age_days)
+    key = (customer * n + target) * (len(ends) + 1) + nth_window
+    key.sort()
+    pair, nth_window = np.divmod(key, len(ends) + 1)
     newest = np.ones(len(pair), bool)
-    newest[1:] = np.diff(pair) != 0
-    of_target, age = pair[newest] % n, age[newest]
+    newest[1:] = pair[1:] != pair[:-1]
+    of_target, nth_window = pair[newest] % n, nth_window[newest]
     return {
-        window: np.bincount(of_target[age <= window] if window else of_target, minlength=n)
+        window: np.bincount(of_target[nth_window <= ends.index(window)] if window else of_target, minlength=n)
         for window in WINDOWS_DAYS
     }
 
@@ -93,9 +94,11 @@ def _median_price(snapshot: Snapshot) -> npt.NDArray[np.float64]:
     if not len(rows):
         return price
     product, unit = snapshot.line_product[rows], unit[rows]
-    order = np.lexsort((unit, product))
-    product, unit = product[order], unit[order]
-    starts = np.flatnonzero(np.r_[True, np.diff(product) != 0])
+    unit, rank = np.unique(unit, return_inverse=True)
+    key = product.astype(np.int64) * len(unit) + rank
+    key.sort()
+    product, unit = key // len(unit), unit[key % len(unit)]
+    starts = np.flatnonzero(np.r_[True, product[1:] != product[:-1]])
     count = np.diff(np.r_[starts, len(product)])
     low, high = starts + (count - 1) // 2, starts + count // 2
     price[product[starts]] = (unit[low] + unit[high]) / 2
