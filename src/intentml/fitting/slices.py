@@ -10,8 +10,10 @@ from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
+from scipy import sparse
 
 from intentml.pairs.history import PairTable, pair_history
+from intentml.pairs.neighbours import neighbour_scores
 from intentml.priors.activity import ActivityPrior, first_order_rate, fit_activity
 from intentml.priors.designs import KindParameters, fit_kind
 from intentml.tasks import Labels, labels_of
@@ -32,6 +34,7 @@ class Slice:
         self._activity: dict[str, ActivityPrior] = {}
         self._kinds: dict[str, KindParameters] = {}
         self._history: dict[str, PairTable] = {}
+        self._neighbours: dict[str, sparse.csr_array] = {}
 
     @cached_property
     def snapshot(self) -> Snapshot:
@@ -73,9 +76,30 @@ class Slice:
             self._kinds[kind] = fit_kind(self.snapshot, self.history(kind))
         return self._kinds[kind]
 
+    def neighbours(self, kind: str) -> sparse.csr_array:
+        """Neighbour scores at the cutoff; the same for every horizon."""
+        if kind not in self._neighbours:
+            similarity = self.kind(kind).neighbours.similarity
+            self._neighbours[kind] = neighbour_scores(self.history(kind), similarity)
+        return self._neighbours[kind]
+
     def eligible(self, kind: str) -> npt.NDArray[np.int64]:
         """Targets to learn from: bought by enough customers, at most the most bought. Sorted."""
         buyers = self.snapshot.shop.popularity[kind][0]
         enough = np.flatnonzero(buyers >= MIN_BUYERS)
         return np.sort(enough[np.argsort(-buyers[enough], kind="stable")[:MAX_TARGETS]])
 
+
+class Past:
+    """A log cut at `as_of`, and its slices, each made once."""
+
+    def __init__(self, log: OrderLog) -> None:
+        self.log = log
+        self.now = Slice(log, log.until)
+        self._slices: dict[int, Slice] = {}
+
+    def at(self, cutoff: Instant) -> Slice:
+        """The slice at a cutoff."""
+        if cutoff.us not in self._slices:
+            self._slices[cutoff.us] = Slice(self.log, cutoff)
+        return self._slices[cutoff.us]

@@ -10,8 +10,11 @@ from dataclasses import dataclass
 
 from intentml.timeline import Instant, OrderLog
 
-# A cutoff needs some history before it: half a horizon, and never under four weeks.
+# A cutoff needs some history before it, and never under four weeks: the newest half a horizon, older
+# ones two horizons, because a window seen from a short past teaches weights for a past that short
+# (experiments/0002-target-priors).
 _MIN_HISTORY_DAYS = 28
+_NEWEST_NEEDS, _OLDER_NEED = 0.5, 2.0
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,8 @@ def cutoffs(log: OrderLog, horizon_days: int, windows: int) -> Cutoffs | None:
     found = []
     for back in range(1, windows + 1):
         cutoff = log.until.plus_days(-horizon_days * back)
-        if cutoff.days_since(log.start) >= max(_MIN_HISTORY_DAYS, horizon_days / 2):
-            found.append(cutoff)
+        needed = horizon_days * (_NEWEST_NEEDS if back == 1 else _OLDER_NEED)
+        if cutoff.days_since(log.start) < max(_MIN_HISTORY_DAYS, needed):
+            break
+        found.append(cutoff)
     return Cutoffs(horizon_days, tuple(found)) if found else None

@@ -83,7 +83,9 @@ def fit_neighbours(pairs: PairTable, targets: npt.NDArray[np.object_], nearest: 
         cosine[cosine < np.maximum(cut, 1e-9)] = 0.0
     local = sparse.coo_array(cosine.astype(np.float32))
     shape = (pairs.n_targets, pairs.n_targets)
-    similarity = sparse.csr_array((local.data, (eligible[local.coords[0]], eligible[local.coords[1]])), shape=shape)
+    similarity = sparse.csr_array(
+        (local.data, (eligible[local.coords[0]], eligible[local.coords[1]])), shape=shape
+    )
     return Neighbours(pairs.kind, targets, similarity)
 
 

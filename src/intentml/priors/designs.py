@@ -159,8 +159,6 @@ def design_of(
         for name, values in _history_features(snapshot, history, shape, rate, horizon_days).items()
     }
     seen = features["seen"] > 0
-    features["seen_order"] = np.where(seen, customer["order"][pair_customer], 0.0)
-    features["seen_popularity"] = np.where(seen, target["popularity_90"][pair_target], 0.0)
     features["near"] = scatter(1.0, at_near)
     features["neighbours"] = scatter(np.log1p(10.0 * neighbours.data), at_near)
     return Design(
@@ -254,7 +252,10 @@ def _parents(snapshot: Snapshot, kind: str) -> list[Parent]:
             continue
         history = pair_history(snapshot, history_kind)
         size = (len(snapshot), history.n_targets)
-        columns = {"decay": np.log1p(history.decays[:, HALF_LIVES_DAYS.index(90)]), "seen": np.ones(len(history))}
+        columns = {
+            "decay": np.log1p(history.decays[:, HALF_LIVES_DAYS.index(90)]),
+            "seen": np.ones(len(history)),
+        }
         features = {
             f"{parent_kind}_{name}": sparse.csr_array((values, history.target, history.indptr), shape=size)
             for name, values in columns.items()
@@ -293,7 +294,9 @@ def _purchase_rates(history: PairTable, exposure_days: F64) -> tuple[F64, F64]:
     n = history.n_targets
     total, squares = exposure_days.sum(), (exposure_days**2).sum()
     mean = np.bincount(history.target, weights=history.count, minlength=n) / max(total, 1.0)
-    second = np.bincount(history.target, weights=history.count * (history.count - 1), minlength=n) / max(squares, 1.0)
+    second = np.bincount(history.target, weights=history.count * (history.count - 1), minlength=n) / max(
+        squares, 1.0
+    )
     mean = np.maximum(mean, 0.5 / max(total, 1.0))
     variance = np.maximum(second - mean**2, 1e-3 * mean**2)
     buyers = np.bincount(history.target, minlength=n)

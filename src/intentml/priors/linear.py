@@ -16,13 +16,16 @@ from scipy import sparse
 
 from intentml.prediction import F64, Newcomer, ParentTerm, TargetScores
 from intentml.priors.designs import POPULARITY_WINDOWS, Design
+from intentml.priors.sampling import PairSample, lookup
 
 _POPULARITY = tuple(POPULARITY_WINDOWS.values())
 _ALL_PAIR = (
     "seen", "count", "order_decay", "last", "since", "share", "repeated", "overdue", "late", "rate",
-    "decay_14", "decay_30", "decay_90", "decay_365", "seen_order", "seen_popularity", "near", "neighbours",
+    "decay_14", "decay_30", "decay_90", "decay_365", "near", "neighbours",
 )  # fmt: skip
-_ALL_PARENT = tuple(f"{parent}_{name}" for parent in ("category", "brand", "root") for name in ("decay", "seen"))
+_ALL_PARENT = tuple(
+    f"{parent}_{name}" for parent in ("category", "brand", "root") for name in ("decay", "seen")
+)
 
 # What each prior weighs. `logistic` weighs everything; the others are the field's plain scores.
 TARGET_PRIORS: Mapping[str, tuple[str, ...]] = {
@@ -32,7 +35,8 @@ TARGET_PRIORS: Mapping[str, tuple[str, ...]] = {
     "gamma_poisson": (*_POPULARITY, "seen", "rate", "repeated", "overdue"),
     "neighbours": (*_POPULARITY, "neighbours"),
     "logistic": (
-        *_POPULARITY, "order", "orders_28", "orders_90", "orders_ever", "breadth", "variety", *_ALL_PAIR, *_ALL_PARENT,
+        *_POPULARITY, "order", "orders_28", "orders_90", "orders_ever", "breadth", "variety",
+        *_ALL_PAIR, *_ALL_PARENT,
     ),
 }  # fmt: skip
 
@@ -41,33 +45,6 @@ BY_STRATUM = ("logistic",)
 # Strength of the pull of standardised weights toward zero, in pairs: it tames twin columns, whose
 # difference would not survive the step to the next window.
 SHRINKAGE = 30.0
-# Pairs without history or neighbours are the most and the dullest: this many stand for all of them.
-SAMPLE_PER_WINDOW = 120_000
-
-
-@dataclass(frozen=True)
-class PairSample:
-    """Customer x target pairs of one window that stand for all of them. Shapes: (n,).
-
-    Attributes:
-        columns: Feature names. Length F.
-        values: Features. Shape: (n, F).
-        bought: Whether the target was bought in the window.
-        weight: How many pairs each stands for.
-        seen: Whether the customer had bought it before.
-    """
-
-    columns: tuple[str, ...]
-    values: F64
-    bought: npt.NDArray[np.bool_]
-    weight: F64
-    seen: npt.NDArray[np.bool_]
-
-    def select(self, rows: npt.NDArray[np.bool_]) -> PairSample:
-        """Some of the pairs."""
-        return PairSample(
-            self.columns, self.values[rows], self.bought[rows], self.weight[rows], self.seen[rows]
-        )
 
 
 @dataclass(frozen=True)
@@ -84,12 +61,15 @@ class Weights:
 
     def of(self, sample: PairSample) -> F64:
         """Logits of sampled pairs. Shape: (n,)."""
-        return self.intercept + sample.values @ np.array([self.by_column.get(name, 0.0) for name in sample.columns])
+        weights = np.array([self.by_column.get(name, 0.0) for name in sample.columns])
+        logits: F64 = self.intercept + sample.values @ weights
+        return logits
 
     def corrected(self, intercept: float, slope: float) -> Weights:
         """The weighing whose logit is intercept + slope x this one's."""
         return Weights(
-            intercept + slope * self.intercept, {name: slope * weight for name, weight in self.by_column.items()}
+            intercept + slope * self.intercept,
+            {name: slope * weight for name, weight in self.by_column.items()},
         )
 
     def mixed(self, other: Weights, share: float) -> Weights:
@@ -143,9 +123,9 @@ class LinearPrior:
             of = parent.parent_of[what]
             to_all, to_own = (_weighed_sparse(parent.features, weights) for weights in (explore, repeat))
             if to_own is not None:
-                own += _lookup(to_own, who, of)
+                own += lookup(to_own, who, of)
             if to_all is not None:
-                everywhere += _lookup(to_all, who, of)
+                everywhere += lookup(to_all, who, of)
                 parents.append(ParentTerm(parent.kind, to_all.astype(np.float32), parent.parent_of))
         additions[seen] = own - everywhere
         return TargetScores(
@@ -164,52 +144,6 @@ class LinearPrior:
         )
 
 
-def sample_pairs(
-    design: Design,
-    bought: sparse.csr_array,
-    eligible: npt.NDArray[np.int64],
-    generator: np.random.Generator,
-    per_window: int = SAMPLE_PER_WINDOW,
-) -> PairSample:
-    """Pairs of customers with an order and eligible targets: all purchases, a weighted share of the rest.
-
-    Args:
-        design: Features at the window's start.
-        bought: What was bought in the window. Shape: (U, J), sparse booleans.
-        eligible: Targets to learn from. Shape: (e,), sorted.
-        generator: Source of randomness.
-        per_window: About how many unbought pairs to keep of each sort (with features of their own, without).
-    """
-    users, targets = design.shape
-    is_eligible = np.zeros(targets, bool)
-    is_eligible[eligible] = True
-    buyers = np.flatnonzero(design.customer["orders_ever"] > 0)
-    keys_pair = design.pair_customer * targets + design.pair_target
-    chosen = is_eligible[design.pair_target]
-    positives = np.repeat(np.arange(users), np.diff(bought.indptr)) * targets + bought.indices
-    positives = positives[is_eligible[positives % targets]]
-
-    supported = keys_pair[chosen]
-    supported = supported[~np.isin(supported, positives, assume_unique=True)]
-    supported, supported_weight = _thin(supported, per_window, generator)
-    drawn = generator.choice(buyers, per_window) * targets + generator.choice(eligible, per_window)
-    drawn = np.unique(drawn)
-    explained = np.isin(drawn, keys_pair, assume_unique=False) | np.isin(drawn, positives)
-    others = drawn[~explained]
-    n_supported = int(chosen.sum())
-    n_positive_alone = int((~np.isin(positives, keys_pair)).sum())
-    n_others = max(0, len(buyers) * len(eligible) - n_supported - n_positive_alone)
-    others_weight = n_others / max(1, len(others))
-
-    keys = np.concatenate([positives, supported, others])
-    weight = np.concatenate(
-        [np.ones(len(positives)), np.full(len(supported), supported_weight), np.full(len(others), others_weight)]
-    )
-    columns, values, seen = _columns(design, keys // targets, keys % targets, keys_pair)
-    was_bought = np.arange(len(keys)) < len(positives)
-    return PairSample(columns, values, was_bought, weight, seen)
-
-
 def fit_linear(name: str, samples: Sequence[PairSample]) -> LinearPrior:
     """Weights that maximise the likelihood of what was bought, over all sampled pairs.
 
@@ -226,6 +160,7 @@ def fit_linear(name: str, samples: Sequence[PairSample]) -> LinearPrior:
         np.concatenate([part.bought for part in samples]),
         np.concatenate([part.weight * 0.5**age for age, part in enumerate(samples)]),
         np.concatenate([part.seen for part in samples]),
+        np.concatenate([part.customer for part in samples]),
     )
     if name not in BY_STRATUM:
         weights = _fit_weights(wanted, sample)
@@ -252,7 +187,9 @@ def _fit_weights(columns: Sequence[str], sample: PairSample) -> Weights:
     model.fit(scaled, bought, sample_weight=weight)
     coefficients = model.coef_[0] / spread[used]
     intercept = float(model.intercept_[0] - coefficients @ mean[used])
-    return Weights(intercept, {wanted[at]: float(value) for at, value in zip(used, coefficients, strict=True)})
+    return Weights(
+        intercept, {wanted[at]: float(value) for at, value in zip(used, coefficients, strict=True)}
+    )
 
 
 def calibrated(prior: LinearPrior, sample: PairSample) -> LinearPrior:
@@ -265,7 +202,9 @@ def calibrated(prior: LinearPrior, sample: PairSample) -> LinearPrior:
     return LinearPrior(prior.name, mend(prior.repeat, sample.seen), mend(prior.explore, ~sample.seen))
 
 
-def platt(logits: F64, happened: npt.NDArray[np.bool_], weight: F64, trust: float = 20.0) -> tuple[float, float]:
+def platt(
+    logits: F64, happened: npt.NDArray[np.bool_], weight: F64, trust: float = 20.0
+) -> tuple[float, float]:
     """Intercept and slope that maximise the likelihood, with a Gaussian prior around (0, 1).
 
     `trust` is the prior's strength in events: with far fewer, the identity stands.
@@ -304,43 +243,6 @@ def interpolate(knots: Mapping[int, LinearPrior], horizon_days: int) -> LinearPr
     return LinearPrior(
         left.name, left.repeat.mixed(right.repeat, share), left.explore.mixed(right.explore, share)
     )
-
-
-def _thin(
-    keys: npt.NDArray[np.int64], keep: int, generator: np.random.Generator
-) -> tuple[npt.NDArray[np.int64], float]:
-    """At most `keep` of the keys, and how many each stands for."""
-    if len(keys) <= keep:
-        return keys, 1.0
-    return np.sort(generator.choice(keys, keep, replace=False)), len(keys) / keep
-
-
-def _columns(
-    design: Design, customer: npt.NDArray[np.int64], target: npt.NDArray[np.int64], keys_pair: npt.NDArray[np.int64]
-) -> tuple[tuple[str, ...], F64, npt.NDArray[np.bool_]]:
-    """All features of some pairs: names, values (n, F), and whether each pair has history."""
-    keys = customer * design.shape[1] + target
-    at = np.minimum(np.searchsorted(keys_pair, keys), max(0, len(keys_pair) - 1))
-    supported = keys_pair[at] == keys if len(keys_pair) else np.zeros(len(keys), bool)
-    named: dict[str, F64] = {name: values[customer] for name, values in design.customer.items()}
-    named |= {name: values[target] for name, values in design.target.items()}
-    for name, values in design.pair.items():
-        named[name] = np.where(supported, values[at], 0.0) if len(values) else np.zeros(len(keys))
-    for parent in design.parents:
-        of = parent.parent_of[target]
-        named |= {name: _lookup(values, customer, of) for name, values in parent.features.items()}
-    seen = supported & design.seen[at] if len(keys_pair) else supported
-    return tuple(named), np.stack(list(named.values()), axis=1), seen
-
-
-def _lookup(matrix: sparse.csr_array, row: npt.NDArray[np.int64], column: npt.NDArray[np.int32]) -> F64:
-    """matrix[row, column] for sorted-index CSR; 0 where the column is -1."""
-    keys = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr)) * matrix.shape[1] + matrix.indices
-    wanted = row * matrix.shape[1] + column
-    at = np.minimum(np.searchsorted(keys, wanted), max(0, len(keys) - 1))
-    if not len(keys):
-        return np.zeros(len(row))
-    return np.where((keys[at] == wanted) & (column >= 0), matrix.data[at], 0.0)
 
 
 def _weighed(columns: Mapping[str, F64], weights: Mapping[str, float], n: int) -> F64:

@@ -7,12 +7,13 @@ snapshot from the one it was trained on onward, for all customers or for one, at
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
 from intentml.pairs.history import pair_history
-from intentml.prediction import SURVIVAL_DAYS, F64, Predictions
+from intentml.prediction import F64, SURVIVAL_DAYS, Predictions
 from intentml.priors.activity import ActivityPrior
 from intentml.priors.designs import Design, KindParameters, design_of
 from intentml.priors.linear import LinearPrior, interpolate
@@ -69,6 +70,10 @@ class PriorPredictor:
     longest_days: int
     designs: DesignCache = field(default_factory=DesignCache, compare=False, repr=False)
 
+    def renamed(self, name: str, **heads: Any) -> PriorPredictor:
+        """The same predictor under another name and with other heads."""
+        return replace(self, name=name, **heads)
+
     def predict(
         self, snapshot: Snapshot, horizon_days: int, *, kinds: Sequence[str] | None = None
     ) -> Predictions:
@@ -100,7 +105,8 @@ class PriorPredictor:
             heads["no_order"] = curve[:, np.searchsorted(days, horizon_days)]
             heads["survival"] = curve[:, np.searchsorted(days, SURVIVAL_DAYS)]
         if self.orders is not None:
-            heads["orders"] = self.orders.orders(snapshot, horizon_days)[:, 0]
+            orders = self.orders.orders(snapshot, horizon_days)[:, 0]
+            heads["orders"] = orders
             if self.spend is not None:
-                heads["spend"] = heads["orders"] * self.spend.per_order(snapshot)
+                heads["spend"] = orders * self.spend.per_order(snapshot)
         return heads

@@ -1,0 +1,138 @@
+"""Timing, orders and spend: which closed-form prior each of these heads uses, and its calibration.
+
+What comes in: the past in slices. What goes out: fitted priors and verdicts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from intentml.fitting.slices import Past, Slice
+from intentml.fitting.verdicts import Losses, Verdict, least, verdicts
+from intentml.fitting.windows import Cutoffs
+from intentml.prediction import F64, logit
+from intentml.priors.activity import ACTIVITY_PRIORS, BTYD_NAMES, ActivityPrior
+from intentml.priors.linear import platt
+from intentml.priors.spend import SPEND_PRIORS, SpendPrior, fit_spend
+
+
+def fit_no_order(past: Past, plans: Sequence[Cutoffs]) -> tuple[ActivityPrior, list[Verdict]]:
+    """The timing of the churn head, fitted on everything and calibrated.
+
+    Which BTYD model: the one under which all history is likeliest. All three have four parameters, so
+    their likelihoods compare as they are, and they see every gap up to `as_of`; a validation window
+    sees models fitted on the shorter past before it, and on a young cohort picks the wrong one
+    (experiments/0001-which-btyd). Whether BTYD at all or the base rate: by validation.
+    """
+    losses = _losses(past, plans, ACTIVITY_PRIORS, _by_activity(_no_order_loss))
+    likeliest = likeliest_btyd(past)
+    of_two = {
+        plan: {name: by_name[name] for name in (likeliest, "base_rate")} for plan, by_name in losses.items()
+    }
+    best = least(of_two, default=likeliest)
+    corrections = _churn_corrections(past, plans, best)
+    return past.now.activity(best).calibrated(corrections), verdicts("no_order", losses, best)
+
+
+def fit_orders(past: Past, plans: Sequence[Cutoffs]) -> tuple[ActivityPrior, list[Verdict]]:
+    """The timing of the orders head: the least deviance on validation."""
+    losses = _losses(past, plans, ACTIVITY_PRIORS, _by_activity(_orders_loss))
+    best = least(losses, default=likeliest_btyd(past))
+    return past.now.activity(best), verdicts("orders", losses, best)
+
+
+def fit_money(
+    past: Past, plans: Sequence[Cutoffs], orders: ActivityPrior
+) -> tuple[SpendPrior | None, list[Verdict]]:
+    """The money per order: the least deviance of spend on validation; None for a shop without prices."""
+    if fit_spend("shop_mean", past.now.snapshot) is None:
+        return None, []
+
+    def loss(name: str, part: Slice, days: int) -> float:
+        prior = fit_spend(name, part.snapshot)
+        if prior is None:
+            return float("inf")
+        count = part.activity(orders.name).orders(part.snapshot, days)[:, 0]
+        buyers = part.snapshot.n_orders > 0
+        return _deviance((count * prior.per_order(part.snapshot))[buyers], part.labels(days).spend[buyers])
+
+    losses = _losses(past, plans, SPEND_PRIORS, loss)
+    best = least(losses, default="gamma_gamma")
+    return fit_spend(best, past.now.snapshot), verdicts("spend", losses, best)
+
+
+def likeliest_btyd(past: Past) -> str:
+    """The BTYD model with the highest likelihood of all history."""
+    fitted = [past.now.activity(name) for name in BTYD_NAMES]
+    return max(fitted, key=lambda prior: prior.btyd.log_likelihood if prior.btyd else -np.inf).name
+
+
+def _losses(
+    past: Past, plans: Sequence[Cutoffs], names: tuple[str, ...], loss: Callable[[str, Slice, int], float]
+) -> Losses:
+    """The loss of each name on the newest window of each horizon."""
+    return {
+        plan: {name: loss(name, past.at(plan.validation), plan.horizon_days) for name in names}
+        for plan in plans
+    }
+
+
+def _churn_corrections(past: Past, plans: Sequence[Cutoffs], name: str) -> dict[int, tuple[float, float]]:
+    """A correction per horizon: the one of the window before must have made this one better.
+
+    A horizon where that cannot be tried, or was no gain, keeps the identity as its knot, so that no
+    correction reaches beyond the horizons that earned it.
+    """
+    corrections = {}
+    for plan in plans:
+        days = plan.horizon_days
+        corrections[days] = (0.0, 1.0)
+        if not plan.training:
+            continue
+        earlier, newest = past.at(plan.training[0]), past.at(plan.validation)
+        tried = newest.activity(name).calibrated({days: _correction(earlier, name, days)})
+        plain, mended = (_no_order_losses(prior, newest, days) for prior in (newest.activity(name), tried))
+        gain = plain - mended
+        if gain.mean() > gain.std() / np.sqrt(len(gain)):
+            corrections[days] = _correction(newest, name, days)
+    return corrections if any(pair != (0.0, 1.0) for pair in corrections.values()) else {}
+
+
+def _correction(part: Slice, name: str, days: int) -> tuple[float, float]:
+    """Intercept and slope that mend a timing prior's no-order logit on one window."""
+    buyers = part.snapshot.n_orders > 0
+    odds = logit(part.activity(name).no_order(part.snapshot, days)[buyers, 0])
+    return platt(odds, part.labels(days).no_order[buyers], np.ones(len(odds)))
+
+
+def _by_activity(
+    loss: Callable[[ActivityPrior, Slice, int], float],
+) -> Callable[[str, Slice, int], float]:
+    """The loss of a timing prior by name."""
+    return lambda name, part, days: loss(part.activity(name), part, days)
+
+
+def _no_order_losses(prior: ActivityPrior, part: Slice, days: int) -> F64:
+    """Log-loss of no order, per customer with an order."""
+    buyers = part.snapshot.n_orders > 0
+    odds = logit(prior.no_order(part.snapshot, days)[buyers, 0])
+    losses: F64 = np.logaddexp(0.0, np.where(part.labels(days).no_order[buyers], -odds, odds))
+    return losses
+
+
+def _no_order_loss(prior: ActivityPrior, part: Slice, days: int) -> float:
+    return float(_no_order_losses(prior, part, days).mean())
+
+
+def _orders_loss(prior: ActivityPrior, part: Slice, days: int) -> float:
+    buyers = part.snapshot.n_orders > 0
+    return _deviance(prior.orders(part.snapshot, days)[buyers, 0], part.labels(days).orders[buyers])
+
+
+def _deviance(expected: F64, actual: F64) -> float:
+    """Poisson deviance: proper for a mean, whatever the spread around it."""
+    expected, actual = np.maximum(expected, 1e-9), np.maximum(actual, 0.0)
+    ratio = np.where(actual > 0, actual / expected, 1.0)
+    return float(2 * np.mean(actual * np.log(ratio) - (actual - expected)))

@@ -1,0 +1,93 @@
+"""Target priors: every one fitted on past windows, the best by validation log-loss calibrated.
+
+What comes in: the past in slices, a kind of target and a horizon's cutoffs. What goes out: the priors
+by name, the chosen one under `BEST`, and verdicts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+
+import numpy as np
+
+from intentml.fitting.slices import Past
+from intentml.fitting.verdicts import Verdict, verdicts
+from intentml.fitting.windows import Cutoffs
+from intentml.priors.designs import design_of
+from intentml.priors.linear import TARGET_PRIORS, LinearPrior, calibrated, fit_linear, weighted_log_loss
+from intentml.priors.sampling import PairSample, sample_pairs
+from intentml.timeline import Instant
+
+BEST = "best"
+
+
+def fit_targets(
+    past: Past,
+    plan: Cutoffs,
+    kind: str,
+    activity: str,
+    *,
+    per_window: int,
+    seed: int,
+    tell: Callable[[str], None],
+) -> tuple[dict[str, LinearPrior], list[Verdict]]:
+    """All priors of one kind and horizon; nothing where no window has anything to learn from.
+
+    Args:
+        past: The past in slices.
+        plan: Cutoffs of the horizon.
+        kind: Kind of target.
+        activity: Timing prior that P(order) is taken from.
+        per_window: Unbought pairs kept a window and sort.
+        seed: Seed of the samples.
+        tell: Called with what is under way, once a window.
+    """
+    samples = []
+    for cutoff in plan.all:
+        tell(f"{kind}, {plan.horizon_days} days")
+        sample = _sample(past, kind, plan.horizon_days, cutoff, activity, per_window, seed)
+        if sample is not None:
+            samples.append(sample)
+    if not samples:
+        return {}, []
+    newest, older = samples[0], samples[1:]
+    split = "windows"
+    judged = newest
+    if not older:
+        # One window alone: half of its customers teach, the other half judge.
+        split = "customers"
+        generator = np.random.default_rng(_seed(seed, kind, plan.horizon_days, 0))
+        teaches = generator.random(int(newest.customer.max(initial=0)) + 1) < 0.5
+        older, judged = [newest.select(teaches[newest.customer])], newest.select(~teaches[newest.customer])
+    losses = {
+        name: weighted_log_loss(fit_linear(name, older).logits(judged), judged) for name in TARGET_PRIORS
+    }
+    best = min(losses, key=losses.__getitem__)
+    fitted = {name: fit_linear(name, samples) for name in TARGET_PRIORS}
+    fitted[BEST] = calibrated(fitted[best], newest)
+    return fitted, verdicts(kind, {plan: losses}, best, split)
+
+
+def _sample(
+    past: Past, kind: str, days: int, cutoff: Instant, activity: str, per_window: int, seed: int
+) -> PairSample | None:
+    """Pairs of one window with features and labels; None where it has no target to learn from."""
+    part = past.at(cutoff)
+    if not len(part.snapshot.catalogue.targets(kind)):
+        return None
+    eligible = part.eligible(kind)
+    if not len(eligible):
+        return None
+    ordering = 1.0 - part.activity(activity).no_order(part.snapshot, days)[:, 0]
+    design = design_of(
+        part.snapshot, part.history(kind), part.kind(kind), ordering, days, part.neighbours(kind)
+    )
+    generator = np.random.default_rng(_seed(seed, kind, days, cutoff.us))
+    return sample_pairs(design, part.labels(days).bought[kind], eligible, generator, per_window)
+
+
+def _seed(seed: int, kind: str, days: int, cutoff_us: int) -> int:
+    """A seed of its own for every sample, the same on every machine."""
+    text = f"{seed}/{kind}/{days}/{cutoff_us}"
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest())
