@@ -13,8 +13,10 @@ from scipy import sparse
 
 from intentml.pairs.history import PairTable, pair_history
 from intentml.pairs.neighbours import fit_neighbours, neighbour_scores
+from intentml.prediction import sigmoid
 from intentml.sequences import Vocabulary, encode_orders
 from intentml.timeline import Snapshot
+from intentml.workflows import train
 from random_shop import AS_OF_TEXT, random_shop
 from tiny import log_of
 
@@ -140,3 +142,21 @@ def test_a_number_that_leans_on_the_crowd_is_caught():
 
     with pytest.raises(AssertionError):
         check(share_of_all_orders, 0, np.arange(len(whole(0))))
+
+
+def test_a_model_says_of_a_customer_alone_what_it_says_in_the_crowd():
+    log = log_of(random_shop(0, customers=60, lines=1200))
+    predictor = train(log, as_of=AS_OF_TEXT, recipe="priors").predictor
+    crowd = log.as_of(AS_OF_TEXT)
+    together = predictor.predict(crowd, 28)
+    for row in range(0, len(crowd), 3):
+        alone = predictor.predict(crowd.take([row]), 28)
+        assert alone.customer_ids.tolist() == [crowd.customer_ids[row]]
+        for head in ("no_order", "orders", "spend", "survival"):
+            np.testing.assert_allclose(
+                getattr(alone, head)[0], getattr(together, head)[row], rtol=1e-6, atol=1e-6
+            )
+        assert list(alone.targets) == list(together.targets) == list(crowd.catalogue.kinds)
+        for kind, scores in alone.targets.items():
+            expected = sigmoid(together.targets[kind].rows(np.array([row])))
+            np.testing.assert_allclose(sigmoid(scores.rows(slice(None))), expected, atol=1e-5)

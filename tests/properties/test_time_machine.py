@@ -21,6 +21,7 @@ from intentml.tasks import labels_of
 from intentml.timeline import OrderLog
 from intentml.timeline.instants import NEVER
 from intentml.traits.compute import compute_traits
+from intentml.workflows import score, train
 from other_futures import FUTURES, Frames, known_at
 from random_shop import AS_OF, AS_OF_TEXT, random_shop
 from same import Arrays, arrays_of, assert_same, snapshot_arrays
@@ -86,6 +87,15 @@ INPUTS: dict[str, Input] = {
     made.__name__: made
     for made in (snapshot, log_as_it_was, labels_of_the_past, pairs, neighbours, sequences, traits)
 }
+
+
+def trained_and_scored(log: OrderLog, as_of: str) -> Arrays:
+    """The whole way: fit the recipe on what was known, predict, score every customer."""
+    model = train(log, as_of=as_of, recipe="priors")
+    scores = score(model, log, as_of=as_of, horizon_days=[14, HORIZON_DAYS], interests=None)
+    predicted = model.predictor.predict(log.as_of(as_of), HORIZON_DAYS)
+    answers = {"customers": scores.customers, "interests": scores.interests()}
+    return arrays_of({"predicted": predicted, **answers}, "scored")
 
 
 def popularity_of_the_whole_log(log: OrderLog, as_of: str) -> Arrays:
@@ -174,6 +184,21 @@ def test_no_future_changes_what_was_known(made, future):
     # An engine is slow to start; the arrays it is handed are checked on every shop.
     for seed in SEEDS[:1] if made is traits else SEEDS:
         check(made, future, seed)
+
+
+@pytest.mark.parametrize("future", ["late_lines_added", "lines_deleted", "everything_at_once"])
+def test_no_future_changes_a_model_or_its_scores(future):
+    frames = random_shop(0, customers=60, lines=1200)
+    other = FUTURES[future](frames, np.random.default_rng(0))
+    assert_same(trained_on(0), trained_and_scored(log_of(other), AS_OF_TEXT))
+
+
+@cache
+def trained_on(seed: int) -> Arrays:
+    """The shop as it went, large enough to fit on."""
+    arrays = trained_and_scored(log_of(random_shop(seed, customers=60, lines=1200)), AS_OF_TEXT)
+    assert len(arrays["scored[interests].probability"]) > 1000
+    return arrays
 
 
 @pytest.mark.parametrize(("leak", "future"), LEAKS, ids=lambda value: getattr(value, "__name__", value))
