@@ -178,7 +178,8 @@ class Predictor(Protocol):
 def sigmoid(logits: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
     """1 / (1 + exp(-x)), without overflow, in the type that came in."""
     positive = np.exp(-np.abs(logits))
-    return np.where(logits >= 0, 1, positive) / (1 + positive)
+    probability: npt.NDArray[np.floating] = np.where(logits >= 0, 1, positive) / (1 + positive)
+    return probability
 
 
 def logit(probability: npt.ArrayLike, floor: float = 1e-7) -> F64:
