@@ -8,7 +8,7 @@ from intentml.evaluation.backtest import backtest
 from intentml.evaluation.measure import Judge, Measured, Population, measure
 from intentml.evaluation.measurement import METRICS, Difference, Measurement, Reliability
 from intentml.evaluation.peers import Contenders
-
+from intentml.evaluation.report import write_report
 from intentml.evaluation.results import BacktestReport
 from intentml.evaluation.settings import BacktestConfig
 from intentml.evaluation.table import summary_lines
@@ -27,4 +27,5 @@ __all__ = [
     "backtest",
     "measure",
     "summary_lines",
+    "write_report",
 ]

@@ -18,7 +18,7 @@ from intentml.evaluation.measurement import Difference, Measurement, Reliability
 from intentml.evaluation.peers import Contenders, contenders_of
 from intentml.evaluation.results import BacktestReport, StepTime, WindowVerdict
 from intentml.evaluation.settings import BacktestConfig
-from intentml.prediction import Predictor
+from intentml.prediction import Predictions, Predictor
 from intentml.tasks import labels_of
 from intentml.timeline import Instant, OrderLog, Window
 from intentml.timeline.instants import check_horizon
@@ -120,16 +120,7 @@ class _Run:
         measured: dict[str, Measured] = {}
         for place, name in enumerate(self.roles):
             self.tell(f"{as_of[:10]}: {name}", done + _FITTED + (_STEPS - _FITTED) * place // len(self.roles))
-            predictor = fitted.predictors[name]
-            answer = self._timed(
-                as_of,
-                "predict",
-                name,
-                lambda p=predictor: p.predict(judge.snapshot, window.horizon_days, kinds=self.settings.kinds),
-            )
-            measured[name] = self._timed(
-                as_of, "measure", name, lambda name=name, answer=answer: judge.measure(name, answer)
-            )
+            measured[name] = self._measured(fitted.predictors[name], name, judge, window)
             self.measurements += measured[name].measurements
             self.reliability += measured[name].reliability
         self.differences += differences(measured, self.roles)
@@ -151,6 +142,15 @@ class _Run:
             settings=self.settings,
             seconds=tuple(self.seconds),
         )
+
+    def _measured(self, predictor: Predictor, name: str, judge: Judge, window: Window) -> Measured:
+        """One predictor's answer, measured and let go."""
+
+        def predict() -> Predictions:
+            return predictor.predict(judge.snapshot, window.horizon_days, kinds=self.settings.kinds)
+
+        answer = self._timed(window.as_of.iso, "predict", name, predict)
+        return self._timed(window.as_of.iso, "measure", name, lambda: judge.measure(name, answer))
 
     def _judge(self, window: Window) -> Judge:
         snapshot = self.log.as_of(window.as_of)

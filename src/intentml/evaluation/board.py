@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from intentml.evaluation.measurement import (
     ALL,
@@ -86,11 +86,17 @@ class Cell:
     high: float = math.nan
     best: bool = False
 
+    @property
+    def merit(self) -> float:
+        """Larger is better, told no finer than the number is printed."""
+        metric, value = METRICS[self.metric], math.nan if self.value is None else self.value
+        return metric.merit(round(value, metric.decimals(value)))
+
     def text(self, *, interval: bool = True) -> str:
         """The number, its interval in brackets; a dash where there is none."""
         if self.value is None:
             return "–"
-        digits = METRICS[self.metric].digits
+        digits = METRICS[self.metric].decimals(self.value)
         ends = f" ({self.low:.{digits}f} to {self.high:.{digits}f})"
         return f"{self.value:.{digits}f}" + (ends if interval and not math.isnan(self.low) else "")
 
@@ -155,9 +161,10 @@ def against_best(report: BacktestReport, as_of: str) -> list[Difference]:
 def sentence(one: Difference) -> str:
     """A difference in words: what, by how much, how sure."""
     metric = METRICS[one.metric]
-    text = f"{TITLES[one.head]}, {metric.label}: {one.predictor} minus {one.against} = {one.value:+.{metric.digits}f}"
+    shown = f"+.{metric.digits}f"
+    text = f"{TITLES[one.head]}, {metric.label}: {one.predictor} minus {one.against} = {one.value:{shown}}"
     if not math.isnan(one.low):
-        text += f" ({one.low:+.{metric.digits}f} to {one.high:+.{metric.digits}f})"
+        text += f" ({one.low:{shown}} to {one.high:{shown}})"
     verdict = {
         "better": "better",
         "worse": "worse",
@@ -174,16 +181,10 @@ def _board(head: str, here: Sequence[Measurement], roles: Mapping[str, str]) -> 
     by_key = {(one.predictor, one.key): one for one in here}
     keys = [MetricKey(head, question, metric, stratum) for question, metric, stratum, _ in COLUMNS[head]]
     cells = {name: [_cell(by_key.get((name, key)), key.metric) for key in keys] for name in roles}
-    for column, key in enumerate(keys):
-        merits = {
-            name: METRICS[key.metric].merit(round(row[column].value, METRICS[key.metric].digits))
-            for name, row in cells.items()
-            if (row[column].value) is not None
-        }
+    for column in range(len(keys)):
+        merits = {name: row[column].merit for name, row in cells.items() if row[column].value is not None}
         for name, merit in merits.items():
-            if merit == max(merits.values()):
-                old = cells[name][column]
-                cells[name][column] = Cell(old.metric, old.value, old.low, old.high, best=True)
+            cells[name][column] = replace(cells[name][column], best=merit == max(merits.values()))
     one = here[0]
     return Board(
         head=head,

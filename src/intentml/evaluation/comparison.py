@@ -127,8 +127,7 @@ def _means(told: Sequence[Told], key_of: Callable[[Told], Hashable]) -> list[tup
     means = []
     for group in groups.values():
         known = [one for one in group if not math.isnan(one.value)] or group[:1]
-        mean = {
-            name: float(np.mean([getattr(one, name) for one in known])) for name in ("value", "low", "high")
-        }
-        means.append((known, replace(known[-1], as_of=MEAN, windows=len(known), **mean)))
+        value, low, high = np.mean([(one.value, one.low, one.high) for one in known], axis=0).tolist()
+        mean = replace(known[-1], as_of=MEAN, windows=len(known), value=value, low=low, high=high)
+        means.append((known, mean))
     return means

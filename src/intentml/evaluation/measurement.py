@@ -40,7 +40,7 @@ class Metric:
     Attributes:
         label: For people.
         best: high, low, or the value that it should have.
-        digits: Decimals worth printing.
+        digits: Decimals of a value below 10.
     """
 
     label: str
@@ -52,6 +52,11 @@ class Metric:
         if self.best == "high":
             return value
         return -abs(value - {"low": 0.0, "zero": 0.0, "one": 1.0}[self.best])
+
+    def decimals(self, value: float) -> int:
+        """Decimals worth printing of a value: fewer of amounts that are large in their unit."""
+        large = math.floor(math.log10(abs(value))) if math.isfinite(value) and abs(value) >= 10.0 else 0
+        return max(self.digits - large, 0)
 
 
 METRICS = {
@@ -172,7 +177,7 @@ class Difference:
 
     @property
     def verdict(self) -> str:
-        """better or worse where the interval leaves out zero, else level; unknown without an interval.
+        """Better or worse where the interval leaves out zero, else level; unknown without an interval.
 
         A difference that the metric's decimals do not show is level, however sure.
         """

@@ -108,7 +108,7 @@ class _Pairs:
 def _by_target(own: TargetScores, judged: JudgedTargets, sheet: Sheet) -> None:
     """Users for a target, and calibration over the same pairs."""
     customers, targets = len(judged.customers), len(judged.targets)
-    resamples, seed = judged.resamples, judged.resamples.seed
+    resamples, seed = judged.ranking_resamples, judged.resamples.seed
     pairs = _Pairs(customers)
     parts = []
     precision = np.full((resamples.replicates, targets), np.nan)
@@ -127,7 +127,7 @@ def _by_target(own: TargetScores, judged: JudgedTargets, sheet: Sheet) -> None:
         probability = np.asarray(sigmoid(logits.astype(np.float64)), dtype=np.float64)
         pairs.add(probability, bought, before)
     _note_users(sheet, judged, UsersForTarget.concatenate(parts), precision, area)
-    pairs.note(sheet, judged.kind, targets, resamples)
+    pairs.note(sheet, judged.kind, targets, judged.resamples)
 
 
 def _note_users(
