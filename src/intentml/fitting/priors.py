@@ -23,6 +23,7 @@ from intentml.fitting.windows import cutoffs
 from intentml.priors.activity import ACTIVITY_PRIORS
 from intentml.priors.linear import TARGET_PRIORS, LinearPrior
 from intentml.priors.predictor import DesignCache, PriorPredictor
+from intentml.priors.sampling import SAMPLE_PER_WINDOW
 from intentml.priors.spend import fit_spend
 from intentml.timeline import Instant, OrderLog
 from intentml.timeline.catalogue import KINDS
@@ -50,7 +51,7 @@ class PriorsConfig(BaseModel):
     horizons_days: tuple[int, ...] = Field((7, 28, 90, 180), min_length=1)
     windows: int = Field(3, ge=1, le=12)
     kinds: tuple[str, ...] = KINDS
-    sample_per_window: int = Field(120_000, ge=1_000)
+    sample_per_window: int = Field(SAMPLE_PER_WINDOW, ge=1_000)
     seed: int = Field(0, ge=0)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from intentml.timeline import Snapshot
+from intentml.timeline.keys import distinct
 
 F64 = npt.NDArray[np.float64]
 I64 = npt.NDArray[np.int64]
@@ -79,7 +80,7 @@ def pair_history(snapshot: Snapshot, kind: str) -> PairTable:
     order_row = snapshot.line_order[rows]
     longest = int(snapshot.n_orders.max(initial=0)) + 1
     nth = order_row - snapshot.order_indptr[snapshot.line_customer[rows]]
-    occurrence = np.unique((snapshot.line_customer[rows] * n_targets + targets) * longest + nth)
+    occurrence = distinct((snapshot.line_customer[rows] * n_targets + targets) * longest + nth)
     pair, nth = occurrence // longest, occurrence % longest
     starts = np.flatnonzero(np.r_[True, np.diff(pair) != 0]) if len(pair) else np.zeros(0, np.int64)
     ends = np.r_[starts[1:], len(pair)] - 1 if len(pair) else starts

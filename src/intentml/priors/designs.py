@@ -20,6 +20,7 @@ from intentml.prediction import logit
 from intentml.priors.popularity import expected_buyers, popularity_logit
 from intentml.timeline import Snapshot
 from intentml.timeline.catalogue import Catalogue, Strings, path_nodes
+from intentml.timeline.keys import distinct
 
 F64 = npt.NDArray[np.float64]
 I64 = npt.NDArray[np.int64]
@@ -144,7 +145,7 @@ def design_of(
     n_targets = max(1, len(targets))
     own = history.customer * n_targets + history.target
     near = np.repeat(np.arange(len(snapshot)), np.diff(neighbours.indptr)) * n_targets + neighbours.indices
-    pair = np.union1d(own, near)
+    pair = distinct(np.concatenate([own, near]))
     pair_customer, pair_target = pair // n_targets, pair % n_targets
     at_own, at_near = np.searchsorted(pair, own), np.searchsorted(pair, near)
 

@@ -14,9 +14,10 @@ from scipy import sparse
 
 from intentml.prediction import F64
 from intentml.priors.designs import Design
+from intentml.timeline.keys import among, distinct
 
 # Pairs without history or neighbours are the most and the dullest: this many stand for all of them.
-SAMPLE_PER_WINDOW = 120_000
+SAMPLE_PER_WINDOW = 60_000
 
 
 @dataclass(frozen=True)
@@ -78,14 +79,14 @@ def sample_pairs(
     positives = positives[is_eligible[positives % targets] & is_buyer[positives // targets]]
 
     supported = keys_pair[chosen]
-    supported = supported[~np.isin(supported, positives, assume_unique=True)]
+    supported = supported[~among(supported, positives)]
     supported, supported_weight = _thin(supported, per_window, generator)
     drawn = generator.choice(buyers, per_window) * targets + generator.choice(eligible, per_window)
-    drawn = np.unique(drawn)
-    explained = np.isin(drawn, keys_pair, assume_unique=False) | np.isin(drawn, positives)
+    drawn = distinct(drawn)
+    explained = among(drawn, keys_pair) | among(drawn, positives)
     others = drawn[~explained]
     n_supported = int(chosen.sum())
-    n_positive_alone = int((~np.isin(positives, keys_pair)).sum())
+    n_positive_alone = int((~among(positives, keys_pair)).sum())
     n_others = max(0, len(buyers) * len(eligible) - n_supported - n_positive_alone)
     others_weight = n_others / max(1, len(others))
 

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from intentml.timeline import Outcomes, Snapshot
+from intentml.timeline.keys import distinct
 
 F64 = npt.NDArray[np.float64]
 
@@ -56,7 +57,7 @@ def _pairs(
     customer: npt.NDArray[np.int64], target: npt.NDArray[np.int32], shape: tuple[int, int]
 ) -> sparse.csr_array:
     """A sparse boolean matrix with a True at every pair."""
-    pair = np.unique(customer * shape[1] + target)
+    pair = distinct(customer * shape[1] + target)
     matrix = sparse.csr_array((np.ones(len(pair), bool), (pair // shape[1], pair % shape[1])), shape=shape)
     matrix.sort_indices()
     return matrix
