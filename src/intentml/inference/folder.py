@@ -1,4 +1,4 @@
-"""The model folder: predictor.json, weights.safetensors, vocabularies; written aside, then renamed.
+"""The model folder: predictor.json, weights.safetensors, vocabularies; it appears whole or not at all.
 
 What comes in: a `PriorPredictor` and what is told of its making. What goes out: the folder, and the
 same predictor back, number for number. A folder that is missing, cut short or changed says so.
@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
-import tempfile
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,8 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from intentml.errors import ModelError
+from intentml.errors import ModelError, TimeError
+from intentml.inference.whole_folder import foreign_entry, whole_folder
 from intentml.pairs.neighbours import Neighbours
 from intentml.priors.activity import ActivityPrior
 from intentml.priors.designs import KindParameters
@@ -26,10 +26,12 @@ from intentml.priors.linear import LinearPrior, Weights
 from intentml.priors.predictor import PriorPredictor
 from intentml.priors.spend import SpendPrior
 from intentml.timeline import Instant
+from intentml.timeline.catalogue import Strings
 from intentml.version import __version__
 
 SCHEMA_VERSION = 1
 PREDICTOR, WEIGHTS, VOCABULARIES = "predictor.json", "weights.safetensors", "vocabularies.json"
+FILES = (PREDICTOR, WEIGHTS, VOCABULARIES)
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class SavedModel:
     Attributes:
         predictor: The predictor.
         card: What predictor.json says: recipe, versions, trained_until, validation, seed, data.
-        fingerprint: Hash of the folder's content.
+        fingerprint: Hash of the folder's content, the same whether it was ever written or not.
     """
 
     predictor: PriorPredictor
@@ -51,9 +53,14 @@ class SavedModel:
         """The predictor's name."""
         return self.predictor.name
 
+    @property
+    def vocabularies(self) -> dict[str, Strings]:
+        """The targets that it was trained on, by kind, sorted."""
+        return {kind: fitted.targets for kind, fitted in self.predictor.kinds.items()}
+
 
 def save_model(folder: Path, predictor: PriorPredictor, card: Mapping[str, Any]) -> str:
-    """Write a model folder; an older model folder of that name is replaced.
+    """Write a model folder; an older model folder of that name is replaced, once the new one is whole.
 
     Args:
         folder: Where to.
@@ -64,31 +71,24 @@ def save_model(folder: Path, predictor: PriorPredictor, card: Mapping[str, Any])
         The fingerprint.
 
     Raises:
-        ModelError: The folder exists and is no model folder.
+        ModelError: The folder exists and holds something that no model folder holds.
     """
-    from safetensors.numpy import save_file
-
-    folder = Path(folder)
-    if folder.exists() and any(folder.iterdir()) and not (folder / PREDICTOR).exists():
+    foreign = foreign_entry(Path(folder), FILES)
+    if foreign is not None:
         raise ModelError(
-            f"{folder.name} exists and is not a model folder", hint="choose a new or empty folder for --out"
+            f"{folder} exists and is not a model folder: it holds {foreign}",
+            hint="choose a new or empty folder for --out",
         )
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    try:
-        arrays, vocabularies = _arrays(predictor.kinds)
-        save_file(arrays, aside / WEIGHTS)
-        (aside / VOCABULARIES).write_text(json.dumps(vocabularies, ensure_ascii=False))
-        content = {**card, **_settings(predictor), "created_by": __version__, "schema_version": SCHEMA_VERSION}
-        content["files"] = {name: _digest(aside / name) for name in (WEIGHTS, VOCABULARIES)}
-        (aside / PREDICTOR).write_text(json.dumps(content, indent=1, ensure_ascii=False, default=str))
-        fingerprint = _digest(aside / PREDICTOR)
-        if folder.exists():
-            shutil.rmtree(folder)
-        aside.rename(folder)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
-    return fingerprint
+    content = _content(predictor, card)
+    with whole_folder(Path(folder)) as aside:
+        for name, data in content.items():
+            (aside / name).write_bytes(data)
+    return _digest(content[PREDICTOR])
+
+
+def fingerprint(predictor: PriorPredictor, card: Mapping[str, Any]) -> str:
+    """The fingerprint that the folder would have."""
+    return _digest(_content(predictor, card)[PREDICTOR])
 
 
 def load_model(folder: Path) -> SavedModel:
@@ -97,35 +97,79 @@ def load_model(folder: Path) -> SavedModel:
     Raises:
         ModelError: It is missing, incomplete, changed, or of another version.
     """
-    from safetensors.numpy import load_file
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
 
     folder = Path(folder)
     if not (folder / PREDICTOR).is_file():
         raise ModelError(
             f"{folder} is not a model folder: it has no {PREDICTOR}", hint="make one with `intentml train`"
         )
+    corrupt = (
+        ValueError,
+        KeyError,
+        IndexError,
+        TypeError,
+        AttributeError,
+        OSError,
+        SafetensorError,
+        TimeError,
+    )
     try:
-        card = json.loads((folder / PREDICTOR).read_text())
+        text = (folder / PREDICTOR).read_bytes()
+        card = json.loads(text)
         if card["schema_version"] != SCHEMA_VERSION:
             raise ModelError(
-                f"the model in {folder.name} has schema version {card['schema_version']}, this package reads "
+                f"the model in {folder} has schema version {card['schema_version']}, this package reads "
                 f"{SCHEMA_VERSION}",
                 hint="train the model again with this version",
             )
-        for name, digest in card["files"].items():
-            if not (folder / name).is_file() or _digest(folder / name) != digest:
-                raise ModelError(
-                    f"{name} in {folder.name} is missing or not what was saved",
-                    hint="copy the model folder again, whole, or train again",
-                )
-        vocabularies = json.loads((folder / VOCABULARIES).read_text())
-        predictor = _predictor(card, load_file(folder / WEIGHTS), vocabularies)
-    except (ValueError, KeyError, TypeError, OSError, UnicodeDecodeError) as problem:
+        content = {name: _checked(folder, name, card["files"][name]) for name in (WEIGHTS, VOCABULARIES)}
+        predictor = _predictor(card, load(content[WEIGHTS]), json.loads(content[VOCABULARIES]))
+    except corrupt as problem:
         raise ModelError(
-            f"{PREDICTOR} in {folder.name} is corrupt ({type(problem).__name__})",
+            f"{PREDICTOR} in {folder} is corrupt ({type(problem).__name__})",
             hint="copy the model folder again, whole, or train again",
         ) from problem
-    return SavedModel(predictor, card, _digest(folder / PREDICTOR))
+    return SavedModel(predictor, card, _digest(text))
+
+
+def _checked(folder: Path, name: str, digest: str) -> bytes:
+    """The content of a file, if it is what was saved."""
+    content = (folder / name).read_bytes() if (folder / name).is_file() else None
+    if content is None or _digest(content) != digest:
+        raise ModelError(
+            f"{name} in {folder} is {'missing' if content is None else 'not what was saved'}",
+            hint="copy the model folder again, whole, or train again",
+        )
+    return content
+
+
+def _content(predictor: PriorPredictor, card: Mapping[str, Any]) -> dict[str, bytes]:
+    """The files of a model folder."""
+    from safetensors.numpy import save
+
+    arrays, vocabularies = _arrays(predictor.kinds)
+    files = {WEIGHTS: save(arrays), VOCABULARIES: json.dumps(vocabularies, ensure_ascii=False).encode()}
+    about = {
+        **_strict(card),
+        **_settings(predictor),
+        "created_by": __version__,
+        "schema_version": SCHEMA_VERSION,
+    }
+    about["files"] = {name: _digest(data) for name, data in files.items()}
+    return {**files, PREDICTOR: json.dumps(about, indent=1, ensure_ascii=False, allow_nan=False).encode()}
+
+
+def _strict(value: Any) -> Any:
+    """A card as strict JSON knows it: numpy's numbers as plain ones, infinite and undefined as null."""
+    if isinstance(value, Mapping):
+        return {str(key): _strict(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_strict(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _settings(predictor: PriorPredictor) -> dict[str, Any]:
@@ -208,11 +252,11 @@ def _linear_to_dict(prior: LinearPrior) -> dict[str, Any]:
 
 def _linear_from_dict(values: Mapping[str, Any]) -> LinearPrior:
     repeat, explore = (
-        Weights(values[stratum]["intercept"], values[stratum]["by_column"]) for stratum in ("repeat", "explore")
+        Weights(values[stratum]["intercept"], values[stratum]["by_column"])
+        for stratum in ("repeat", "explore")
     )
     return LinearPrior(values["name"], repeat, explore)
 
 
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+def _digest(content: bytes) -> str:
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
