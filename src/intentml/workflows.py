@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from intentml.fitting.priors import FittedPriors, fit_priors
 from intentml.inference.folder import SavedModel, load_model, save_model
 from intentml.recipe import Recipe, load_recipe
@@ -19,24 +21,27 @@ from intentml.scores.manifest import ModelStamp
 from intentml.scores.scores import Scores
 from intentml.scores.scoring import ScoringConfig, score_shop
 from intentml.tables.read import read_shop, shop_from_frames
-from intentml.timeline import Instant, OrderLog, rolling_windows
+from intentml.timeline import Instant, OrderLog, Window, rolling_windows
 from intentml.version import __version__
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from intentml.evaluation.backtest import BacktestConfig, BacktestReport
+    from intentml.evaluation import BacktestConfig, BacktestReport, Contenders
+    from intentml.tables.gate import GateResult
 
 AsOf = str | dt.date | dt.datetime
 Progress = Callable[[str, int, int], None]
 
 __all__ = [
     "backtest",
+    "gate",
     "load_model",
     "load_scores",
     "read_tables",
     "score",
     "train",
+    "train_and_measure",
 ]
 
 
@@ -65,6 +70,31 @@ def read_tables(
     return OrderLog.from_tables(read_shop(source, columns=columns, timezone=timezone))
 
 
+def gate(log: OrderLog, as_of: AsOf, horizon_days: int | None = None) -> list[GateResult]:
+    """Whether what was known before `as_of` can carry a model: the data gate, with measured values.
+
+    Args:
+        log: The shop's history.
+        as_of: Instant to train or score at.
+        horizon_days: Length of the window to predict, where one is asked about.
+
+    Raises:
+        TimeError: `as_of` lies outside the data.
+    """
+    from intentml.tables.gate import data_gate
+
+    past = log.before(log.instant(as_of))
+    pairs = np.unique(np.stack([past.purchases.customer, past.purchases.order]), axis=1)
+    orders = np.bincount(pairs[0], minlength=len(past.customer_ids))
+    return data_gate(
+        buyers=int((orders > 0).sum()),
+        repeat_buyers=int((orders > 1).sum()),
+        history_days=past.until.days_since(past.start),
+        days_since_newest=past.until.days_since(past.last_order) if len(past.purchases) else None,
+        horizon_days=horizon_days,
+    )
+
+
 def train(
     log: OrderLog,
     *,
@@ -88,12 +118,43 @@ def train(
     """
     chosen = load_recipe(recipe, [*settings, *([f"priors.seed={seed}"] if seed is not None else [])])
     instant = log.instant(as_of)
-    fitted = fit_priors(log, instant, chosen.priors, progress)
-    card = _card(log, chosen, fitted)
-    if out is None:
-        return SavedModel(fitted.best, card, log.tables.fingerprint)
-    fingerprint = save_model(Path(out), fitted.best, card)
-    return SavedModel(fitted.best, card, fingerprint)
+    return _kept(log, chosen, fit_priors(log, instant, chosen.priors, progress), out)
+
+
+def train_and_measure(
+    log: OrderLog,
+    *,
+    as_of: AsOf,
+    horizon_days: int,
+    recipe: str | Path | Recipe = "priors",
+    settings: Sequence[str] = (),
+    config: BacktestConfig | None = None,
+    out: str | Path | None = None,
+    progress: Progress = quiet,
+) -> tuple[SavedModel, BacktestReport]:
+    """Train once, and measure that very model on the window after `as_of`, against every prior.
+
+    Args:
+        log: The shop's history; it must hold the whole window.
+        as_of: Nothing known at or after it is learned from.
+        horizon_days: Length of the window.
+        recipe: Shipped name, TOML file or `Recipe`.
+        settings: `section.key=value` on top of the recipe.
+        config: Settings of the measuring.
+        out: Model folder to write.
+        progress: Called with step, done, total.
+    """
+    from intentml.evaluation import backtest as measure
+
+    chosen = load_recipe(recipe, settings)
+    fits: list[FittedPriors] = []
+
+    def fit(past: OrderLog, at: Instant) -> Contenders:
+        fits.append(fit_priors(past, at, chosen.priors, _first_half(progress, 0, 1)))
+        return contenders(chosen, fits[-1])
+
+    report = measure(log, [Window(log.instant(as_of), horizon_days)], fit, config, progress)
+    return _kept(log, chosen, fits[-1], out), report
 
 
 def score(
@@ -154,16 +215,26 @@ def backtest(
         config: Settings of the measuring.
         progress: Called with step, done, total.
     """
-    from intentml.evaluation.backtest import BacktestConfig
-    from intentml.evaluation.backtest import backtest as measure
+    from intentml.evaluation import backtest as measure
 
     chosen = load_recipe(recipe, settings)
     rolling = rolling_windows(log.instant(last_as_of), horizon_days, windows, step_days or horizon_days)
 
-    def fit(past: OrderLog, as_of: Instant) -> FittedPriors:
-        return fit_priors(past, as_of, chosen.priors, progress)
+    starts = [window.as_of.us for window in rolling]
 
-    return measure(log, rolling, fit, config or BacktestConfig(), progress)
+    def fit(past: OrderLog, as_of: Instant) -> Contenders:
+        tell = _first_half(progress, starts.index(as_of.us), len(starts))
+        return contenders(chosen, fit_priors(past, as_of, chosen.priors, tell))
+
+    return measure(log, rolling, fit, config, progress)
+
+
+def contenders(recipe: Recipe, fitted: FittedPriors) -> Contenders:
+    """The recipe's predictor against every prior fitted with it."""
+    from intentml.evaluation import Contenders
+
+    name = recipe.name if recipe.name not in fitted.each else f"recipe {recipe.name}"
+    return Contenders({name: fitted.best, **fitted.each}, recipe=name, verdicts=fitted.verdicts)
 
 
 def stamp(model: SavedModel) -> ModelStamp:
@@ -176,6 +247,19 @@ def stamp(model: SavedModel) -> ModelStamp:
     )
 
 
+def _kept(log: OrderLog, recipe: Recipe, fitted: FittedPriors, out: str | Path | None) -> SavedModel:
+    """The fitted predictor with its card, written to `out` where given."""
+    card = _card(log, recipe, fitted)
+    if out is None:
+        return SavedModel(fitted.best, card, log.tables.fingerprint)
+    return SavedModel(fitted.best, card, save_model(Path(out), fitted.best, card))
+
+
+def _first_half(progress: Progress, window: int, windows: int) -> Progress:
+    """Progress of fitting, as the first half of one of several windows; measuring is the second."""
+    return lambda step, done, total: progress(step, 100 * window + 50 * done // max(total, 1), 100 * windows)
+
+
 def _card(log: OrderLog, recipe: Recipe, fitted: FittedPriors) -> dict[str, Any]:
     """What a model folder says of its making."""
     return {
@@ -185,5 +269,3 @@ def _card(log: OrderLog, recipe: Recipe, fitted: FittedPriors) -> dict[str, Any]
         "validation": [vars(verdict) for verdict in fitted.verdicts],
         "package": __version__,
     }
-
-

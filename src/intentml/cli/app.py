@@ -1,0 +1,115 @@
+"""The program: every command under its name.
+
+What comes in: a command line. What goes out: the command run. Each command stands in the file of its
+subject; what all share is in `options`, `output` and `failures`.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+from intentml.cli import answers, data, demo, models
+from intentml.cli.failures import Commands
+from intentml.version import __version__
+
+
+def _examples(*lines: str) -> str:
+    """The end of a command's help; the mark keeps its lines as they are."""
+    return "\b\nExample:\n" + "\n".join(f"  intentml {line}" for line in lines)
+
+
+app = typer.Typer(
+    name="intentml",
+    cls=Commands,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,  # plain help: it is there at once, and reads the same in a log
+    pretty_exceptions_enable=False,
+    epilog=_examples("demo", "check shop --as-of 2017-11-01 --horizon 28"),
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
+
+
+COMMANDS: dict[str, tuple[Callable[..., None], tuple[str, ...]]] = {
+    "demo": (demo.demo, ("demo --out intentml-demo",)),
+    "check": (data.check, ("check shop --as-of 2017-11-01 --horizon 28",)),
+    "train": (
+        models.train,
+        (
+            "train shop --as-of 2017-11-01 --recipe priors --out model",
+            "train shop --as-of 2017-11-01 --set priors.horizons_days=[28] --out model",
+        ),
+    ),
+    "backtest": (
+        models.backtest,
+        ("backtest shop --recipe priors --last-as-of 2017-11-01 --horizon 28 --windows 3 --out report",),
+    ),
+    "score": (models.score, ("score shop --model model --as-of 2017-11-01 --horizon 28 --out scores",)),
+    "interested-in": (
+        answers.interested_in,
+        (
+            "interested-in scores --category CHEESE --limit 1000 --out cheese.csv",
+            'interested-in scores --keyword "lunch bag" --min-probability 0.1',
+            "interested-in scores --product P-7 --product P-9 --share 0.05 --json",
+            """interested-in scores --new-product '{"category": "CHEESE", "price": 4.5}'""",
+        ),
+    ),
+    "recommend": (
+        answers.recommend,
+        ("recommend scores --customer C-7 --exclude-bought 90d --limit 5",),
+    ),
+}
+DATASETS: dict[str, tuple[Callable[..., None], tuple[str, ...]]] = {
+    "list": (data.list_datasets, ("datasets list",)),
+    "get": (
+        data.get_dataset,
+        (
+            "datasets get simulated --customers 2000 --seed 1 --dial 0.2 --out shop",
+            "datasets get complete-journey --out shop",
+        ),
+    ),
+    "convert": (data.convert_dataset, ("datasets convert cdnow CDNOW_master.txt --out cdnow",)),
+}
+"""Every command with the examples that its help shows."""
+
+datasets = typer.Typer(
+    help="Data you can have today: list, get, convert.",
+    epilog=_examples("datasets list"),
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+for _name, (_command, _lines) in DATASETS.items():
+    datasets.command(_name, epilog=_examples(*_lines))(_command)
+for _name, (_command, _lines) in COMMANDS.items():
+    app.command(_name, epilog=_examples(*_lines))(_command)
+app.add_typer(datasets, name="datasets")
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"intentml {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def about(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """I have these products; who wants to buy them?
+
+    Ranked, calibrated answers from a shop's order histories.
+    """
+
+
+def main() -> None:
+    """Run the command line of this process."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a name that the terminal cannot show is no reason to stop
+    app()
