@@ -73,8 +73,13 @@ class Instant:
         return self.datetime.isoformat()
 
     def plus_days(self, days: float) -> Instant:
-        """The instant `days` times 24 hours later (earlier where negative)."""
-        return Instant(self.us + round(days * DAY_US), self.timezone)
+        """The same time of day, `days` days later on the shop's calendar (earlier where negative).
+
+        >>> Instant.of("2017-03-01", "Europe/Madrid").plus_days(31).iso
+        '2017-04-01T00:00:00+02:00'
+        """
+        moved = self.datetime.replace(tzinfo=None) + dt.timedelta(days=days)
+        return Instant.of(moved, self.timezone)
 
     def days_since(self, earlier: Instant) -> float:
         """Days of 24 hours from `earlier` to here."""
