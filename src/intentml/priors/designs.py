@@ -18,6 +18,7 @@ from intentml.pairs.history import HALF_LIVES_DAYS, PairTable, pair_history
 from intentml.pairs.neighbours import Neighbours, fit_neighbours, neighbour_scores
 from intentml.prediction import logit
 from intentml.priors.popularity import expected_buyers, popularity_logit
+from intentml.priors.rates import fit_rates, probability_within
 from intentml.timeline import Snapshot
 from intentml.timeline.catalogue import Catalogue, Strings, path_nodes
 from intentml.timeline.keys import distinct
@@ -115,7 +116,7 @@ class Design:
 def fit_kind(snapshot: Snapshot, history: PairTable) -> KindParameters:
     """Neighbours and purchase rates of one kind, from a whole snapshot."""
     targets = snapshot.catalogue.targets(history.kind).targets
-    shape, rate = _purchase_rates(history, _exposure_days(snapshot))
+    shape, rate = fit_rates(history.count, history.target, _exposure_days(snapshot), history.n_targets)
     return KindParameters(history.kind, fit_neighbours(history, targets), targets, shape, rate)
 
 
@@ -217,9 +218,9 @@ def _history_features(
 ) -> dict[str, F64]:
     """Repeat features of the pairs with history, on scales a linear model can use."""
     exposure = _exposure_days(snapshot)[history.customer]
-    posterior_rate = rate[history.target] + exposure
-    posterior_shape = shape[history.target] + history.count
-    buys = -np.expm1(-posterior_shape * np.log1p(horizon_days / posterior_rate))
+    buys = probability_within(
+        shape[history.target], rate[history.target], history.count, exposure, horizon_days
+    )
     gap = history.gap_days
     repeated = np.isfinite(gap) & (gap > 0)
     overdue = np.zeros(len(history))
@@ -283,27 +284,3 @@ def _exposure_days(snapshot: Snapshot) -> F64:
     buyer = np.flatnonzero(snapshot.n_orders > 0)
     exposure[buyer] = np.maximum(snapshot.orders.age_days[snapshot.order_indptr[buyer]], 1.0)
     return exposure
-
-
-def _purchase_rates(history: PairTable, exposure_days: F64) -> tuple[F64, F64]:
-    """Gamma shape and rate of the customers' purchase rates, per target, by moments.
-
-    For a Poisson count n with exposure T: sum n / sum T estimates the mean rate, and
-    sum n(n-1) / sum T^2 the mean squared rate; their difference is the variance of the Gamma.
-    Targets with few buyers lean on the pooled dispersion.
-    """
-    n = history.n_targets
-    total, squares = exposure_days.sum(), (exposure_days**2).sum()
-    mean = np.bincount(history.target, weights=history.count, minlength=n) / max(total, 1.0)
-    second = np.bincount(history.target, weights=history.count * (history.count - 1), minlength=n) / max(
-        squares, 1.0
-    )
-    mean = np.maximum(mean, 0.5 / max(total, 1.0))
-    variance = np.maximum(second - mean**2, 1e-3 * mean**2)
-    buyers = np.bincount(history.target, minlength=n)
-    shape = mean**2 / variance
-    enough = buyers >= 20
-    pooled = float(np.median(shape[enough])) if enough.any() else 0.1
-    trust = buyers / (buyers + 20.0)
-    shape = np.exp(trust * np.log(shape) + (1 - trust) * np.log(pooled))
-    return shape, shape / mean
