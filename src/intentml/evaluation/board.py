@@ -162,7 +162,8 @@ def sentence(one: Difference) -> str:
     """A difference in words: what, by how much, how sure."""
     metric = METRICS[one.metric]
     shown = f"+.{metric.digits}f"
-    text = f"{TITLES[one.head]}, {metric.label}: {one.predictor} minus {one.against} = {one.value:{shown}}"
+    about = f"{TITLES[one.head]}, {one.horizon_days} days, {metric.label}"
+    text = f"{about}: {one.predictor} minus {one.against} = {one.value:{shown}}"
     if not math.isnan(one.low):
         text += f" ({one.low:{shown}} to {one.high:{shown}})"
     verdict = {

@@ -84,15 +84,22 @@ def differences(measured: Mapping[str, Measured], roles: Mapping[str, str]) -> t
 def mark_best(
     found: Iterable[Difference], measurements: Iterable[Measurement], roles: Mapping[str, str]
 ) -> tuple[Difference, ...]:
-    """Mark the differences to the best baseline of each metric; of equals the first is marked."""
-    best: dict[MetricKey, tuple[float, str]] = {}
+    """Mark the differences to the best baseline of each metric; of equals the first is marked.
+
+    Both must be of one window, or means.
+    """
+    best: dict[tuple[int, MetricKey], tuple[float, str]] = {}
     for one in measurements:
         if roles.get(one.predictor) != BASELINE or one.metric not in METRICS:
             continue
         merit = METRICS[one.metric].merit(one.value)
-        if not math.isnan(merit) and merit > best.get(one.key, (-math.inf, ""))[0]:
-            best[one.key] = merit, one.predictor
-    return tuple(replace(one, against_best=best.get(one.key, (0.0, ""))[1] == one.against) for one in found)
+        about = one.horizon_days, one.key
+        if not math.isnan(merit) and merit > best.get(about, (-math.inf, ""))[0]:
+            best[about] = merit, one.predictor
+    return tuple(
+        replace(one, against_best=best.get((one.horizon_days, one.key), (0.0, ""))[1] == one.against)
+        for one in found
+    )
 
 
 def mean_measurements(measurements: Sequence[Measurement]) -> tuple[Measurement, ...]:

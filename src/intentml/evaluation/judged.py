@@ -27,7 +27,7 @@ Bools = npt.NDArray[np.bool_]
 
 # A block holds some ten arrays of doubles at its worst: about 160 MB.
 _CELLS_PER_BLOCK = 2_000_000
-_SHARING = 4
+_SHARING = 12
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ def judge_targets(
     before = sparse.csr_array(
         (np.ones(len(history), bool), history.target, history.indptr), shape=(len(snapshot), len(index))
     )[customers]
-    # A dozen predictors are measured in a row, so each may take a part of the time of one alone.
+    # A dozen predictors are measured in a row, so each takes a part of the time of one alone.
     affordable = replicates_for(len(customers), _SHARING * len(targets))
     return JudgedTargets(
         kind=kind,

@@ -77,7 +77,7 @@ def _reliability(report: BacktestReport, head: str, folder: Path) -> str:
 
 def _draw(axes: Axes, one: Reliability, colour: str, *, newest: bool) -> None:
     """One predictor's bins: with intervals in the newest window, thin in older ones."""
-    table, label = one.table, f"{one.predictor}, from {one.as_of[:10]}"
+    table, label = one.table, f"{one.predictor}, {one.horizon_days} days from {one.as_of[:10]}"
     if newest:
         error = [abs(table.observed - table.low), abs(table.high - table.observed)]
         axes.errorbar(

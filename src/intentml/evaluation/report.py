@@ -191,11 +191,11 @@ def _table(board: Board) -> str:
 
 def _not_judged(report: BacktestReport, as_of: str) -> str:
     """Kinds that the shop has but that no target of is bought by enough customers."""
-    empty = [
+    empty = dict.fromkeys(
         TITLES[one.head]
         for one in report.populations
         if one.as_of == as_of and one.head != "no_order" and not one.targets
-    ]
+    )
     fewest = report.settings.min_buyers_in_window
     return f"Not judged, no target has {fewest} buyers in the window: {', '.join(empty)}." if empty else ""
 
