@@ -45,8 +45,13 @@ def cutoffs(log: OrderLog, horizon_days: int, windows: int) -> Cutoffs | None:
     found = []
     for back in range(1, windows + 1):
         cutoff = log.until.plus_days(-horizon_days * back)
-        needed = horizon_days * (_NEWEST_NEEDS if back == 1 else _OLDER_NEED)
-        if cutoff.days_since(log.start) < max(_MIN_HISTORY_DAYS, needed):
+        needed = max(_MIN_HISTORY_DAYS, horizon_days * (_NEWEST_NEEDS if back == 1 else _OLDER_NEED))
+        if cutoff.days_since(log.start) < needed or _known_days(log, cutoff) < needed:
             break
         found.append(cutoff)
     return Cutoffs(horizon_days, tuple(found)) if found else None
+
+
+def _known_days(log: OrderLog, cutoff: Instant) -> float:
+    """Days of history as they were known at the cutoff: lines recorded later do not count."""
+    return cutoff.days_since(log.before(cutoff).start)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from intentml.prediction import F64, logit, sigmoid
+from intentml.prediction import F64, SURVIVAL_DAYS, logit, sigmoid
 from intentml.priors.btyd import BtydModel, BtydName, expected_purchases, fit_btyd, no_purchase_probability
 from intentml.priors.btyd_counts import BtydCounts
 from intentml.sequences.timing import TimingStatistics, timing_statistics
@@ -47,21 +47,17 @@ class ActivityPrior:
     calibration: Mapping[int, tuple[float, float]] = field(default_factory=dict)
 
     def no_order(self, snapshot: Snapshot, days: npt.ArrayLike) -> F64:
-        """P(no order in the next t days). Shape: days (K,) ascending -> (U, K), non-increasing in t."""
-        horizons = np.atleast_1d(np.asarray(days, dtype=np.float64))
-        silent = np.exp(-self.first_order_rate * horizons) * np.ones((len(snapshot), 1))
+        """P(no order in the next t days), non-increasing in t. Shape: days (K,) -> (U, K)."""
+        asked = np.atleast_1d(np.asarray(days, dtype=np.float64))
+        silent = np.exp(-self.first_order_rate * asked) * np.ones((len(snapshot), 1))
         buyers, counts = _btyd_counts(timing_statistics(snapshot))
-        if self.btyd is None:
-            silent[buyers] = np.exp(-self.order_rate * horizons)
+        if len(buyers) and not self.calibration:
+            silent[buyers] = self._silence(counts, asked)
         elif len(buyers):
-            silent[buyers] = no_purchase_probability(self.btyd, counts, horizons)
-        if self.calibration and len(buyers):
-            knots = np.array(sorted(self.calibration))
-            pairs = np.array([self.calibration[knot] for knot in knots])
-            at = np.log(np.maximum(horizons, 1.0))
-            intercept, slope = (np.interp(at, np.log(knots), pairs[:, column]) for column in (0, 1))
-            corrected = sigmoid(intercept + slope * logit(silent[buyers]))
-            silent[buyers] = np.minimum.accumulate(corrected, axis=1)
+            # The days of the survival curve hold the mended curve in place, whatever days are asked.
+            every = np.union1d(asked, SURVIVAL_DAYS)
+            mended = self._mended(self._silence(counts, every), every)
+            silent[buyers] = mended[:, np.searchsorted(every, asked)]
         return silent
 
     def orders(self, snapshot: Snapshot, days: npt.ArrayLike) -> F64:
@@ -82,6 +78,29 @@ class ActivityPrior:
     def calibrated(self, calibration: Mapping[int, tuple[float, float]]) -> ActivityPrior:
         """The same timing with a correction of its no-order logit."""
         return replace(self, calibration=dict(calibration))
+
+    def _silence(self, counts: BtydCounts, days: F64) -> F64:
+        """P(no order) of customers with an order, before calibration. Shape: days (K,) -> (B, K)."""
+        if self.btyd is None:
+            return np.tile(np.exp(-self.order_rate * days), (len(counts), 1))
+        return no_purchase_probability(self.btyd, counts, days)
+
+    def _mended(self, silence: F64, days: F64) -> F64:
+        """The curve with its logit corrected, and kept from rising.
+
+        Knots differ, so a corrected curve may rise: on the survival days it takes its lowest value so
+        far, and between two of them it stays between their values. Shape: (B, K), days (K,) ascending.
+        """
+        knots = np.array(sorted(self.calibration))
+        pairs = np.array([self.calibration[knot] for knot in knots])
+        at = np.log(np.maximum(days, 1.0))
+        intercept, slope = (np.interp(at, np.log(knots), pairs[:, column]) for column in (0, 1))
+        corrected = sigmoid(intercept + slope * logit(silence))
+        lowest = np.minimum.accumulate(corrected[:, np.isin(days, SURVIVAL_DAYS)], axis=1)
+        bounds = np.pad(lowest, ((0, 0), (1, 1)), constant_values=((0, 0), (1.0, 0.0)))
+        above = bounds[:, np.searchsorted(SURVIVAL_DAYS, days, side="right")]
+        below = bounds[:, np.searchsorted(SURVIVAL_DAYS, days, side="left") + 1]
+        return np.minimum.accumulate(np.clip(corrected, below, above), axis=1)
 
     def to_dict(self) -> dict[str, Any]:
         """The prior as JSON values."""
