@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from intentml.cli import answers, data, demo, models
+from intentml.cli import answers, data, demo, models, scoring
 from intentml.cli.failures import Commands
 from intentml.version import __version__
 
@@ -48,7 +48,7 @@ COMMANDS: dict[str, tuple[Callable[..., None], tuple[str, ...]]] = {
         models.backtest,
         ("backtest shop --recipe priors --last-as-of 2017-11-01 --horizon 28 --windows 3 --out report",),
     ),
-    "score": (models.score, ("score shop --model model --as-of 2017-11-01 --horizon 28 --out scores",)),
+    "score": (scoring.score, ("score shop --model model --as-of 2017-11-01 --horizon 28 --out scores",)),
     "interested-in": (
         answers.interested_in,
         (

@@ -16,8 +16,9 @@ import typer
 
 from intentml.cli import options
 from intentml.cli.data import show_gates, show_tables
-from intentml.cli.models import groups, questions, refuse_too_little, show_groups, show_report, show_verdicts
+from intentml.cli.models import show_report, show_verdicts
 from intentml.cli.output import Output, counted, next_steps, say, table
+from intentml.cli.scoring import groups, questions, show_groups
 
 if TYPE_CHECKING:
     from intentml.evaluation import BacktestReport
@@ -97,7 +98,6 @@ def demo(
     log = options.read_log(str(shop), None, "UTC", told)
     gates = workflows.gate(log, AS_OF, HORIZON_DAYS)
     checked = check_report(log.tables, (), gates)
-    refuse_too_little(log, AS_OF, told)
     with told.step("training, and measuring on the 28 days after") as tell:
         saved, report = workflows.train_and_measure(
             log,
@@ -153,7 +153,17 @@ def demo(
         next_steps(
             *questions(scores, scored),
             ("interested-in", str(scored), "--keyword", "cheese", "--share", "0.05", "--out", "cheese.csv"),
-            ("check", str(shop), "--as-of", AS_OF, "--horizon", str(HORIZON_DAYS)),
+            (
+                *(
+                    "backtest",
+                    str(shop),
+                    "--recipe",
+                    "priors",
+                    "--set",
+                    f"priors.horizons_days=[{HORIZON_DAYS}]",
+                ),
+                *("--last-as-of", AS_OF, "--horizon", str(HORIZON_DAYS), "--windows", "3"),
+            ),
         )
 
     told.answer(body, show)

@@ -1,32 +1,25 @@
-"""`train`, `backtest` and `score`: from tables to a model, a measurement, a scores folder.
+"""`train` and `backtest`: from tables to a model, and to what it and every prior are worth.
 
-What comes in: a shop, dates, a recipe. What goes out: folders, and what was chosen, measured or
-counted. The work is `workflows`'; here it is asked for and told.
+What comes in: a shop, dates, a recipe. What goes out: folders, and what was chosen or measured. The
+work is `workflows`'; here it is asked for and told.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from intentml.cli import options
-from intentml.cli.failures import UsageError
-from intentml.cli.output import Output, counted, next_steps, say, table
+from intentml.cli.output import Output, next_steps, say, table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Mapping, Sequence
 
     from intentml.evaluation import BacktestReport
-    from intentml.fitting.priors import Verdict
     from intentml.inference.folder import SavedModel
-    from intentml.scores.scores import Scores
     from intentml.timeline import OrderLog
-
-# zstd-compressed rows of interests.parquet on Complete Journey; for telling a size before it is written.
-_BYTES_A_ROW = 12
 
 
 def train(
@@ -49,13 +42,11 @@ def train(
     from intentml.recipe import load_recipe
 
     told = Output(json, quiet)
-    load_recipe(recipe, settings or ())  # a wrong recipe is told before the tables are read
+    chosen = load_recipe(recipe, _with_seed(settings, seed))  # told before the tables are read
     log = options.read_log(source, columns, timezone, told)
     refuse_too_little(log, as_of, told)
     with told.step("training") as tell:
-        model = workflows.train(
-            log, as_of=as_of, recipe=recipe, settings=settings or (), seed=seed, out=out, progress=tell
-        )
+        model = workflows.train(log, as_of=as_of, recipe=chosen, out=out, progress=tell)
 
     def show() -> None:
         say(
@@ -88,6 +79,7 @@ def backtest(
     ] = None,
     recipe: options.RecipeName = "priors",
     settings: options.Settings = None,
+    seed: options.Seed = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -114,7 +106,7 @@ def backtest(
     from intentml.recipe import load_recipe
 
     told = Output(json, quiet)
-    load_recipe(recipe, settings or ())
+    chosen = load_recipe(recipe, _with_seed(settings, seed))
     log = options.read_log(source, columns, timezone, told)
     with told.step("backtest") as tell:
         report = workflows.backtest(
@@ -123,8 +115,7 @@ def backtest(
             horizon_days=horizon,
             windows=windows,
             step_days=step,
-            recipe=recipe,
-            settings=settings or (),
+            recipe=chosen,
             config=BacktestConfig(min_buyers_in_window=min_buyers),
             progress=tell,
         )
@@ -133,75 +124,11 @@ def backtest(
 
     def show() -> None:
         show_report(report)
+        show_intervals(report)
         if out is not None:
             say(f"\nThe whole report: {out}")
 
     told.answer(report.to_dict, show)
-
-
-def score(
-    source: options.Source,
-    model: Annotated[
-        Path, typer.Option("--model", metavar="MODEL_DIR", help="Model folder that `train` wrote.")
-    ],
-    as_of: options.AsOfDate,
-    horizon: Annotated[
-        list[int],
-        typer.Option(
-            "--horizon", metavar="DAYS", help="Days to predict; repeat for several, the first is the default."
-        ),
-    ],
-    out: Annotated[Path, typer.Option("--out", metavar="SCORES_DIR", help="Scores folder to write.")],
-    interests: Annotated[
-        str,
-        typer.Option(
-            "--interests", metavar="K|all", help="Targets kept a customer and kind in interests.parquet."
-        ),
-    ] = "20",
-    kinds: Annotated[
-        str | None,
-        typer.Option(
-            "--kinds", metavar="KIND,...", help="category, category_node, brand, product. [default: all]"
-        ),
-    ] = None,
-    yes: Annotated[
-        bool, typer.Option("--yes", help="Write even more than 50 million rows of interests.")
-    ] = False,
-    columns: options.Columns = None,
-    timezone: options.Timezone = "UTC",
-    json: options.AsJson = False,
-    quiet: options.Quiet = False,
-) -> None:
-    """Score every customer known at a date.
-
-    Writes the folder that `interested-in` and `recommend` answer from.
-    """
-    from intentml import workflows
-
-    told = Output(json, quiet)
-    keep, wanted = _interests(interests), options.listed(kinds)
-    saved = workflows.load_model(model)
-    log = options.read_log(source, columns, timezone, told)
-    if not yes:
-        _refuse_too_many(log, as_of, len(set(horizon)), wanted, keep)
-    with told.step("scoring") as tell:
-        scores = workflows.score(
-            saved,
-            log,
-            as_of=as_of,
-            horizon_days=horizon,
-            kinds=wanted,
-            interests=keep,
-            out=out,
-            progress=tell,
-        )
-
-    def show() -> None:
-        show_scores(scores)
-        say(f"\nWritten to {out}")
-        next_steps(*questions(scores, out))
-
-    told.answer(lambda: scores_body(scores, out), show)
 
 
 def refuse_too_little(log: OrderLog, as_of: str, out: Output) -> None:
@@ -222,16 +149,15 @@ def refuse_too_little(log: OrderLog, as_of: str, out: Output) -> None:
         )
 
 
-def show_verdicts(verdicts: Sequence[dict[str, Any]] | Sequence[Verdict]) -> None:
+def show_verdicts(verdicts: Sequence[Mapping[str, Any]]) -> None:
     """What validation said: a table for each set of priors, a row for each head and horizon."""
-    told = [one if isinstance(one, dict) else vars(one) for one in verdicts]
     groups: dict[tuple[str, ...], list[tuple[str, int]]] = {}
-    for head, days in dict.fromkeys((one["head"], one["horizon_days"]) for one in told):
-        names = tuple(one["prior"] for one in told if (one["head"], one["horizon_days"]) == (head, days))
+    for head, days in dict.fromkeys((one["head"], one["horizon_days"]) for one in verdicts):
+        names = tuple(one["prior"] for one in verdicts if (one["head"], one["horizon_days"]) == (head, days))
         groups.setdefault(names, []).append((head, days))
     cells = {
         (one["head"], one["horizon_days"], one["prior"]): f"{one['loss']:.4f}{'*' if one['chosen'] else ' '}"
-        for one in told
+        for one in verdicts
     }
     for names, heads in groups.items():
         rows = [(head, f"{days}", *(cells[head, days, name] for name in names)) for head, days in heads]
@@ -247,76 +173,22 @@ def show_report(report: BacktestReport) -> None:
         say(line)
 
 
-def show_scores(scores: Scores) -> None:
-    """What was scored, in counts."""
-    manifest = scores.manifest
-    days = ", ".join(f"{days}" for days in manifest.horizons)
-    say(f"Scores as of {manifest.as_of}, {days} days, by {manifest.model.name} {manifest.model.version}")
-    if not manifest.calibrated:
-        say("warning: the history cannot evaluate a horizon so long: its probabilities are not calibrated")
-    table(
-        ("what", "count"), [(name, f"{count:,}") for name, count in manifest.counts.items()], right=("count",)
-    )
-    say()
-    show_groups(scores)
+def show_intervals(report: BacktestReport) -> None:
+    """The recipe's own numbers with their 95 % intervals."""
+    from intentml.evaluation.board import TITLES, boards
+    from intentml.evaluation.measurement import MEAN
 
-
-def show_groups(scores: Scores) -> None:
-    """Customers by stage of the lifecycle and by importance."""
-    for name, counts in groups(scores).items():
-        told = ", ".join(f"{group or 'none'} {count:,}" for group, count in counts.items())
-        say(f"{name}: {told}")
-
-
-def groups(scores: Scores) -> dict[str, dict[str, int]]:
-    """Customers by stage and by importance, in the words' own order; prospects have no importance."""
-    from intentml.scores.stages import IMPORTANCES, LIFECYCLES
-
-    def count(column: str, order: Iterable[str]) -> dict[str, int]:
-        found = Counter(scores.table[column].to_pylist())
-        return {name: found[name] for name in order}
-
-    return {"lifecycle": count("lifecycle", LIFECYCLES), "importance": count("importance", IMPORTANCES)}
-
-
-def scores_body(scores: Scores, out: Path) -> dict[str, Any]:
-    """The JSON of `score`."""
-    manifest = scores.manifest
-    return {
-        "scores": str(out),
-        "as_of": manifest.as_of,
-        "horizons": list(manifest.horizons),
-        "calibrated": manifest.calibrated,
-        "model_version": manifest.model.version,
-        "counts": dict(manifest.counts),
-        **groups(scores),
-    }
-
-
-def questions(scores: Scores, folder: Path) -> list[tuple[str, ...]]:
-    """Questions that this folder answers: about a category that sells (or brand, product), and a customer."""
-    asked: list[tuple[str, ...]] = []
-    for kind in ("category", "brand", "product"):
-        name = _best_seller(scores, kind)
-        if name is not None:
-            asked.append(("interested-in", str(folder), f"--{kind}", name, "--limit", "1000"))
-            break
-    if ("product", scores.horizon()) in scores.targets and len(scores):
-        buyer = scores.table.sort_by([("orders", "descending")])["customer_id"][0].as_py()
-        asked.append(("recommend", str(folder), "--customer", buyer))
-    return asked
-
-
-def _best_seller(scores: Scores, kind: str) -> str | None:
-    """The target of a kind with the most buyers so far; None where that kind was not scored."""
-    import pyarrow.compute as pc
-
-    if (kind, scores.horizon()) not in scores.targets:
-        return None
-    targets = scores.context.filter(pc.equal(scores.context["kind"], kind)).sort_by(
-        [("buyers_0", "descending")]
-    )
-    return str(targets["target"][0]) if targets.num_rows else None
+    as_of = MEAN if len(report.windows) > 1 else report.windows[0].as_of.iso
+    rows = [
+        (TITLES[board.head], title, cell.text())
+        for board in boards(report, as_of)
+        for name, _, cells in board.rows
+        if name == report.recipe
+        for title, cell in zip(board.columns, cells, strict=True)
+        if cell.value is not None and cell.low == cell.low
+    ]
+    say(f"\n{report.recipe}, with 95 % intervals over customers:")
+    table(("question", "metric", "value"), rows)
 
 
 def _model_body(model: SavedModel, out: Path) -> dict[str, Any]:
@@ -334,33 +206,6 @@ def _model_body(model: SavedModel, out: Path) -> dict[str, Any]:
     }
 
 
-def _interests(text: str) -> int | None:
-    """K of `--interests`; None for all."""
-    if text == "all":
-        return None
-    if not text.isdecimal() or int(text) < 1:
-        raise UsageError(
-            f"--interests {text!r} is neither a number from 1 nor `all`", hint="e.g. --interests 20"
-        )
-    return int(text)
-
-
-def _refuse_too_many(
-    log: OrderLog, as_of: str, horizons: int, kinds: tuple[str, ...] | None, keep: int | None
-) -> None:
-    """Raise where interests.parquet would be very large, before anything is computed."""
-    from intentml.errors import ScoresError
-    from intentml.scores.folder import MANY_ROWS
-
-    past = log.before(log.instant(as_of))
-    sizes = {kind: len(past.catalogue.targets(kind)) for kind in kinds or past.catalogue.kinds}
-    a_customer = sum(size if keep is None else min(keep, size) for size in sizes.values())
-    rows = len(past.customer_ids) * a_customer * horizons
-    if rows > MANY_ROWS:
-        customers = counted(len(past.customer_ids), "customer")
-        raise ScoresError(
-            f"interests.parquet would have {rows:,} rows, about {rows * _BYTES_A_ROW / 1e9:.0f} GB "
-            f"({customers} x {a_customer:,} targets x {counted(horizons, 'horizon')})",
-            hint="add --yes to write it, or keep fewer with --interests K or --kinds; "
-            "questions about any target are answered without it",
-        )
+def _with_seed(settings: list[str] | None, seed: int | None) -> list[str]:
+    """The settings, the seed among them."""
+    return [*(settings or ()), *([] if seed is None else [f"priors.seed={seed}"])]
