@@ -48,7 +48,7 @@ def expected_buyers(buyers: F64, sold: npt.NDArray[np.bool_], category: I64, bra
     by_category = _group_mean(buyers, sold, category, np.full(len(buyers), mean))
     both = category * (int(brand.max(initial=0)) + 1) + brand
     _, group = np.unique(both, return_inverse=True)
-    expected = np.where(brand > 0, _group_mean(buyers, sold, group, by_category), by_category)
+    expected = np.where(brand > 0, _group_mean(buyers, sold, group + 1, by_category), by_category)
     return np.where(sold, expected, NEWCOMER_PACE * expected)
 
 
