@@ -61,7 +61,7 @@ def _reliability(report: BacktestReport, head: str, folder: Path) -> str:
         # Most probabilities of buying a target are small: logarithmic axes spread them out.
         start = 0.0 if head == "no_order" else 1e-4
         axes.plot([start, 1], [start, 1], color="black", linewidth=0.8, linestyle=":")
-        for one in tables:
+        for one in sorted(tables, key=lambda one: one.predictor == report.recipe):  # the recipe on top
             if one.predictor == report.recipe:
                 _draw(axes, one, _RECIPE, newest=one.as_of == newest)
             elif one.predictor in rivals and one.as_of == newest:

@@ -72,20 +72,37 @@ def write_report(report: BacktestReport, folder: Path | str) -> Path:
     folder.parent.mkdir(parents=True, exist_ok=True)
     aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
-        aside.chmod(0o755)
-        plots = write_plots(report, aside / PLOTS) if can_plot() else []
-        (aside / PAGE).write_text(markdown(report, plots), encoding="utf-8")
-        table = measurement_table(report.measurements)
-        pq.write_table(table, aside / TABLE, compression="zstd")
-        pa_csv.write_csv(table, aside / CSV)
-        text = json.dumps(report.to_dict(), indent=1, ensure_ascii=False, allow_nan=False)
-        (aside / JSON).write_text(text, encoding="utf-8")
-        if folder.exists():
-            shutil.rmtree(folder)
-        aside.rename(folder)
+        new = aside / "new"
+        new.mkdir()
+        _write_files(report, new)
+        _put_in_place(new, folder, aside / "older")
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     return folder
+
+
+def _write_files(report: BacktestReport, folder: Path) -> None:
+    """All files of a report into an empty folder."""
+    plots = write_plots(report, folder / PLOTS) if can_plot() else []
+    (folder / PAGE).write_text(markdown(report, plots), encoding="utf-8")
+    table = measurement_table(report.measurements)
+    pq.write_table(table, folder / TABLE, compression="zstd")
+    pa_csv.write_csv(table, folder / CSV)
+    text = json.dumps(report.to_dict(), indent=1, ensure_ascii=False, allow_nan=False)
+    (folder / JSON).write_text(text, encoding="utf-8")
+
+
+def _put_in_place(new: Path, folder: Path, older: Path) -> None:
+    """Rename `new` to `folder`; what stood there moves to `older`, and back where that fails."""
+    replaced = folder.exists()
+    if replaced:
+        folder.rename(older)
+    try:
+        new.rename(folder)
+    except OSError:
+        if replaced:
+            older.rename(folder)
+        raise
 
 
 def measurement_table(measurements: Sequence[Measurement]) -> pa.Table:

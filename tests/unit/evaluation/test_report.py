@@ -184,6 +184,16 @@ def test_a_report_that_fails_half_way_leaves_the_older_one_and_nothing_else(repo
     assert [path.name for path in tmp_path.iterdir()] == ["board"]
 
 
+def test_an_older_report_comes_back_where_the_new_one_cannot_take_its_place(tmp_path):
+    folder, older = tmp_path / "board", tmp_path / "older"
+    folder.mkdir()
+    (folder / "report.md").write_text("old")
+    with pytest.raises(FileNotFoundError):
+        report_page._put_in_place(tmp_path / "absent", folder, older)
+    assert (folder / "report.md").read_text() == "old"
+    assert not older.exists()
+
+
 def test_without_matplotlib_the_page_says_so_and_has_its_tables(report, tmp_path, monkeypatch):
     monkeypatch.setattr(plots, "find_spec", lambda name: None)
     folder = write_report(report, tmp_path / "board")
