@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from intentml.fitting.priors import FittedPriors, fit_priors
-from intentml.inference.folder import SavedModel, load_model, save_model
+from intentml.inference.folder import SavedModel, fingerprint, load_model, save_model
 from intentml.recipe import Recipe, load_recipe
 from intentml.scores.folder import load_scores, write_scores
 from intentml.scores.manifest import ModelStamp
@@ -183,7 +183,15 @@ def score(
     saved = load_model(Path(model)) if isinstance(model, str | Path) else model
     horizons = (horizon_days,) if isinstance(horizon_days, int) else tuple(horizon_days)
     config = ScoringConfig(horizons, tuple(kinds) if kinds is not None else None, interests)
-    scores = score_shop(saved.predictor, stamp(saved), log, log.instant(as_of), config, progress)
+    scores = score_shop(
+        saved.predictor,
+        stamp(saved),
+        log,
+        log.instant(as_of),
+        config,
+        progress,
+        vocabularies=saved.vocabularies,
+    )
     if out is not None:
         write_scores(scores, Path(out), progress)
         return load_scores(out)
@@ -251,7 +259,7 @@ def _kept(log: OrderLog, recipe: Recipe, fitted: FittedPriors, out: str | Path |
     """The fitted predictor with its card, written to `out` where given."""
     card = _card(log, recipe, fitted)
     if out is None:
-        return SavedModel(fitted.best, card, log.tables.fingerprint)
+        return SavedModel(fitted.best, card, fingerprint(fitted.best, card))
     return SavedModel(fitted.best, card, save_model(Path(out), fitted.best, card))
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class InterestedIn:
     """Customers ranked by their probability to buy at least one of the products within the horizon.
 

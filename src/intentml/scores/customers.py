@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from intentml.prediction import SURVIVAL_DAYS, F64, Predictions, survival_at
+from intentml.prediction import F64, SURVIVAL_DAYS, Predictions, survival_at
 from intentml.scores.importance import ImportanceLimits, importance, importance_limits
 from intentml.scores.rhythm import Rhythm, own_rhythm
 from intentml.scores.stages import LifecycleLimits, cycle_days, lifecycle, stages_disagree
@@ -42,18 +42,19 @@ def customer_table(
         importance_limits_: Of the shop; fitted here on these customers where None.
     """
     timing = timing_statistics(snapshot)
-    observed = _observed(snapshot, timing)
+    spent = _spent(snapshot)
     rhythm = own_rhythm(timing.active_indptr, timing.active_day, timing.n_orders)
-    columns: dict[str, Any] = {"customer_id": pa.array(snapshot.customer_ids, pa.string()), **observed}
+    columns: dict[str, Any] = {
+        "customer_id": pa.array(snapshot.customer_ids, pa.string()),
+        **_observed(snapshot, timing, spent),
+    }
     columns["rhythm_days"] = _nullable(rhythm.gap_days)
     for number, prediction in enumerate(predictions):
         suffix = f"_{prediction.horizon_days}" if number else ""
         columns |= _predicted(snapshot, prediction, suffix)
     columns |= _standing(snapshot, timing, rhythm, predictions[0], lifecycle_limits)
     n_total = timing.n_orders + _or_zero(year.orders, snapshot)
-    revenue = None
-    if year.spend is not None:
-        revenue = np.asarray(observed["monetary"]) + year.spend
+    revenue = None if year.spend is None else spent + year.spend
     limits = importance_limits_ or importance_limits(timing.n_orders, n_total, revenue)
     columns["importance"] = pa.array(importance(timing.n_orders, n_total, revenue, limits), pa.string())
     columns["expected_orders_365"] = pa.array(_or_zero(year.orders, snapshot))
@@ -62,17 +63,23 @@ def customer_table(
     return pa.table(columns), limits
 
 
-def _observed(snapshot: Snapshot, timing: TimingStatistics) -> dict[str, Any]:
-    """Orders, recency, tenure and money so far."""
-    users = len(snapshot)
-    spent = np.bincount(snapshot.orders.customer, weights=snapshot.orders.spend, minlength=users)
+def _observed(snapshot: Snapshot, timing: TimingStatistics, spent: F64) -> dict[str, Any]:
+    """Orders, recency, tenure and money so far; money is null where no order has a known price."""
+    priced = np.bincount(snapshot.line_customer, np.isfinite(snapshot.line_amount), len(snapshot)) > 0
+    unknown = (timing.n_orders > 0) & ~priced
     return {
         "orders": timing.n_orders,
         "recency_days": _nullable(timing.recency_days),
         "tenure_days": _nullable(timing.tenure_days),
-        "monetary": spent,
-        "monetary_net": spent - snapshot.returned_amount,
+        "monetary": pa.array(spent, mask=unknown),
+        "monetary_net": pa.array(spent - snapshot.returned_amount, mask=unknown),
     }
+
+
+def _spent(snapshot: Snapshot) -> F64:
+    """Money paid, gross of returns; lines of unknown price count as 0. Shape: (U,)."""
+    spent = np.bincount(snapshot.orders.customer, weights=snapshot.orders.spend, minlength=len(snapshot))
+    return spent.astype(np.float64)
 
 
 def _predicted(snapshot: Snapshot, prediction: Predictions, suffix: str) -> dict[str, Any]:
@@ -98,20 +105,20 @@ def _standing(
 ) -> dict[str, Any]:
     """The survival curve, the next order, and the stage of the lifecycle."""
     stage = lifecycle(timing.n_orders, timing.recency_days, rhythm.gap_days, rhythm.irregularity, limits)
-    columns: dict[str, Any] = {}
-    if prediction.survival is not None:
-        survival = prediction.survival
-        buyer = timing.n_orders > 0
-        cycle = cycle_days(timing.n_orders, rhythm.gap_days, limits)
-        back = np.where(buyer, 1 - survival_at(survival, np.where(buyer, cycle, 1.0)), np.nan)
-        columns["expected_next_order_at"] = _next_order_at(snapshot, survival, buyer)
-        columns["return_probability"] = _nullable(back)
-        columns |= {f"survival_{days}": survival[:, at] for at, days in enumerate(SURVIVAL_DAYS)}
-        columns["lifecycle"] = pa.array(stage.astype(object), pa.string())
-        columns["lifecycle_disagrees"] = pa.array(stages_disagree(stage, back, limits))
-    else:
-        columns["lifecycle"] = pa.array(stage.astype(object), pa.string())
-    return columns
+    named = {"lifecycle": pa.array(stage.astype(object), pa.string())}
+    survival = prediction.survival
+    if survival is None:
+        return named
+    buyer = timing.n_orders > 0
+    cycle = cycle_days(timing.n_orders, rhythm.gap_days, limits)
+    back = np.where(buyer, 1 - survival_at(survival, np.where(buyer, cycle, 1.0)), np.nan)
+    return {
+        "expected_next_order_at": _next_order_at(snapshot, survival, buyer),
+        "return_probability": _nullable(back),
+        **{f"survival_{days}": survival[:, at] for at, days in enumerate(SURVIVAL_DAYS)},
+        **named,
+        "lifecycle_disagrees": pa.array(stages_disagree(stage, back, limits)),
+    }
 
 
 def _next_order_at(snapshot: Snapshot, survival: F64, buyer: npt.NDArray[np.bool_]) -> pa.Array:
@@ -130,10 +137,10 @@ def _next_order_at(snapshot: Snapshot, survival: F64, buyer: npt.NDArray[np.bool
 
 def _returned_share(snapshot: Snapshot) -> F64:
     """Share of the money that comes back, the customer's own drawn toward the shop's. Shape: (U,)."""
-    spent = np.bincount(snapshot.orders.customer, weights=snapshot.orders.spend, minlength=len(snapshot))
     belief = _RETURN_BELIEF_ORDERS * snapshot.shop.mean_order
-    share = (snapshot.returned_amount + belief * snapshot.shop.returned_share) / np.maximum(spent + belief, 1e-9)
-    return np.clip(share, 0.0, 1.0)
+    returned = snapshot.returned_amount + belief * snapshot.shop.returned_share
+    share: F64 = np.clip(returned / np.maximum(_spent(snapshot) + belief, 1e-9), 0.0, 1.0)
+    return share
 
 
 def _nullable(values: F64) -> pa.Array:
@@ -143,4 +150,3 @@ def _nullable(values: F64) -> pa.Array:
 
 def _or_zero(values: F64 | None, snapshot: Snapshot) -> F64:
     return np.zeros(len(snapshot)) if values is None else values
-

@@ -12,8 +12,13 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from intentml.prediction import F32, F64, TargetScores, sigmoid
+from intentml.prediction import F32, TargetScores, sigmoid
 from intentml.timeline.catalogue import Strings
+
+I64 = npt.NDArray[np.int64]
+
+# Rows of one record batch: where every target is kept, a block of logits is many.
+_ROWS_PER_BATCH = 1_000_000
 
 SCHEMA = pa.schema(
     [
@@ -27,7 +32,7 @@ SCHEMA = pa.schema(
 )
 
 
-def best_targets(logits: F32, keep: int | None) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def best_targets(logits: F32, keep: int | None) -> tuple[I64, I64, I64]:
     """The `keep` targets of each row with the highest logits, ties by target.
 
     Args:
@@ -42,13 +47,13 @@ def best_targets(logits: F32, keep: int | None) -> tuple[npt.NDArray[np.int64], 
     if not keep or not rows:
         nothing = np.zeros(0, np.int64)
         return nothing, nothing, nothing
-    if keep < targets:
-        cut = -np.partition(-logits, keep - 1, axis=1)[:, keep - 1 : keep]
-        row, target = np.nonzero(logits >= cut)
-    else:
-        row, target = (index.ravel() for index in np.indices(logits.shape))
-    order = np.lexsort((target, -logits[row, target], row))
-    row, target = row[order], target[order]
+    if 2 * keep >= targets:
+        order = np.argsort(-logits, axis=1, kind="stable")[:, :keep]
+        return np.repeat(np.arange(rows), keep), order.ravel(), np.tile(np.arange(1, keep + 1), rows)
+    cut = -np.partition(-logits, keep - 1, axis=1)[:, keep - 1 : keep]
+    row, target = np.nonzero(logits >= cut)
+    by_rank = np.lexsort((target, -logits[row, target], row))
+    row, target = row[by_rank], target[by_rank]
     first = np.searchsorted(row, np.arange(rows))
     rank = np.arange(len(row)) - first[row] + 1
     kept = rank <= keep
@@ -59,19 +64,25 @@ def interest_batches(
     scores: TargetScores, customer_ids: Strings, horizon_days: int, keep: int | None
 ) -> Iterator[pa.RecordBatch]:
     """Rows of interests.parquet for one kind and horizon, in order of customer and rank."""
+    if not len(scores):
+        return
     targets = pa.array(scores.targets, pa.string())
+    ids = pa.array(customer_ids, pa.string())
+    kept = len(scores) if keep is None else min(keep, len(scores))
+    step = max(1, _ROWS_PER_BATCH // kept)
     for block, logits in scores.blocks():
-        row, target, rank = best_targets(logits, keep)
-        probability: F64 = sigmoid(logits[row, target].astype(np.float64))
-        ids = pa.array(customer_ids[block], pa.string())
-        yield pa.record_batch(
-            [
-                ids.take(pa.array(row)),
-                pa.repeat(scores.kind, len(row)).cast(pa.string()),
-                targets.take(pa.array(target)),
-                pa.repeat(horizon_days, len(row)).cast(pa.int32()),
-                pa.array(probability),
-                pa.array(rank.astype(np.int32)),
-            ],
-            schema=SCHEMA,
-        )
+        for start in range(0, len(logits), step):
+            part = logits[start : start + step]
+            row, target, rank = best_targets(part, keep)
+            probability = sigmoid(part[row, target].astype(np.float64))
+            yield pa.record_batch(
+                [
+                    ids.take(pa.array(block.start + start + row)),
+                    pa.repeat(scores.kind, len(row)).cast(pa.string()),
+                    targets.take(pa.array(target)),
+                    pa.repeat(horizon_days, len(row)).cast(pa.int32()),
+                    pa.array(probability),
+                    pa.array(rank.astype(np.int32)),
+                ],
+                schema=SCHEMA,
+            )

@@ -53,10 +53,13 @@ class Manifest(BaseModel):
         model: Which model.
         data: Which tables.
         calibrated: Whether the history could evaluate every horizon.
+        calibrated_horizons: The horizons that it could.
         limits: Stage and group boundaries.
         undated_columns: Columns without a time in the source: rules may read them, the model does not.
         counts: customers, buyers, prospects, products, targets per kind.
         active: Customers with an order inside each window (days; 0 = ever).
+        mean_order: Mean money per order of the shop.
+        returned_share: Money paid back over money paid.
         interests: How many targets a customer and kind interests.parquet keeps; null = all.
         created_by: Version of the package.
     """
@@ -70,9 +73,12 @@ class Manifest(BaseModel):
     model: ModelStamp
     data: DataStamp
     calibrated: bool
+    calibrated_horizons: tuple[int, ...]
     limits: Limits
     undated_columns: dict[str, tuple[str, ...]]
     counts: dict[str, int]
     active: dict[int, int]
+    mean_order: float
+    returned_share: float
     interests: int | None
     created_by: str

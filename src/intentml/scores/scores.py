@@ -14,43 +14,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from intentml.errors import ScoresError
-from intentml.prediction import F64, Newcomer, TargetScores, sigmoid, survival_at, SURVIVAL_DAYS
-from intentml.priors.popularity import expected_of_newcomer, popularity_logit
+from intentml.prediction import F64, SURVIVAL_DAYS, TargetScores, sigmoid, survival_at
 from intentml.scores.answers import InterestedIn
+from intentml.scores.facts import Bought
 from intentml.scores.interests import SCHEMA, best_targets, interest_batches
-from intentml.scores.keyword import Match, build_index, search
+from intentml.scores.keyword import FILE_NAME, Match, build_index, search
 from intentml.scores.manifest import Manifest
-from intentml.scores.selection import NewProduct, Selection, percentage, select
+from intentml.scores.newcomers import newcomer_logits
+from intentml.scores.retrieval import Cut
+from intentml.scores.selection import NewProduct, Selection, new_product_of, select
+from intentml.scores.union import union_probability
 from intentml.timeline.catalogue import Catalogue, Strings
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_CELLS_AT_ONCE = 16_000_000
 
-
-@dataclass(frozen=True)
-class Bought:
-    """Which products each customer bought before, in CSR layout.
-
-    Attributes:
-        indptr: Row pointers over customers. Shape: (U + 1,).
-        target: Product rows. Shape: (n,).
-        last_days: Days from the newest purchase to `as_of`. Shape: (n,).
-        count: Orders with the product. Shape: (n,).
-    """
-
-    indptr: npt.NDArray[np.int64]
-    target: npt.NDArray[np.int32]
-    last_days: npt.NDArray[np.float32]
-    count: npt.NDArray[np.int32]
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Scores:
     """Scores of all customers at one `as_of`. Make them with `score`, read them with `load_scores`.
 
@@ -71,21 +54,23 @@ class Scores:
     targets: Mapping[tuple[str, int], TargetScores]
     bought: Bought
     index_path: Path | None = None
-    _scratch: list[tempfile.TemporaryDirectory[str]] = field(default_factory=list, repr=False, compare=False)
+    _scratch: list[tempfile.TemporaryDirectory[str]] = field(default_factory=list, repr=False)
 
     def __len__(self) -> int:
-        return self.table.num_rows
+        return len(self.customer_ids)
 
     def __repr__(self) -> str:
-        kinds = ", ".join(dict.fromkeys(kind for kind, _ in self.targets))
-        return f"Scores({len(self):,} customers as of {self.manifest.as_of}, {self.manifest.horizons} days, {kinds})"
+        kinds = ", ".join(dict.fromkeys(kind for kind, _ in self.targets)) or "no targets"
+        days = ", ".join(map(str, self.manifest.horizons))
+        return f"Scores({len(self):,} customers as of {self.manifest.as_of}, {days} days, {kinds})"
 
     # -- customers ------------------------------------------------------------------------------
 
     @property
     def customers(self) -> pd.DataFrame:
         """One row a customer: what is known, what is predicted, stage and group."""
-        return self.table.to_pandas()
+        frame: pd.DataFrame = self.table.to_pandas()
+        return frame
 
     def survival(self, days: float) -> pd.Series:
         """P(no order within `days`) of every customer, for any number of days up to 365."""
@@ -93,9 +78,15 @@ class Scores:
 
         if not 0 <= days <= SURVIVAL_DAYS[-1]:
             raise ScoresError(
-                f"survival over {days} days is outside 0 to {SURVIVAL_DAYS[-1]}", hint="choose a number inside"
+                f"survival over {days} days is outside 0 to {SURVIVAL_DAYS[-1]}",
+                hint="choose a number inside",
             )
-        curve = np.stack([self.table[f"survival_{day}"].to_numpy() for day in SURVIVAL_DAYS], axis=1)
+        names = [f"survival_{day}" for day in SURVIVAL_DAYS]
+        if not set(names) <= set(self.table.column_names):
+            raise ScoresError(
+                "this model does not predict whether customers order", hint="score with the recipe priors"
+            )
+        curve = np.stack([self.table[name].to_numpy() for name in names], axis=1)
         ids = pd.Index(self.customer_ids, name="customer_id")
         return pd.Series(survival_at(curve, days), index=ids, name=f"survival_{days:g}")
 
@@ -105,13 +96,13 @@ class Scores:
         ids: Strings = self.table["customer_id"].to_numpy().astype(object)
         return ids
 
+    # -- targets --------------------------------------------------------------------------------
+
     @cached_property
     def catalogue(self) -> Catalogue:
         """The products."""
         columns = ("product_id", "name", "category", "category_path", "brand")
         return Catalogue(*(self.products[name].to_numpy().astype(object) for name in columns))
-
-    # -- targets --------------------------------------------------------------------------------
 
     def horizon(self, horizon_days: int | None = None) -> int:
         """The horizon asked, or the default; others than the folder's are refused."""
@@ -130,10 +121,10 @@ class Scores:
         """The scores of one kind."""
         key = kind, self.horizon(horizon_days)
         if key not in self.targets:
-            known = ", ".join(dict.fromkeys(known for known, _ in self.targets)) or "no targets"
+            known = ", ".join(dict.fromkeys(known for known, _ in self.targets)) or "no targets at all"
             raise ScoresError(
                 f"these scores hold {known}, not {kind}",
-                hint=f"score again with --kinds {kind}, on tables that have it",
+                hint=f"train and score on tables that have {kind} targets, with {kind} in --kinds",
             )
         return self.targets[key]
 
@@ -148,36 +139,14 @@ class Scores:
             for wanted in kinds
             for batch in interest_batches(self.scores_of(wanted, days), self.customer_ids, days, top_k)
         ]
-        return pa.Table.from_batches(batches, SCHEMA).to_pandas()
+        frame: pd.DataFrame = pa.Table.from_batches(batches, SCHEMA).to_pandas()
+        return frame
 
     def search(self, keyword: str) -> Sequence[Match]:
         """Products matching a keyword, best first."""
         return search(self._index(), keyword)
 
-    def probability(self, selection: Selection, horizon_days: int | None = None) -> F64:
-        """P(buys at least one of the selected within the horizon). Shape: (U,).
-
-        One target's own probability is told as it is. Several are joined as if independent given
-        what is known of the customer: 1 - prod(1 - p).
-        """
-        single = len(selection.columns) + len(selection.newcomers) == 1
-        none_bought = np.zeros(len(self))
-        for kind in dict.fromkeys(kind for kind, _ in selection.columns):
-            scores = self.scores_of(kind, horizon_days)
-            at = [scores.find(name) for of, name in selection.columns if of == kind]
-            columns = np.array([column for column in at if column is not None], dtype=np.int64)
-            step = max(1, _CELLS_AT_ONCE // max(1, len(self)))
-            for start in range(0, len(columns), step):
-                logits = scores.columns(columns[start : start + step]).astype(np.float64)
-                if single:
-                    return sigmoid(logits[:, 0])
-                none_bought -= np.logaddexp(0.0, logits).sum(axis=1)
-        for newcomer in selection.newcomers:
-            logits_new = self._newcomer_logits(newcomer, horizon_days)
-            if single:
-                return sigmoid(logits_new)
-            none_bought -= np.logaddexp(0.0, logits_new)
-        return -np.expm1(none_bought)
+    # -- who wants these ------------------------------------------------------------------------
 
     def interested_in(
         self,
@@ -211,25 +180,19 @@ class Scores:
         """
         import pandas as pd
 
-        _check_cut(limit, min_probability, share)
-        if new_product is not None and not isinstance(new_product, NewProduct):
-            new_product = NewProduct.model_validate(new_product)
+        cut = Cut(limit, min_probability, share)
+        cut.check()
+        days = self.horizon(horizon_days)
         selection = select(
             self,
             products=_several(product),
             categories=_several(category),
             brands=_several(brand),
             keyword=keyword,
-            new_product=new_product,
+            new_product=new_product_of(new_product),
         )
-        days = self.horizon(horizon_days)
         probability = self.probability(selection, days)
-        keep = len(self) if limit is None else min(limit, len(self))
-        if share is not None:
-            keep = percentage(share, len(self))
-        best = top(probability, keep)
-        if min_probability is not None:
-            best = best[probability[best] >= min_probability]
+        best = cut.rows(probability)
         chosen = pd.DataFrame(
             {
                 "customer_id": self.customer_ids[best],
@@ -240,12 +203,24 @@ class Scores:
         return InterestedIn(
             as_of=self.manifest.as_of,
             horizon_days=days,
-            calibrated=self.manifest.calibrated,
+            calibrated=days in self.manifest.calibrated_horizons,
             model_version=self.manifest.model.version,
             matched_products=self._named(selection),
             expected_buyers=float(probability[best].sum()),
             customers=chosen,
         )
+
+    def probability(self, selection: Selection, horizon_days: int | None = None) -> F64:
+        """P(buys at least one of the selected within the horizon). Shape: (U,)."""
+        return union_probability(self, selection, self.horizon(horizon_days))
+
+    def newcomer_logits(self, product: NewProduct, horizon_days: int | None = None) -> F64:
+        """Logits of a product that is not in the catalogue. Shape: (U,)."""
+        scores = self.scores_of("product", horizon_days)
+        prices = self.products["price"].to_numpy()
+        return newcomer_logits(scores, product, self.catalogue, prices, self.context, self.manifest.active)
+
+    # -- what a customer wants ------------------------------------------------------------------
 
     def recommend(
         self,
@@ -266,37 +241,31 @@ class Scores:
             horizon_days: One of the horizons scored.
 
         Raises:
-            ScoresError: The customer or the horizon was not scored.
+            UnknownTargetError: No product matches the keyword.
+            ScoresError: The customer or the horizon was not scored, or products were not.
         """
         import pandas as pd
 
-        row = int(np.searchsorted(self.customer_ids, customer_id))
-        if row >= len(self) or self.customer_ids[row] != customer_id:
-            raise ScoresError(
-                f"customer {customer_id!r} is not among the {len(self):,} scored",
-                hint="customers without an order need a row in the customers table; score again after adding one",
-            )
+        if top_k < 1:
+            raise ScoresError(f"a list of {top_k} products is below 1", hint="ask for at least one product")
         scores = self.scores_of("product", horizon_days)
-        logits = scores.rows(np.array([row]))[0]
-        allowed = np.ones(len(scores), bool)
+        row = self._row(customer_id)
+        last = self.bought.last_days_of(row, len(scores))
+        allowed = np.ones(len(scores), np.bool_)
         if keyword is not None:
-            allowed[:] = False
-            allowed[[column for match in self.search(keyword) if (column := scores.find(match.product_id)) is not None]] = True
-        mine = slice(self.bought.indptr[row], self.bought.indptr[row + 1])
-        last = np.full(len(scores), np.nan)
-        last[self.bought.target[mine]] = self.bought.last_days[mine]
+            allowed = np.isin(scores.targets, [match.product_id for match in self.search(keyword)])
         if exclude_bought_days is not None:
             allowed &= ~(last <= exclude_bought_days)
         candidates = np.flatnonzero(allowed)
-        _, best, rank = best_targets(logits[candidates][np.newaxis], top_k)
+        logits = scores.rows(np.array([row]))[0]
+        _, best, rank = best_targets(logits[np.newaxis, candidates], top_k)
         chosen = candidates[best]
-        catalogue = self.catalogue
         return pd.DataFrame(
             {
                 "product_id": scores.targets[chosen],
-                "name": catalogue.names[chosen],
-                "category": catalogue.categories[chosen],
-                "brand": catalogue.brands[chosen],
+                "name": self.catalogue.names[chosen],
+                "category": self.catalogue.categories[chosen],
+                "brand": self.catalogue.brands[chosen],
                 "probability": sigmoid(logits[chosen].astype(np.float64)),
                 "rank": rank,
                 "last_bought_days": last[chosen],
@@ -305,43 +274,15 @@ class Scores:
 
     # -- inside ---------------------------------------------------------------------------------
 
-    def _newcomer_logits(self, newcomer: NewProduct, horizon_days: int | None) -> F64:
-        """Logits of a product that is not in the catalogue, by category, brand and price."""
-        scores = self.scores_of("product", horizon_days)
-        if scores.newcomer is None:
-            raise ScoresError("this model cannot score a product without orders", hint="use recipe priors")
-        catalogue = self.catalogue
-        same_category = catalogue.categories == newcomer.category if newcomer.category else np.zeros(len(catalogue), bool)
-        same_brand = catalogue.brands == newcomer.brand if newcomer.brand else np.zeros(len(catalogue), bool)
-        value = self._newcomer_value(scores.newcomer, same_category.astype(bool), same_brand.astype(bool), newcomer.price)
-        vector = np.array([1.0, value], dtype=np.float32)
-        total = (scores.customer_vectors @ vector).astype(np.float64)
-        for parent in scores.parents:
-            name = {"category": newcomer.category, "brand": newcomer.brand}.get(parent.kind)
-            targets = catalogue.targets(parent.kind).targets
-            at = int(np.searchsorted(targets, name)) if name is not None else len(targets)
-            if at < len(targets) and targets[at] == name:
-                total += parent.values[:, [at]].toarray()[:, 0]
-        return total
-
-    def _newcomer_value(
-        self,
-        rule: Newcomer,
-        same_category: npt.NDArray[np.bool_],
-        same_brand: npt.NDArray[np.bool_],
-        price: float | None,
-    ) -> float:
-        """The target's part of the logit."""
-        of_products = self.context.filter(pa.compute.equal(self.context["kind"], "product"))
-        ever = of_products["buyers_0"].to_numpy().astype(np.float64)
-        prices = self.products["price"].to_numpy()
-        value = rule.intercept
-        for window, weight in rule.popularity.items():
-            buyers = of_products[f"buyers_{window}"].to_numpy().astype(np.float64)
-            expected = expected_of_newcomer(buyers, ever > 0, same_category, same_brand, prices, price)
-            share = popularity_logit(np.zeros(1), np.array([expected]), np.zeros(1, bool), self.manifest.active[window])
-            value += weight * float(share[0])
-        return value
+    def _row(self, customer_id: str) -> int:
+        """The row of a customer."""
+        row = int(np.searchsorted(self.customer_ids, customer_id))
+        if row >= len(self) or self.customer_ids[row] != customer_id:
+            raise ScoresError(
+                f"customer {customer_id!r} is not among the {len(self):,} scored",
+                hint="somebody without an order is scored with a row in the customers table",
+            )
+        return row
 
     def _named(self, selection: Selection) -> tuple[dict[str, str | None], ...]:
         ids, names = self.catalogue.product_ids, self.catalogue.names
@@ -354,38 +295,14 @@ class Scores:
             return self.index_path
         if not self._scratch:
             self._scratch.append(tempfile.TemporaryDirectory(prefix="intentml-"))
-            build_text_index(Path(self._scratch[0].name) / "products.fts.sqlite", self.catalogue)
-        return Path(self._scratch[0].name) / "products.fts.sqlite"
+            build_text_index(Path(self._scratch[0].name) / FILE_NAME, self.catalogue)
+        return Path(self._scratch[0].name) / FILE_NAME
 
 
 def build_text_index(path: Path, catalogue: Catalogue) -> None:
     """Write the text index of a catalogue."""
-    build_index(
-        path, catalogue.product_ids, catalogue.names, catalogue.categories, catalogue.paths, catalogue.brands
-    )
-
-
-def top(probability: F64, keep: int) -> npt.NDArray[np.int64]:
-    """Rows of the `keep` highest, best first, ties by row (rows are sorted by customer_id)."""
-    if keep <= 0:
-        return np.zeros(0, np.int64)
-    rows = np.arange(len(probability))
-    if keep < len(probability):
-        cut = -np.partition(-probability, keep - 1)[keep - 1]
-        rows = np.flatnonzero(probability >= cut)
-    return rows[np.lexsort((rows, -probability[rows]))][:keep]
-
-
-def _check_cut(limit: int | None, min_probability: float | None, share: float | None) -> None:
-    """One way of cutting the list, with a number that makes sense."""
-    given = [cut for cut in (limit, min_probability, share) if cut is not None]
-    if len(given) > 1:
-        raise ScoresError("limit, min_probability and share exclude each other", hint="give one of them")
-    if limit is not None and limit < 1:
-        raise ScoresError(f"a limit of {limit} customers is below 1", hint="ask for at least one customer")
-    for name, value in (("min_probability", min_probability), ("share", share)):
-        if value is not None and not 0 <= value <= 1:
-            raise ScoresError(f"{name} {value} is outside 0 to 1", hint="write 20 % as 0.2")
+    texts = (catalogue.product_ids, catalogue.names, catalogue.categories, catalogue.paths, catalogue.brands)
+    build_index(path, *(list(text) for text in texts))
 
 
 def _several(names: str | Iterable[str]) -> tuple[str, ...]:

@@ -7,36 +7,24 @@ here, once, and kept in the manifest.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
-import pyarrow as pa
 
 from intentml.errors import ModelError, ScoresError
-from intentml.pairs.history import pair_history
-from intentml.prediction import Predictions, Predictor, TargetScores
+from intentml.prediction import Predictions, Predictor
 from intentml.scores.customers import YEAR_DAYS, customer_table
+from intentml.scores.facts import bought_before, context_table, counts_of, product_table, undated_columns
+from intentml.scores.limits import stage_limits
 from intentml.scores.manifest import DataStamp, Limits, Manifest, ModelStamp
-from intentml.scores.rhythm import own_rhythm
-from intentml.scores.scores import Bought, Scores
-from intentml.scores.stages import (
-    LifecycleLimits,
-    choose_widening,
-    cycle_days,
-    lifecycle_limits,
-    returned_within_cycle,
-)
-from intentml.sequences.timing import timing_statistics
-from intentml.tables.contracts import CONTRACTS
+from intentml.scores.partitions import predict_in_parts
+from intentml.scores.scores import Scores
 from intentml.timeline import Instant, OrderLog, Snapshot
-from intentml.timeline.context import WINDOWS_DAYS
+from intentml.timeline.catalogue import Strings
 from intentml.timeline.instants import check_horizon
 from intentml.version import __version__
 
 Progress = Callable[[str, int, int], None]
-
-# Stages are validated on the quarter before as_of, or on half of a shorter history.
-_STAGE_WINDOW_DAYS = 90
 
 
 @dataclass(frozen=True)
@@ -45,7 +33,7 @@ class ScoringConfig:
 
     Attributes:
         horizons_days: Horizons; the first is the default.
-        kinds: Kinds of targets; None for all that the predictor has.
+        kinds: Kinds of targets; None for all that the shop and the predictor have.
         interests: Targets a customer and kind that interests.parquet keeps; None for all.
     """
 
@@ -61,35 +49,40 @@ def score_shop(
     as_of: Instant,
     config: ScoringConfig,
     progress: Progress = lambda step, done, total: None,
+    *,
+    vocabularies: Mapping[str, Strings] | None = None,
 ) -> Scores:
     """Scores of every customer known at `as_of`.
 
+    Args:
+        predictor: What predicts.
+        model: What the manifest says of it.
+        log: The shop's history.
+        as_of: Instant of the scores.
+        config: What to score.
+        progress: Called with step, done, total.
+        vocabularies: Targets the predictor was trained on, by kind, to know a model of another shop.
+
     Raises:
-        ScoresError: No horizon, or a kind that neither model nor shop has.
-        ModelError: The model is of another shop, or was trained on what lies after `as_of`.
+        ScoresError: No horizon, or a kind that the shop does not have.
+        ModelError: The model is of another shop, lacks a kind asked for, or has seen what lies after `as_of`.
     """
-    if not config.horizons_days:
-        raise ScoresError("no horizon was asked for", hint="name at least one, e.g. --horizon 28")
-    horizons = tuple(dict.fromkeys(check_horizon(days) for days in config.horizons_days))
-    trained_until = Instant.of(model.trained_until, log.timezone)
-    if trained_until.us > as_of.us:
-        raise ModelError(
-            f"the model has seen the shop until {trained_until.iso}, after as_of {as_of.iso}",
-            hint="score at that instant or later, or train with an earlier --as-of",
-        )
+    horizons = _horizons(config)
+    _check_time(model, as_of, log.timezone)
     steps = len(horizons) + 2
     progress("snapshot", 1, steps)
     snapshot = log.as_of(as_of)
     kinds = _kinds(config.kinds, snapshot)
+    _check_same_shop(snapshot, kinds, vocabularies or {})
     predictions = []
     for number, days in enumerate(horizons):
         progress(f"{days} days", number + 2, steps)
-        predictions.append(predictor.predict(snapshot, days, kinds=kinds))
-    _check_same_shop(predictions[0], snapshot, kinds)
+        predictions.append(predict_in_parts(predictor, snapshot, days, kinds))
+    _check_kinds_known(config.kinds, predictions[0])
     year = predictor.predict(snapshot, YEAR_DAYS, kinds=())
     progress("customers", steps, steps)
-    limits = stage_limits(log, as_of, snapshot)
-    table, groups = customer_table(snapshot, predictions, year, limits)
+    lifecycle = stage_limits(log, snapshot)
+    table, importance = customer_table(snapshot, predictions, year, lifecycle)
     targets = {
         (kind, prediction.horizon_days): scores
         for prediction in predictions
@@ -102,143 +95,85 @@ def score_shop(
         model=model,
         data=DataStamp(source=log.tables.source, fingerprint=log.tables.fingerprint),
         calibrated=all(prediction.calibrated for prediction in predictions),
-        limits=Limits(lifecycle=limits, importance=groups),
-        undated_columns=_undated(log),
-        counts=_counts(snapshot, targets),
+        calibrated_horizons=tuple(
+            prediction.horizon_days for prediction in predictions if prediction.calibrated
+        ),
+        limits=Limits(lifecycle=lifecycle, importance=importance),
+        undated_columns=undated_columns(log),
+        counts={
+            **counts_of(snapshot),
+            **{f"targets_{kind}": len(scores) for (kind, _), scores in targets.items()},
+        },
         active=snapshot.shop.active,
+        mean_order=snapshot.shop.mean_order,
+        returned_share=snapshot.shop.returned_share,
         interests=config.interests,
         created_by=__version__,
     )
     return Scores(
         manifest=manifest,
         table=table,
-        products=_products(snapshot),
-        context=_context(snapshot),
+        products=product_table(snapshot),
+        context=context_table(snapshot),
         targets=targets,
-        bought=_bought(snapshot),
+        bought=bought_before(snapshot),
     )
 
 
-def stage_limits(log: OrderLog, as_of: Instant, snapshot: Snapshot) -> LifecycleLimits:
-    """The shop's lifecycle limits at `as_of`, widened where the past quarter says so."""
-    timing = timing_statistics(snapshot)
-    limits = lifecycle_limits(timing.active_indptr, timing.active_day, timing.today)
-    window = min(_STAGE_WINDOW_DAYS, int(snapshot.history_days // 2))
-    if window < 7:
-        return limits
-    past = log.before(as_of)
-    earlier = past.as_of(as_of.plus_days(-window))
-    then = timing_statistics(earlier)
-    rhythm = own_rhythm(then.active_indptr, then.active_day, then.n_orders)
-    next_days = _days_to_next(snapshot, earlier, window)
-    cycle = cycle_days(then.n_orders, rhythm.gap_days, limits)
-    returned, known = returned_within_cycle(next_days, cycle, float(window))
-    rows = np.flatnonzero(known & np.isfinite(rhythm.gap_days))
-    chosen = replace(
-        rhythm,
-        gap_days=rhythm.gap_days[rows],
-        irregularity=rhythm.irregularity[rows],
-        active_days=rhythm.active_days[rows],
-    )
-    return choose_widening(then.recency_days[rows], chosen, returned[rows], limits)
+def _horizons(config: ScoringConfig) -> tuple[int, ...]:
+    """The horizons asked for, each once."""
+    if not config.horizons_days:
+        raise ScoresError("no horizon was asked for", hint="name at least one, e.g. --horizon 28")
+    if config.interests is not None and config.interests < 1:
+        raise ScoresError(
+            f"interests of {config.interests} targets a customer are below 1",
+            hint="keep at least one, or all",
+        )
+    return tuple(dict.fromkeys(check_horizon(days) for days in config.horizons_days))
 
 
-def _days_to_next(now: Snapshot, earlier: Snapshot, window: float) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """Days from the earlier snapshot to each of its customers' next order; inf where none came."""
-    age = now.orders.age_days
-    after = np.flatnonzero(age <= window)
-    soonest = np.full(len(now), np.inf)
-    np.minimum.at(soonest, now.orders.customer[after], window - age[after])
-    rows = np.searchsorted(now.customer_ids, earlier.customer_ids)
-    return soonest[rows]
+def _check_time(model: ModelStamp, as_of: Instant, timezone: str) -> None:
+    """A model must not have seen what it is asked to predict."""
+    trained_until = Instant.of(model.trained_until, timezone)
+    if trained_until.us > as_of.us:
+        raise ModelError(
+            f"the model has seen the shop until {trained_until.iso}, after as_of {as_of.iso}",
+            hint="score at that instant or later, or train with an earlier --as-of",
+        )
 
 
 def _kinds(wanted: Sequence[str] | None, snapshot: Snapshot) -> tuple[str, ...]:
     """The kinds to score, refused where the shop does not have them."""
+    known = snapshot.catalogue.kinds
     if wanted is None:
-        return snapshot.catalogue.kinds
+        return known
     for kind in wanted:
-        if kind not in snapshot.catalogue.kinds:
+        if kind not in known:
             raise ScoresError(
                 f"this shop has no targets of kind {kind!r}",
-                hint=f"it has {', '.join(snapshot.catalogue.kinds) or 'no products'}",
+                hint=f"it has {', '.join(known)}" if known else "its order lines name no products",
             )
-    return tuple(wanted)
+    return tuple(dict.fromkeys(wanted))
 
 
-def _check_same_shop(prediction: Predictions, snapshot: Snapshot, kinds: Sequence[str]) -> None:
+def _check_same_shop(snapshot: Snapshot, kinds: Sequence[str], trained: Mapping[str, Strings]) -> None:
     """A model that knows none of the shop's targets was trained on another shop."""
-    missing = [kind for kind in kinds if kind not in prediction.targets]
-    if kinds and len(missing) == len(kinds):
+    known = {kind: names for kind, names in trained.items() if kind in kinds}
+    here = {kind: snapshot.catalogue.targets(kind).targets for kind in kinds}
+    shared = any(np.isin(here[kind].astype(str), names.astype(str)).any() for kind, names in known.items())
+    if kinds and not shared and trained:
+        examples = ", ".join(repr(str(names[0])) for names in here.values() if len(names))
         raise ModelError(
-            f"the model knows none of this shop's {', '.join(kinds)} targets",
-            hint="it was trained on another shop, or on tables without products: train on these",
+            f"the model knows none of this shop's targets ({', '.join(kinds)}; e.g. {examples})",
+            hint="it was trained on another shop, or on tables with other ids: train on these",
         )
 
 
-def _bought(snapshot: Snapshot) -> Bought:
-    history = pair_history(snapshot, "product")
-    return Bought(
-        history.indptr,
-        history.target,
-        history.last_days.astype(np.float32),
-        history.count.astype(np.int32),
-    )
-
-
-def _products(snapshot: Snapshot) -> pa.Table:
-    """The catalogue, with prices as known from lines."""
-    catalogue = snapshot.catalogue
-    texts = {
-        "product_id": catalogue.product_ids,
-        "name": catalogue.names,
-        "category": catalogue.categories,
-        "category_path": catalogue.paths,
-        "brand": catalogue.brands,
-    }
-    columns = {name: pa.array(values, pa.string()) for name, values in texts.items()}
-    price = snapshot.shop.price
-    return pa.table({**columns, "price": pa.array(price, mask=np.isnan(price))})
-
-
-def _context(snapshot: Snapshot) -> pa.Table:
-    """Buyers per kind, target and window."""
-    tables = []
-    for kind in snapshot.catalogue.kinds:
-        targets = snapshot.catalogue.targets(kind).targets
-        buyers = snapshot.shop.popularity[kind]
-        tables.append(
-            pa.table(
-                {
-                    "kind": pa.repeat(kind, len(targets)).cast(pa.string()),
-                    "target": pa.array(targets, pa.string()),
-                    **{f"buyers_{window}": pa.array(buyers[window], pa.int64()) for window in WINDOWS_DAYS},
-                }
-            )
+def _check_kinds_known(wanted: Sequence[str] | None, prediction: Predictions) -> None:
+    """Kinds asked for by name must be there."""
+    missing = [kind for kind in wanted or () if kind not in prediction.targets]
+    if missing:
+        raise ModelError(
+            f"the model was not trained for {', '.join(missing)} targets",
+            hint="train again on tables that have them, or leave them out of --kinds",
         )
-    schema = pa.schema(
-        [("kind", pa.string()), ("target", pa.string()), *((f"buyers_{days}", pa.int64()) for days in WINDOWS_DAYS)]
-    )
-    return pa.concat_tables(tables) if tables else schema.empty_table()
-
-
-def _counts(snapshot: Snapshot, targets: Mapping[tuple[str, int], TargetScores]) -> dict[str, int]:
-    buyers = int((snapshot.n_orders > 0).sum())
-    return {
-        "customers": len(snapshot),
-        "buyers": buyers,
-        "prospects": len(snapshot) - buyers,
-        "orders": len(snapshot.orders),
-        "products": len(snapshot.catalogue),
-        **{f"targets_{kind}": len(scores) for (kind, _), scores in targets.items()},
-    }
-
-
-def _undated(log: OrderLog) -> dict[str, tuple[str, ...]]:
-    """Columns of products and customers without a time of their own, as the source has them."""
-    dated = {column.name for contract in CONTRACTS.values() for column in contract.columns if column.kind == "time"}
-    keys = {"product_id", "customer_id"}
-    return {
-        table: tuple(name for name in log.tables.present.get(table, ()) if name not in dated | keys)
-        for table in ("products", "customers")
-    }

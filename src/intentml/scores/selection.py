@@ -6,15 +6,14 @@ Unknown names offer the nearest ones; a bare name that fits several nodes lists 
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from intentml.errors import UnknownTargetError, nearest
+from intentml.errors import ScoresError, UnknownTargetError, nearest
 from intentml.tables.contracts import PATH_SEPARATOR
 from intentml.timeline.catalogue import Catalogue
 
@@ -26,9 +25,10 @@ class NewProduct(BaseModel):
     """A product that is not in the catalogue yet.
 
     Attributes:
-        name: Its name.
-        category: An exact value of products.category.
-        brand: Its brand.
+        name: Its name, for the answer; it is not read.
+        category: A category or node of the catalogue. Without one, the product is expected to sell
+            like the average product (of its brand, near its price).
+        brand: Its brand; one that the catalogue does not have is a new brand, and says nothing.
         price: Its price, in the shop's currency.
     """
 
@@ -40,19 +40,22 @@ class NewProduct(BaseModel):
     price: float | None = Field(None, gt=0, allow_inf_nan=False)
 
 
+Column = tuple[str, str]
+
+
 @dataclass(frozen=True)
 class Selection:
     """Columns of scores whose union is asked about.
 
     Attributes:
-        columns: Kind and target name of each.
+        columns: Kind and target name of each, none inside another.
         products: Catalogue rows of the products in question.
         newcomers: Products that are not in the catalogue.
     """
 
-    columns: tuple[tuple[str, str], ...] = ()
+    columns: tuple[Column, ...] = ()
     products: tuple[int, ...] = ()
-    newcomers: tuple[NewProduct, ...] = field(default=())
+    newcomers: tuple[NewProduct, ...] = ()
 
 
 class Searched(Protocol):
@@ -83,35 +86,48 @@ def select(
         UnknownTargetError: A name is unknown, fits several nodes, or nothing was named.
     """
     catalogue = scores.catalogue
-    columns: list[tuple[str, str]] = []
-    rows: list[int] = []
-    for name in products:
-        columns.append(("product", _known(catalogue, "product", name, "product")))
-        rows.append(int(np.searchsorted(catalogue.product_ids, name)))
-    for name in categories:
-        column = find_category(catalogue, name)
-        columns.append(column)
-        rows += _products_of(catalogue, *column)
-    for name in brands:
-        columns.append(("brand", _known(catalogue, "brand", name, "brand")))
-        rows += _products_of(catalogue, "brand", name)
-    if keyword is not None:
-        found = [match.product_id for match in scores.search(keyword)]
-        columns += [("product", product) for product in found]
-        rows += [int(np.searchsorted(catalogue.product_ids, product)) for product in found]
-    newcomers: tuple[NewProduct, ...] = ()
-    if new_product is not None:
-        if new_product.category is not None:
-            _known(catalogue, "category", new_product.category, "category")
-        newcomers = (new_product,)
-    if not columns and not newcomers:
+    groups = [find_category(catalogue, name) for name in categories]
+    groups += [("brand", _known(catalogue, "brand", name, "brand")) for name in brands]
+    named = [_known(catalogue, "product", name, "product") for name in products]
+    found = [match.product_id for match in scores.search(keyword)] if keyword is not None else []
+    if not groups and not named and not found and new_product is None:
         raise UnknownTargetError(
-            "no product, category, brand or keyword was named", hint="name at least one, e.g. --category CHEESE"
+            "no product, category, brand or keyword was named",
+            hint="name at least one, e.g. --category CHEESE",
         )
-    return Selection(tuple(dict.fromkeys(columns)), tuple(dict.fromkeys(rows)), newcomers)
+    if new_product is not None and new_product.category is not None:
+        find_category(catalogue, new_product.category)
+    singles = {name: int(np.searchsorted(catalogue.product_ids, name)) for name in (*named, *found)}
+    members = {group: products_of(catalogue, *group) for group in groups}
+    return Selection(
+        columns=_outermost(members, singles),
+        products=tuple(
+            dict.fromkeys([*singles.values(), *(row for rows in members.values() for row in rows)])
+        ),
+        newcomers=() if new_product is None else (new_product,),
+    )
 
 
-def find_category(catalogue: Catalogue, name: str) -> tuple[str, str]:
+def _outermost(members: Mapping[Column, Sequence[int]], singles: Mapping[str, int]) -> tuple[Column, ...]:
+    """The groups and products that lie in no other group named: whoever buys inside buys the outer one.
+
+    Args:
+        members: Product rows of each group.
+        singles: Product row of each product named.
+    """
+    kept: dict[Column, set[int]] = {}
+    for group in sorted(members, key=lambda group: len(members[group]), reverse=True):
+        rows = set(members[group])
+        if not any(rows <= outer for outer in kept.values()):
+            kept[group] = rows
+    inside = set().union(*kept.values())
+    return (
+        *(group for group in members if group in kept),
+        *(("product", name) for name, row in singles.items() if row not in inside),
+    )
+
+
+def find_category(catalogue: Catalogue, name: str) -> Column:
     """A category by its exact name, or a node by its path, or by its last part where that is unique."""
     if _has(catalogue, "category", name):
         return "category", name
@@ -130,9 +146,32 @@ def find_category(catalogue: Catalogue, name: str) -> tuple[str, str]:
     raise _unknown("category", name, [*known, *last_parts])
 
 
-def percentage(share: float, customers: int) -> int:
-    """How many customers a share of them is, rounded up."""
-    return min(customers, math.ceil(share * customers - 1e-9))
+def products_of(catalogue: Catalogue, kind: str, name: str) -> list[int]:
+    """Catalogue rows of a target's products."""
+    index = catalogue.targets(kind)
+    code = int(np.searchsorted(index.targets, name))
+    members = np.flatnonzero(index.indices == code)
+    return [int(row) for row in np.searchsorted(index.indptr, members, side="right") - 1]
+
+
+def new_product_of(described: NewProduct | Mapping[str, object] | None) -> NewProduct | None:
+    """A new product from its description.
+
+    Raises:
+        ScoresError: An unknown key or a value that is none.
+    """
+    if described is None or isinstance(described, NewProduct):
+        return described
+    try:
+        return NewProduct.model_validate(described)
+    except ValidationError as problem:
+        wrong = "; ".join(
+            f"{'.'.join(map(str, one['loc']))}: {one['msg'][0].lower()}{one['msg'][1:]}"
+            for one in problem.errors(include_url=False)
+        )
+        raise ScoresError(
+            f"the new product cannot be used: {wrong}", hint="it takes name, category, brand and price"
+        ) from None
 
 
 def _known(catalogue: Catalogue, kind: str, name: str, word: str) -> str:
@@ -146,14 +185,6 @@ def _has(catalogue: Catalogue, kind: str, name: str) -> bool:
     targets = catalogue.targets(kind).targets
     at = int(np.searchsorted(targets, name)) if len(targets) else 0
     return at < len(targets) and targets[at] == name
-
-
-def _products_of(catalogue: Catalogue, kind: str, name: str) -> list[int]:
-    """Catalogue rows of a target's products."""
-    index = catalogue.targets(kind)
-    code = int(np.searchsorted(index.targets, name))
-    members = np.flatnonzero(index.indices == code)
-    return [int(row) for row in np.searchsorted(index.indptr, members, side="right") - 1]
 
 
 def _unknown(word: str, name: str, known: Iterable[str]) -> UnknownTargetError:
@@ -171,6 +202,3 @@ def _unknown(word: str, name: str, known: Iterable[str]) -> UnknownTargetError:
 def _listed(names: Sequence[str], limit: int = 12) -> str:
     more = f" and {len(names) - limit} more" if len(names) > limit else ""
     return ", ".join(repr(name) for name in names[:limit]) + more
-
-
-Search = Callable[[str], "Sequence[Match]"]

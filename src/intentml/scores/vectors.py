@@ -1,0 +1,131 @@
+"""Target scores and past purchases as safetensors files of one scoring run.
+
+What comes in: `TargetScores`, `Bought` and the id of the run. What goes out: one file each, and the
+same numbers back, byte for byte. A file that is cut short or of another run says so.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from intentml.errors import ScoresError
+from intentml.prediction import Newcomer, ParentTerm, TargetScores
+from intentml.scores.facts import Bought
+from intentml.timeline.catalogue import Strings
+
+
+def broken(folder: Path, why: str) -> ScoresError:
+    """What is wrong with a scores folder."""
+    return ScoresError(
+        f"the scores in {folder} cannot be used: {why}", hint="score again, or copy the folder again, whole"
+    )
+
+
+def write_targets(path: Path, scores: TargetScores, run: str) -> None:
+    """Write the scores of one kind and horizon."""
+    arrays: dict[str, Any] = {"customers": scores.customer_vectors, "targets": scores.target_vectors}
+    arrays |= _csr_arrays("pairs", scores.pairs)
+    for number, parent in enumerate(scores.parents):
+        arrays |= _csr_arrays(f"parent{number}", parent.values)
+        arrays[f"parent{number}.of"] = parent.parent_of
+    newcomer = scores.newcomer
+    about = {
+        "parents": [[parent.kind, int(parent.values.shape[1])] for parent in scores.parents],
+        "newcomer": None if newcomer is None else [newcomer.intercept, dict(newcomer.popularity)],
+    }
+    _save(path, arrays, run, about)
+
+
+def read_targets(path: Path, run: str, kind: str, names: Strings) -> TargetScores:
+    """Read them back.
+
+    Raises:
+        ScoresError: The file is missing, damaged, or of another run.
+    """
+    arrays, about = _load(path, path.parents[1], run)
+    users = len(arrays["customers"])
+    parents = tuple(
+        ParentTerm(parent_kind, _csr(arrays, f"parent{number}", (users, width)), arrays[f"parent{number}.of"])
+        for number, (parent_kind, width) in enumerate(about["parents"])
+    )
+    newcomer = None
+    if about["newcomer"] is not None:
+        intercept, popularity = about["newcomer"]
+        newcomer = Newcomer(intercept, {int(days): weight for days, weight in popularity.items()})
+    return TargetScores(
+        kind=kind,
+        targets=names,
+        customer_vectors=arrays["customers"],
+        target_vectors=arrays["targets"],
+        pairs=_csr(arrays, "pairs", (users, len(names))),
+        parents=parents,
+        newcomer=newcomer,
+    )
+
+
+def write_bought(path: Path, bought: Bought, run: str) -> None:
+    """Write who bought what."""
+    _save(path, vars(bought), run, {})
+
+
+def read_bought(path: Path, run: str) -> Bought:
+    """Read it back.
+
+    Raises:
+        ScoresError: The file is missing, damaged, or of another run.
+    """
+    arrays, _ = _load(path, path.parent, run)
+    return Bought(**arrays)
+
+
+def check_run(path: Path, folder: Path, run: str) -> None:
+    """Raise unless the file is whole and of this run; reads its first bytes alone."""
+    with _opened(path, folder, run):
+        pass
+
+
+def _csr_arrays(name: str, matrix: sparse.csr_array) -> dict[str, Any]:
+    return {
+        f"{name}.data": matrix.data.astype(np.float32),
+        f"{name}.indices": matrix.indices.astype(np.int32),
+        f"{name}.indptr": matrix.indptr.astype(np.int64),
+    }
+
+
+def _csr(arrays: Mapping[str, Any], name: str, shape: tuple[int, int]) -> sparse.csr_array:
+    parts = tuple(arrays[f"{name}.{part}"] for part in ("data", "indices", "indptr"))
+    return sparse.csr_array(parts, shape=shape)
+
+
+def _save(path: Path, arrays: Mapping[str, Any], run: str, about: Mapping[str, Any]) -> None:
+    from safetensors.numpy import save_file
+
+    # One key: the order of several is not kept, and the same scores shall give the same bytes.
+    metadata = {"intentml": json.dumps({"run": run, **about})}
+    save_file({name: np.ascontiguousarray(values) for name, values in arrays.items()}, path, metadata)
+
+
+def _load(path: Path, folder: Path, run: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    with _opened(path, folder, run) as file:
+        about: dict[str, Any] = json.loads(file.metadata()["intentml"])
+        return {name: file.get_tensor(name) for name in file.keys()}, about  # noqa: SIM118
+
+
+def _opened(path: Path, folder: Path, run: str) -> Any:
+    """The file, its header read and its length checked."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        file: Any = safe_open(path, framework="numpy")
+        about = json.loads((file.metadata() or {}).get("intentml", "{}"))
+    except (OSError, SafetensorError, ValueError) as problem:
+        raise broken(folder, f"{path.relative_to(folder)} is missing or damaged") from problem
+    if about.get("run") != run:
+        raise broken(folder, f"{path.relative_to(folder)} is of another scoring run")
+    return file
