@@ -77,12 +77,13 @@ def interested_in(
     """
     from intentml.workflows import load_scores
 
+    described = _new_product(new_product)
     answer = load_scores(scores).interested_in(
         product=product or (),
         category=category or (),
         brand=brand or (),
         keyword=keyword,
-        new_product=_new_product(new_product),
+        new_product=described,
         limit=limit,
         min_probability=min_probability,
         share=share,

@@ -163,9 +163,9 @@ def _drawn(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Collect
     from rich.table import Table
     from rich.text import Text
 
-    drawing = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    drawing = Table(box=box.SIMPLE_HEAD, show_edge=False)
     for name in columns:
-        drawing.add_column(name, justify="right" if name in right else "left")
+        drawing.add_column(name, justify="right" if name in right else "left", overflow="fold")
     for row in rows:
         drawing.add_row(*(Text(cell) for cell in row))
     Console().print(drawing)

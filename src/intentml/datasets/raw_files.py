@@ -127,11 +127,13 @@ def read_text(path: Path) -> str:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}") from error
+        raise DataError(
+            f"{path} cannot be read: {error.strerror}", hint="check the path of the source's file"
+        ) from error
     if content.startswith((b"PK\x03\x04", b"\x1f\x8b")):
         raise DataError(f"{path.name} is a packed file", hint="unpack it and name the file inside")
     if not content.strip():
-        raise DataError(f"{path.name} is empty")
+        raise DataError(f"{path.name} is empty", hint="copy it again, whole")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
