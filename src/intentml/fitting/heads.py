@@ -11,11 +11,15 @@ import numpy as np
 
 from intentml.fitting.slices import Past, Slice
 from intentml.fitting.verdicts import Losses, Verdict, least, verdicts
-from intentml.fitting.windows import Cutoffs
+from intentml.fitting.windows import Cutoffs, cutoffs
 from intentml.prediction import F64, logit
 from intentml.priors.activity import ACTIVITY_PRIORS, BTYD_NAMES, ActivityPrior
 from intentml.priors.linear import platt
 from intentml.priors.spend import SPEND_PRIORS, SpendPrior, fit_spend
+
+# A correction is judged on the windows that fit, at most six and with at least three gains to judge by.
+_CORRECTION_WINDOWS = 6
+_FEWEST_GAINS = 3
 
 
 def fit_no_order(past: Past, plans: Sequence[Cutoffs]) -> tuple[ActivityPrior, list[Verdict]]:
@@ -80,24 +84,33 @@ def _losses(
 
 
 def _churn_corrections(past: Past, plans: Sequence[Cutoffs], name: str) -> dict[int, tuple[float, float]]:
-    """A correction per horizon: the one of the window before must have made this one better.
+    """A correction per horizon where corrections have kept helping, else the identity.
 
-    A horizon where that cannot be tried, or was no gain, keeps the identity as its knot, so that no
-    correction reaches beyond the horizons that earned it.
+    In each complete window, up to six back, the mean correction of the windows before it is tried. Its
+    mean gain over windows must exceed the standard error over them: gains within one window are no
+    proof, because what mends a summer can spoil the Christmas after it (experiments/0004-churn-calibration).
+    Horizons that earned none keep the identity as a knot, so that no correction reaches beyond its own.
     """
-    corrections = {}
-    for plan in plans:
-        days = plan.horizon_days
-        corrections[days] = (0.0, 1.0)
-        if not plan.training:
+    corrections = {plan.horizon_days: (0.0, 1.0) for plan in plans}
+    for days in corrections:
+        windows = cutoffs(past.log, days, _CORRECTION_WINDOWS)
+        if windows is None or len(windows.all) <= _FEWEST_GAINS:
             continue
-        earlier, newest = past.at(plan.training[0]), past.at(plan.validation)
-        tried = newest.activity(name).calibrated({days: _correction(earlier, name, days)})
-        plain, mended = (_no_order_losses(prior, newest, days) for prior in (newest.activity(name), tried))
-        gain = plain - mended
-        if gain.mean() > gain.std() / np.sqrt(len(gain)):
-            corrections[days] = _correction(newest, name, days)
+        each = [_correction(past.at(cutoff), name, days) for cutoff in windows.all]
+        gains = []
+        for number, cutoff in enumerate(windows.all[:-1]):
+            part = past.at(cutoff)
+            tried = part.activity(name).calibrated({days: _mean_pair(each[number + 1 :])})
+            plain, mended = (_no_order_loss(prior, part, days) for prior in (part.activity(name), tried))
+            gains.append(plain - mended)
+        if np.mean(gains) > np.std(gains, ddof=1) / np.sqrt(len(gains)):
+            corrections[days] = _mean_pair(each)
     return corrections if any(pair != (0.0, 1.0) for pair in corrections.values()) else {}
+
+
+def _mean_pair(pairs: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    intercept, slope = np.mean(pairs, axis=0)
+    return float(intercept), float(slope)
 
 
 def _correction(part: Slice, name: str, days: int) -> tuple[float, float]:
