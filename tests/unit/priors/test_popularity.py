@@ -15,7 +15,7 @@ from intentml.priors.popularity import (
     popularity_logit,
 )
 
-#                      two teas of one brand, two of another,   a cup,  a new tea of the first brand, a new cup
+#          two teas of one brand, two of another, a cup, a new tea of the first brand, a new cup
 BUYERS = np.array([40.0, 20.0, 4.0, 2.0, 10.0, 0.0, 0.0])
 SOLD = BUYERS > 0
 CATEGORY = np.array([1, 1, 1, 1, 2, 1, 2])
