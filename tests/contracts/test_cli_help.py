@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
+import sys
 
 import pytest
 import typer
@@ -55,3 +57,12 @@ def test_no_command_is_wrong_usage() -> None:
     assert result.exit_code == 2
     assert result.stdout == ""
     assert "--help" in result.stderr
+
+
+def test_help_waits_for_no_library_of_numbers() -> None:
+    libraries = ["numpy", "pyarrow", "pydantic", "rich"]
+    code = f"import sys, intentml.cli; print([name for name in {libraries} if name in sys.modules])"
+    told = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert told.stdout == "[]\n"

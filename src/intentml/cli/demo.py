@@ -11,7 +11,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import numpy as np
 import typer
 
 from intentml.cli import options
@@ -176,6 +175,7 @@ def example_categories(log: OrderLog, scores: Scores) -> tuple[Example, ...]:
         log: The whole history, with the window after the scores.
         scores: Of all customers.
     """
+    import numpy as np
     from scipy import sparse
 
     from intentml.pairs.history import pair_history
@@ -225,6 +225,8 @@ def came_true(report: BacktestReport) -> tuple[CameTrue, ...]:
 
 def condensed(curve: ReliabilityTable) -> tuple[CameTrue, ...]:
     """Twenty bins of equal mass as seven rows."""
+    import numpy as np
+
     rows = []
     for part in _ROWS:
         weight = curve.weight[part]
