@@ -84,10 +84,14 @@ def test_where_the_model_is_right_no_correction_is_worth_much():
     assert slope > 0.3
 
 
+def slowed_down(days_ago: int) -> OrderLog:
+    """A shop of 600 days whose pace fell to a third so many days ago."""
+    return random_orders(np.where(np.arange(600) < 600 - days_ago, 0.03, 0.01), 600, seed=0)
+
+
 def test_a_shop_that_slowed_down_for_good_is_corrected():
-    # Two windows ago the pace fell to a third: what mended the window before mends the newest.
-    rate = np.where(np.arange(400) < 400 - 56, 0.03, 0.01)
-    log = random_orders(rate, 400, seed=0)
+    # Window after window, what mended the ones before has mended the next.
+    log = slowed_down(200)
     prior, _ = fit_no_order(Past(log), plans_of(log, 28))
     truth = (1 - 0.01) ** 28
     snapshot = Past(log).now.snapshot
@@ -98,15 +102,14 @@ def test_a_shop_that_slowed_down_for_good_is_corrected():
 
 
 def test_a_shop_that_slowed_down_just_now_is_not_corrected_by_that_alone():
-    rate = np.where(np.arange(400) < 400 - 28, 0.03, 0.01)
-    log = random_orders(rate, 400, seed=0)
+    log = slowed_down(28)
     prior, _ = fit_no_order(Past(log), plans_of(log, 28))
     assert prior.calibration.get(28, (0.0, 1.0)) == (0.0, 1.0)
 
 
 def test_a_horizon_that_earned_no_correction_keeps_the_identity():
-    rate = np.where(np.arange(400) < 400 - 56, 0.03, 0.01)
-    log = random_orders(rate, 400, seed=0)
+    # In 600 days there is one window of 180, and nothing to tell whether a correction helps.
+    log = slowed_down(200)
     prior, _ = fit_no_order(Past(log), plans_of(log, 28, 180))
     assert prior.calibration[28] != (0.0, 1.0)
     assert prior.calibration[180] == (0.0, 1.0)

@@ -23,9 +23,7 @@ def log_of_days(days: int, known_from: int = 0) -> OrderLog:
             "customer_id": "a",
             "order_id": [f"o{day:03d}" for day in range(days)],
             "ordered_at": at,
-            "recorded_at": at.where(
-                at >= START + pd.Timedelta(days=known_from), START + pd.Timedelta(days=known_from)
-            ),
+            "recorded_at": at.where(at >= began, began),
         }
     )
     return log_of({"orders": orders})
