@@ -126,7 +126,8 @@ def fit_priors(
     shared = PriorPredictor(
         name="priors",
         trained_until=past.log.until,
-        activity=no_order,
+        # As the slices had it: target priors must read the timing that they were fitted with.
+        activity=past.now.activity(no_order.name),
         no_order=no_order,
         orders=orders,
         spend=spend,

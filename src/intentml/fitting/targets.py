@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Callable
 
 import numpy as np
+import numpy.typing as npt
 
 from intentml.fitting.slices import Past
 from intentml.fitting.verdicts import Verdict, verdicts
@@ -18,6 +19,7 @@ from intentml.priors.designs import design_of
 from intentml.priors.linear import TARGET_PRIORS, LinearPrior, calibrated, fit_linear, weighted_log_loss
 from intentml.priors.sampling import PairSample, sample_pairs
 from intentml.timeline import Instant
+from intentml.timeline.keys import among, distinct
 
 BEST = "best"
 
@@ -57,9 +59,8 @@ def fit_targets(
     if not older:
         # One window alone: half of its customers teach, the other half judge.
         split = "customers"
-        generator = np.random.default_rng(_seed(seed, kind, plan.horizon_days, 0))
-        teaches = generator.random(int(newest.customer.max(initial=0)) + 1) < 0.5
-        older, judged = [newest.select(teaches[newest.customer])], newest.select(~teaches[newest.customer])
+        teaches = _half(newest.customer, _seed(seed, kind, plan.horizon_days, 0))
+        older, judged = [newest.select(teaches)], newest.select(~teaches if (~teaches).any() else teaches)
     losses = {
         name: weighted_log_loss(fit_linear(name, older).logits(judged), judged) for name in TARGET_PRIORS
     }
@@ -85,6 +86,13 @@ def _sample(
     )
     generator = np.random.default_rng(_seed(seed, kind, days, cutoff.us))
     return sample_pairs(design, part.labels(days).bought[kind], eligible, generator, per_window)
+
+
+def _half(customer: npt.NDArray[np.int64], seed: int) -> npt.NDArray[np.bool_]:
+    """Rows of a random half of the customers, the larger one; of one customer, all."""
+    customers = distinct(customer)
+    teachers = np.random.default_rng(seed).permutation(customers)[: (len(customers) + 1) // 2]
+    return among(customer, np.sort(teachers))
 
 
 def _seed(seed: int, kind: str, days: int, cutoff_us: int) -> int:

@@ -45,6 +45,8 @@ BY_STRATUM = ("logistic",)
 # Strength of the pull of standardised weights toward zero, in pairs: it tames twin columns, whose
 # difference would not survive the step to the next window.
 SHRINKAGE = 30.0
+# A column that hardly varied gets no weight: on the day it does, that weight would carry it away.
+_LEAST_SPREAD = 0.05
 
 
 @dataclass(frozen=True)
@@ -170,18 +172,19 @@ def fit_linear(name: str, samples: Sequence[PairSample]) -> LinearPrior:
 
 
 def _fit_weights(columns: Sequence[str], sample: PairSample) -> Weights:
-    """Logistic regression on standardised columns; columns that do not vary weigh nothing."""
+    """Logistic regression on standardised columns; columns that hardly vary weigh nothing."""
     from sklearn.linear_model import LogisticRegression
 
     wanted = [column for column in sample.columns if column in columns]
     values = sample.values[:, [sample.columns.index(column) for column in wanted]]
     bought, weight = sample.bought, sample.weight
-    if not len(bought) or not bought.any() or bought.all():
-        rate = float(np.clip(np.average(bought, weights=weight), 1e-6, 1 - 1e-6)) if len(bought) else 1e-6
-        return Weights(float(np.log(rate / (1 - rate))), {})
+    if not bought.any() or bought.all():
+        return Weights(_smoothed_rate(sample), {})
     mean = np.average(values, axis=0, weights=weight)
     spread = np.sqrt(np.average((values - mean) ** 2, axis=0, weights=weight))
-    used = np.flatnonzero(spread > 1e-9)
+    used = np.flatnonzero(spread > _LEAST_SPREAD)
+    if not len(used):
+        return Weights(_smoothed_rate(sample), {})
     scaled = (values[:, used] - mean[used]) / spread[used]
     model = LogisticRegression(C=1 / SHRINKAGE, solver="newton-cholesky", max_iter=100)
     model.fit(scaled, bought, sample_weight=weight)
@@ -190,6 +193,12 @@ def _fit_weights(columns: Sequence[str], sample: PairSample) -> Weights:
     return Weights(
         intercept, {wanted[at]: float(value) for at, value in zip(used, coefficients, strict=True)}
     )
+
+
+def _smoothed_rate(sample: PairSample) -> float:
+    """Log-odds of the share bought, half a pair added on either side: as sure as there are pairs."""
+    yes = float(sample.weight[sample.bought].sum())
+    return float(np.log((yes + 0.5) / (float(sample.weight.sum()) - yes + 0.5)))
 
 
 def calibrated(prior: LinearPrior, sample: PairSample) -> LinearPrior:
