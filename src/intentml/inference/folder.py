@@ -27,6 +27,7 @@ from intentml.priors.predictor import PriorPredictor
 from intentml.priors.spend import SpendPrior
 from intentml.timeline import Instant
 from intentml.timeline.catalogue import Strings
+from intentml.timeline.instants import zone
 from intentml.version import __version__
 
 SCHEMA_VERSION = 1
@@ -198,9 +199,11 @@ def _predictor(
 ) -> PriorPredictor:
     """The predictor from the parts of its folder."""
     heads = card["heads"]
+    trained_until = Instant.of(card["trained_until"], card["timezone"])
+    zone(trained_until.timezone)  # an instant that carries its offset never asks for its zone
     return PriorPredictor(
         name=card["name"],
-        trained_until=Instant.of(card["trained_until"], card["timezone"]),
+        trained_until=trained_until,
         activity=ActivityPrior.from_dict(heads["activity"]),
         no_order=ActivityPrior.from_dict(heads["no_order"]) if heads["no_order"] else None,
         orders=ActivityPrior.from_dict(heads["orders"]) if heads["orders"] else None,
