@@ -13,7 +13,8 @@ from scipy import sparse
 
 from intentml.pairs.history import PairTable, pair_history
 from intentml.pairs.neighbours import fit_neighbours, neighbour_scores
-from intentml.prediction import sigmoid
+from intentml.prediction import Predictions, sigmoid
+from intentml.priors.predictor import PriorPredictor
 from intentml.sequences import Vocabulary, encode_orders
 from intentml.timeline import Snapshot
 from intentml.workflows import train
@@ -144,19 +145,37 @@ def test_a_number_that_leans_on_the_crowd_is_caught():
         check(share_of_all_orders, 0, np.arange(len(whole(0))))
 
 
-def test_a_model_says_of_a_customer_alone_what_it_says_in_the_crowd():
+@cache
+def model() -> tuple[PriorPredictor, Snapshot, Predictions]:
+    """A trained model, its crowd, and what it says of the crowd."""
     log = log_of(random_shop(0, customers=60, lines=1200))
     predictor = train(log, as_of=AS_OF_TEXT, recipe="priors").predictor
     crowd = log.as_of(AS_OF_TEXT)
-    together = predictor.predict(crowd, 28)
-    for row in range(0, len(crowd), 3):
-        alone = predictor.predict(crowd.take([row]), 28)
-        assert alone.customer_ids.tolist() == [crowd.customer_ids[row]]
-        for head in ("no_order", "orders", "spend", "survival"):
-            np.testing.assert_allclose(
-                getattr(alone, head)[0], getattr(together, head)[row], rtol=1e-6, atol=1e-6
-            )
-        assert list(alone.targets) == list(together.targets) == list(crowd.catalogue.kinds)
-        for kind, scores in alone.targets.items():
-            expected = sigmoid(together.targets[kind].rows(np.array([row])))
-            np.testing.assert_allclose(sigmoid(scores.rows(slice(None))), expected, atol=1e-5)
+    return predictor, crowd, predictor.predict(crowd, 28)
+
+
+def check_model(rows: np.ndarray) -> None:
+    """Fail unless the model says of some customers what it says of them in the crowd."""
+    predictor, crowd, together = model()
+    part = predictor.predict(crowd.take(rows), 28)
+    assert part.customer_ids.tolist() == crowd.customer_ids[rows].tolist()
+    for head in ("no_order", "orders", "spend", "survival"):
+        expected = getattr(together, head)[rows]
+        np.testing.assert_allclose(getattr(part, head), expected, rtol=1e-6, atol=1e-6, err_msg=head)
+    assert list(part.targets) == list(together.targets) == list(crowd.catalogue.kinds)
+    for kind, scores in part.targets.items():
+        expected = sigmoid(together.targets[kind].rows(rows))
+        np.testing.assert_allclose(sigmoid(scores.rows(slice(None))), expected, atol=1e-6, err_msg=kind)
+
+
+def test_a_model_says_of_a_customer_alone_what_it_says_in_the_crowd():
+    for row in range(0, len(model()[1]), 3):
+        check_model(np.array([row]))
+
+
+@settings(max_examples=15)
+@given(data=st.data())
+def test_a_model_says_of_any_part_what_it_says_of_the_crowd(data):
+    count = len(model()[1])
+    chosen = data.draw(st.lists(st.booleans(), min_size=count, max_size=count))
+    check_model(np.flatnonzero(chosen))

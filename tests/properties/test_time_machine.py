@@ -9,11 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from intentml.fitting.priors import PriorsConfig, fit_priors
+from intentml.inference.folder import SavedModel, save_model
 from intentml.pairs.history import pair_history
 from intentml.pairs.neighbours import fit_neighbours, neighbour_scores
 from intentml.sequences import Vocabulary, encode_orders, timing_statistics
@@ -95,7 +99,34 @@ def trained_and_scored(log: OrderLog, as_of: str) -> Arrays:
     scores = score(model, log, as_of=as_of, horizon_days=[14, HORIZON_DAYS], interests=None)
     predicted = model.predictor.predict(log.as_of(as_of), HORIZON_DAYS)
     answers = {"customers": scores.customers, "interests": scores.interests()}
-    return arrays_of({"predicted": predicted, **answers}, "scored")
+    return arrays_of({"predicted": predicted, "saved": saved(model), **answers}, "scored")
+
+
+def saved(model: SavedModel) -> Arrays:
+    """The files of the model's folder; its card tells of the whole log, and is left out."""
+    with TemporaryDirectory() as folder:
+        save_model(Path(folder) / "model", model.predictor, {})
+        files = sorted((Path(folder) / "model").iterdir())
+        return {path.name: np.frombuffer(path.read_bytes(), np.uint8) for path in files}
+
+
+def trained_on_the_whole_log(log: OrderLog, as_of: str) -> Arrays:
+    """Leaks: the model has read to the end of the log, and is asked at as_of."""
+    fitted = fit_priors(log, log.until, PriorsConfig(horizons_days=(28,), sample_per_window=1000))
+    return arrays_of(fitted.best.predict(log.as_of(as_of), HORIZON_DAYS), "predicted")
+
+
+def chosen_by_the_window_itself(log: OrderLog, as_of: str) -> Arrays:
+    """Leaks: each prior is fitted as it should be, and the best picked by what came after."""
+    known = log.as_of(as_of)
+    happened = labels_of(known, log.outcomes(known, HORIZON_DAYS)).no_order
+    fitted = fit_priors(log, log.instant(as_of), PriorsConfig(horizons_days=(28,), sample_per_window=1000))
+    loss = {
+        name: np.abs(answer - happened).mean()
+        for name, predictor in fitted.each.items()
+        if (answer := predictor.predict(known, HORIZON_DAYS, kinds=()).no_order) is not None
+    }
+    return arrays_of(loss, "loss")
 
 
 def popularity_of_the_whole_log(log: OrderLog, as_of: str) -> Arrays:
@@ -191,6 +222,14 @@ def test_no_future_changes_a_model_or_its_scores(future):
     frames = random_shop(0, customers=60, lines=1200)
     other = FUTURES[future](frames, np.random.default_rng(0))
     assert_same(trained_on(0), trained_and_scored(log_of(other), AS_OF_TEXT))
+
+
+@pytest.mark.parametrize("leak", [trained_on_the_whole_log, chosen_by_the_window_itself])
+def test_a_planted_leak_of_a_fit_is_caught(leak):
+    frames = random_shop(0, customers=60, lines=1200)
+    other = FUTURES["lines_changed"](frames, np.random.default_rng(0))
+    with pytest.raises(AssertionError, match="differ"):
+        assert_same(leak(log_of(frames), AS_OF_TEXT), leak(log_of(other), AS_OF_TEXT))
 
 
 @cache

@@ -210,7 +210,7 @@ def test_a_shop_of_one_product_sells_it_about_as_often_as_orders_come():
 
 def test_a_window_of_five_customers_is_split_in_two_whatever_the_seed():
     small = hardly_a_shop(HARDLY_SHOPS["five customers, one window"])
-    for seed in range(30):
+    for seed in range(10):
         config = PriorsConfig(horizons_days=(28,), sample_per_window=1000, seed=seed)
         said = fit_priors(small, small.until, config).verdicts
         assert {one.split for one in said if one.head == "product"} == {"customers"}
