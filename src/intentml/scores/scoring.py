@@ -73,7 +73,8 @@ def score_shop(
     progress("snapshot", 1, steps)
     snapshot = log.as_of(as_of)
     kinds = _kinds(config.kinds, snapshot)
-    _check_same_shop(snapshot, kinds, vocabularies or {})
+    if vocabularies is not None:
+        _check_same_shop(snapshot, kinds, vocabularies)
     predictions = []
     for number, days in enumerate(horizons):
         progress(f"{days} days", number + 2, steps)
@@ -161,7 +162,7 @@ def _check_same_shop(snapshot: Snapshot, kinds: Sequence[str], trained: Mapping[
     known = {kind: names for kind, names in trained.items() if kind in kinds}
     here = {kind: snapshot.catalogue.targets(kind).targets for kind in kinds}
     shared = any(np.isin(here[kind].astype(str), names.astype(str)).any() for kind, names in known.items())
-    if kinds and not shared and trained:
+    if kinds and not shared:
         examples = ", ".join(repr(str(names[0])) for names in here.values() if len(names))
         raise ModelError(
             f"the model knows none of this shop's targets ({', '.join(kinds)}; e.g. {examples})",
