@@ -78,7 +78,9 @@ def _apply(content: dict[str, Any], setting: str) -> None:
     """Set one `section.key=value` in place."""
     path, separator, text = setting.partition("=")
     if not separator or not path.strip():
-        raise RecipeError(f"setting {setting!r} is not of the form section.key=value", hint="e.g. priors.windows=4")
+        raise RecipeError(
+            f"setting {setting!r} is not of the form section.key=value", hint="e.g. priors.windows=4"
+        )
     try:
         value = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
@@ -102,5 +104,8 @@ def _explained(problem: ValidationError) -> RecipeError:
             known = f"; did you mean {near[0]}?" if near else ""
             lines.append(f"{where} is unknown{known}")
         else:
-            lines.append(f"{where}: {complaint['msg'][0].lower()}{complaint['msg'][1:]}, not {complaint['input']!r}")
-    return RecipeError("the recipe cannot be used: " + "; ".join(lines), hint="see training/recipes for examples")
+            told = complaint["msg"]
+            lines.append(f"{where}: {told[0].lower()}{told[1:]}, not {complaint['input']!r}")
+    return RecipeError(
+        f"the recipe cannot be used: {'; '.join(lines)}", hint="see training/recipes for examples"
+    )
