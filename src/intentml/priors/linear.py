@@ -45,8 +45,9 @@ BY_STRATUM = ("logistic",)
 # Strength of the pull of standardised weights toward zero, in pairs: it tames twin columns, whose
 # difference would not survive the step to the next window.
 SHRINKAGE = 30.0
-# A column that hardly varied gets no weight: on the day it does, that weight would carry it away.
-_LEAST_SPREAD = 0.05
+# A column that hardly varied gets no weight: on the day it does, that weight would carry it away. By range,
+# not by spread: the history of a rare product is zero for nearly everybody, and tells all.
+_LEAST_RANGE = 0.05
 
 
 @dataclass(frozen=True)
@@ -182,7 +183,7 @@ def _fit_weights(columns: Sequence[str], sample: PairSample) -> Weights:
         return Weights(_smoothed_rate(sample), {})
     mean = np.average(values, axis=0, weights=weight)
     spread = np.sqrt(np.average((values - mean) ** 2, axis=0, weights=weight))
-    used = np.flatnonzero(spread > _LEAST_SPREAD)
+    used = np.flatnonzero(np.ptp(values, axis=0) > _LEAST_RANGE)
     if not len(used):
         return Weights(_smoothed_rate(sample), {})
     scaled = (values[:, used] - mean[used]) / spread[used]

@@ -288,3 +288,14 @@ def test_log_loss_counts_each_pair_as_often_as_it_stands_for():
     logits = np.array([0.0, np.log(1 / 3)])  # probabilities 1/2 and 1/4
     expected = (-np.log(0.5) - 3 * np.log(0.75)) / 4
     assert weighted_log_loss(logits, weighted) == pytest.approx(expected)
+
+
+def test_the_history_of_a_rare_product_keeps_its_weight():
+    # One customer in a thousand has any: a spread of .03, and all there is to tell.
+    count = np.zeros(10_000)
+    count[:10] = np.log1p(1.0)
+    bought = np.arange(10_000) < 5
+    bought[9_000:9_010] = True
+    sample = sample_of({"count": count}, bought)
+    fitted = fit_linear("counts", [sample])
+    assert fitted.repeat.by_column["count"] > 1
