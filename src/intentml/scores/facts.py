@@ -7,14 +7,17 @@ Nothing here is predicted.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from intentml.pairs.history import pair_history
+from intentml.scores.keyword import build_index
 from intentml.tables.contracts import CONTRACTS
 from intentml.timeline import OrderLog, Snapshot
+from intentml.timeline.catalogue import Catalogue
 from intentml.timeline.context import WINDOWS_DAYS
 
 CONTEXT_SCHEMA = pa.schema(
@@ -86,6 +89,12 @@ def context_table(snapshot: Snapshot) -> pa.Table:
         arrays = [pa.array(values, field.type) for values, field in zip(columns, CONTEXT_SCHEMA, strict=True)]
         tables.append(pa.table(arrays, schema=CONTEXT_SCHEMA))
     return pa.concat_tables(tables)
+
+
+def write_text_index(path: Path, catalogue: Catalogue) -> None:
+    """Write the index that keywords are looked up in."""
+    texts = (catalogue.product_ids, catalogue.names, catalogue.categories, catalogue.paths, catalogue.brands)
+    build_index(path, *(list(text) for text in texts))
 
 
 def counts_of(snapshot: Snapshot) -> dict[str, int]:

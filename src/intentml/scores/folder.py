@@ -20,10 +20,11 @@ import pyarrow.parquet as pq
 from intentml.errors import ScoresError
 from intentml.inference.whole_folder import foreign_entry, whole_folder
 from intentml.prediction import TargetScores
+from intentml.scores.facts import write_text_index
 from intentml.scores.interests import SCHEMA, interest_batches
 from intentml.scores.keyword import FILE_NAME
 from intentml.scores.manifest import SCHEMA_VERSION, Manifest
-from intentml.scores.scores import Scores, build_text_index
+from intentml.scores.scores import Scores
 from intentml.scores.vectors import broken, check_run, read_bought, read_targets, write_bought, write_targets
 
 MANIFEST, CUSTOMERS, INTERESTS = "manifest.json", "customers.parquet", "interests.parquet"
@@ -154,7 +155,7 @@ def _write(scores: Scores, folder: Path, progress: Progress) -> None:
             for batch in interest_batches(targets, scores.customer_ids, days, scores.manifest.interests):
                 writer.write_batch(batch)
     write_bought(folder / BOUGHT, scores.bought, run)
-    build_text_index(folder / FILE_NAME, scores.catalogue)
+    write_text_index(folder / FILE_NAME, scores.catalogue)
     with closing(sqlite3.connect(folder / FILE_NAME)) as index:
         index.execute(f"PRAGMA user_version = {_index_mark(run)}")
         index.commit()

@@ -41,10 +41,8 @@ class Cut:
         given = [cut for cut in (self.limit, self.min_probability, self.share) if cut is not None]
         if len(given) > 1:
             raise ScoresError("limit, min_probability and share exclude each other", hint="give one of them")
-        if self.limit is not None and self.limit < 1:
-            raise ScoresError(
-                f"a limit of {self.limit} customers is below 1", hint="ask for at least one customer"
-            )
+        if self.limit is not None:
+            check_count(self.limit, "limit", "customer")
         for name, value in (("min_probability", self.min_probability), ("share", self.share)):
             if value is not None and not 0 <= value <= 1:
                 raise ScoresError(f"{name} {value} is outside 0 to 1", hint="write 20 % as 0.2")
@@ -58,6 +56,18 @@ class Cut:
             keep = percentage(self.share, keep)
         best = top(probability, keep)
         return best if self.min_probability is None else best[probability[best] >= self.min_probability]
+
+
+def check_count(number: int, word: str, noun: str) -> None:
+    """Raise unless it is a whole number from 1.
+
+    Raises:
+        ScoresError: It is not.
+    """
+    if isinstance(number, bool) or not isinstance(number, int | np.integer):
+        raise ScoresError(f"a {word} of {number!r} {noun}s is no whole number", hint=f"e.g. {word} 10")
+    if number < 1:
+        raise ScoresError(f"a {word} of {number} {noun}s is below 1", hint=f"ask for at least one {noun}")
 
 
 def top(probability: F64, keep: int) -> I64:

@@ -19,12 +19,12 @@ import pyarrow as pa
 from intentml.errors import ScoresError
 from intentml.prediction import F64, SURVIVAL_DAYS, TargetScores, sigmoid, survival_at
 from intentml.scores.answers import InterestedIn
-from intentml.scores.facts import Bought
+from intentml.scores.facts import Bought, write_text_index
 from intentml.scores.interests import SCHEMA, best_targets, interest_batches
-from intentml.scores.keyword import FILE_NAME, Match, build_index, search
+from intentml.scores.keyword import FILE_NAME, Match, search
 from intentml.scores.manifest import Manifest
 from intentml.scores.newcomers import newcomer_logits
-from intentml.scores.retrieval import Cut
+from intentml.scores.retrieval import Cut, check_count
 from intentml.scores.selection import NewProduct, Selection, new_product_of, select
 from intentml.scores.union import union_probability
 from intentml.timeline.catalogue import Catalogue, Strings
@@ -132,6 +132,8 @@ class Scores:
         self, top_k: int | None = 10, *, kind: str | None = None, horizon_days: int | None = None
     ) -> pd.DataFrame:
         """Each customer's best targets: customer_id, kind, target, horizon_days, probability, rank."""
+        if top_k is not None:
+            check_count(top_k, "list", "target")
         days = self.horizon(horizon_days)
         kinds = [kind] if kind else [known for known, horizon in self.targets if horizon == days]
         batches = [
@@ -246,8 +248,7 @@ class Scores:
         """
         import pandas as pd
 
-        if top_k < 1:
-            raise ScoresError(f"a list of {top_k} products is below 1", hint="ask for at least one product")
+        check_count(top_k, "list", "product")
         scores = self.scores_of("product", horizon_days)
         row = self._row(customer_id)
         last = self.bought.last_days_of(row, len(scores))
@@ -295,14 +296,8 @@ class Scores:
             return self.index_path
         if not self._scratch:
             self._scratch.append(tempfile.TemporaryDirectory(prefix="intentml-"))
-            build_text_index(Path(self._scratch[0].name) / FILE_NAME, self.catalogue)
+            write_text_index(Path(self._scratch[0].name) / FILE_NAME, self.catalogue)
         return Path(self._scratch[0].name) / FILE_NAME
-
-
-def build_text_index(path: Path, catalogue: Catalogue) -> None:
-    """Write the text index of a catalogue."""
-    texts = (catalogue.product_ids, catalogue.names, catalogue.categories, catalogue.paths, catalogue.brands)
-    build_index(path, *(list(text) for text in texts))
 
 
 def _several(names: str | Iterable[str]) -> tuple[str, ...]:

@@ -19,10 +19,8 @@ from intentml.timeline.catalogue import Catalogue
 
 I64 = npt.NDArray[np.int64]
 
-# Logits laid out at once: few enough to stay near the processor.
-_CELLS_AT_ONCE = 2_000_000
-# So near to 1 that it prints as 1, and has a logarithm of its complement.
-_CERTAIN = 1 - 1e-12
+# Probabilities laid out at once: 80 MB, all of a category's products for a hundred thousand customers.
+_CELLS_AT_ONCE = 10_000_000
 
 
 class Scored(Protocol):
@@ -62,13 +60,13 @@ def union_probability(scores: Scored, selection: Selection, days: int) -> F64:
         return _probability_of(scores.scores_of(kind, days), _column(scores, kind, name, days))
     if not columns and len(newcomers) == 1:
         return _probability(scores.newcomer_logits(newcomers[0], days))
-    log_none = np.zeros(len(scores))
+    none = np.ones(len(scores))
     for kind in dict.fromkeys(kind for kind, _ in columns):
         chosen = np.array([_column(scores, kind, name, days) for of, name in columns if of == kind])
-        log_none += _none_of_kind(scores, kind, chosen, days)
+        none *= _none_of_kind(scores, kind, chosen, days)
     for newcomer in newcomers:
-        log_none -= np.logaddexp(0.0, scores.newcomer_logits(newcomer, days))
-    return -np.expm1(log_none)
+        none *= 1 - _probability(scores.newcomer_logits(newcomer, days))
+    return 1 - none
 
 
 def _column(scores: Scored, kind: str, name: str, days: int) -> int:
@@ -83,29 +81,29 @@ def _column(scores: Scored, kind: str, name: str, days: int) -> int:
 
 
 def _none_of_kind(scores: Scored, kind: str, columns: I64, days: int) -> F64:
-    """Log P(buys none of some targets of a kind). Shape: (U,)."""
+    """P(buys none of some targets of a kind). Shape: (U,)."""
     of_kind = scores.scores_of(kind, days)
     if kind != "product" or ("category", days) not in scores.targets:
-        return _none_of(of_kind, columns, len(scores))
+        return _none_of(of_kind, columns)
     categories = scores.scores_of("category", days)
     category = scores.catalogue.targets("category").of_products()[columns]
-    log_none = _none_of(of_kind, columns[category < 0], len(scores))
+    none = _none_of(of_kind, columns[category < 0])
     for one in np.unique(category[category >= 0]):
         whole = _probability_of(categories, int(one))
-        log_none += _none_within(of_kind, columns[category == one], whole)
-    return log_none
+        none *= _none_within(of_kind, columns[category == one], whole)
+    return none
 
 
-def _none_of(scores: TargetScores, targets: I64, customers: int) -> F64:
-    """Log P(buys none of some targets), as if bought independently of each other. Shape: (U,)."""
-    log_none = np.zeros(customers)
-    for probability in _blocks(scores, targets, customers):
-        log_none += np.log1p(-np.minimum(probability, _CERTAIN)).sum(axis=1)
-    return log_none
+def _none_of(scores: TargetScores, targets: I64) -> F64:
+    """P(buys none of some targets), as if bought independently of each other. Shape: (U,)."""
+    none = np.ones(len(scores.customer_vectors))
+    for probability in _Blocks(scores, targets):
+        none *= np.prod(1 - probability, axis=1)
+    return none
 
 
 def _none_within(scores: TargetScores, targets: I64, whole: F64) -> F64:
-    """Log P(buys none of some products of one category), given P(buys from the category). Shape: (U,).
+    """P(buys none of some products of one category), given P(buys from the category). Shape: (U,).
 
     Products of a category are bought together or not at all: their purchases are joined as if
     independent given that the customer buys from the category at all. So the probability never
@@ -117,16 +115,13 @@ def _none_within(scores: TargetScores, targets: I64, whole: F64) -> F64:
         targets: Columns of products of one category.
         whole: P(buys from the category). Shape: (U,).
     """
-    customers = len(whole)
-    likeliest = np.zeros(customers)
-    for probability in _blocks(scores, targets, customers):
-        np.maximum(likeliest, probability.max(axis=1), out=likeliest)
-    whole = np.maximum(whole, likeliest)
-    log_none = np.zeros(customers)
-    for probability in _blocks(scores, targets, customers):
-        log_none += np.log1p(-np.minimum(probability / whole[:, np.newaxis], _CERTAIN)).sum(axis=1)
-    log_none_of_any: F64 = np.log1p(np.minimum(whole, _CERTAIN) * np.expm1(log_none))
-    return log_none_of_any
+    blocks = _Blocks(scores, targets)
+    for probability in blocks:
+        whole = np.maximum(whole, probability.max(axis=1))
+    none = np.ones(len(whole))
+    for probability in blocks:
+        none *= np.prod(1 - probability / whole[:, np.newaxis], axis=1)
+    return 1 - whole * (1 - none)
 
 
 def _probability_of(scores: TargetScores, target: int) -> F64:
@@ -134,11 +129,25 @@ def _probability_of(scores: TargetScores, target: int) -> F64:
     return _probability(scores.columns([target])[:, 0])
 
 
-def _blocks(scores: TargetScores, targets: I64, customers: int) -> Iterator[F64]:
-    """Probabilities of all customers for some of the targets at a time. Shape: (U, n) each."""
-    step = max(1, _CELLS_AT_ONCE // max(1, customers))
-    for start in range(0, len(targets), step):
-        yield _probability(scores.columns(targets[start : start + step]))
+class _Blocks:
+    """Probabilities of all customers for some of the targets at a time. Shape: (U, n) each.
+
+    They can be gone through again; where one block holds everything, it is kept for that.
+    """
+
+    def __init__(self, scores: TargetScores, targets: I64) -> None:
+        self._scores, self._targets = scores, targets
+        self._kept: F64 | None = None
+
+    def __iter__(self) -> Iterator[F64]:
+        step = max(1, _CELLS_AT_ONCE // max(1, len(self._scores.customer_vectors)))
+        for start in range(0, len(self._targets), step):
+            block = self._kept
+            if block is None:
+                block = _probability(self._scores.columns(self._targets[start : start + step]))
+            if step >= len(self._targets):
+                self._kept = block
+            yield block
 
 
 def _probability(logits: npt.NDArray[np.floating]) -> F64:

@@ -64,6 +64,15 @@ def test_the_folder_holds_the_files_of_the_contract(written):
     assert len(vectors) == 4 * len(HORIZONS)
 
 
+def test_every_file_may_be_read_by_the_user_who_answers(written):
+    files = [path for path in written.rglob("*") if path.is_file()]
+    assert {path.stat().st_mode & 0o444 for path in files} == {0o444}
+
+
+def test_every_file_may_be_read_by_a_service_of_another_user(written):
+    assert all(path.stat().st_mode & 0o044 == 0o044 for path in written.rglob("*"))
+
+
 def test_the_manifest_tells_what_the_scores_are_of(written):
     manifest = json.loads((written / "manifest.json").read_text())
     assert manifest["schema_version"] == 1
@@ -274,7 +283,7 @@ def test_broken_scores_may_be_replaced(copied):
     assert load_scores(copied).manifest == scores().manifest
 
 
-@pytest.mark.parametrize("breaks_at", ["build_text_index", "write_bought", "write_targets"])
+@pytest.mark.parametrize("breaks_at", ["write_text_index", "write_bought", "write_targets"])
 @pytest.mark.parametrize("failure", [OSError("no space left"), KeyboardInterrupt()])
 def test_a_run_cut_off_leaves_the_old_folder_and_nothing_else(monkeypatch, copied, breaks_at, failure):
     before = contents(copied)

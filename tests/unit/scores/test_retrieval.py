@@ -35,7 +35,9 @@ def test_a_share_is_rounded_up_to_whole_customers():
     ("cut", "complaint"),
     [
         (Cut(limit=5, share=0.5), "exclude each other"),
-        (Cut(limit=0), "limit of 0"),
+        (Cut(limit=0), "limit of 0 customers is below 1"),
+        (Cut(limit=2.5), "limit of 2.5 customers is no whole number"),
+        (Cut(limit=True), "limit of True customers is no whole number"),
         (Cut(share=1.5), "share 1.5 is outside"),
         (Cut(min_probability=-0.1), "min_probability -0.1 is outside"),
         (Cut(share=float("nan")), "share nan is outside"),

@@ -131,6 +131,14 @@ def test_survival_answers_any_number_of_days(shop):
         shop.survival(366)
 
 
+@pytest.mark.parametrize("top_k", [0, 2.5])
+def test_a_list_of_no_whole_number_of_targets_is_refused(shop, top_k):
+    with pytest.raises(ScoresError, match=r"is below 1|is no whole number"):
+        shop.interests(top_k)
+    with pytest.raises(ScoresError, match=r"is below 1|is no whole number"):
+        shop.recommend(shop.customer_ids[0], top_k)
+
+
 def test_interests_are_each_customers_best_targets(shop):
     best = shop.interests(3, kind="product")
     assert best.groupby("customer_id").size().eq(3).all()
