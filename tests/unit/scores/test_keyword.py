@@ -171,8 +171,8 @@ def test_a_limit_gives_the_beginning_of_the_whole_answer(index, words):
         whole = search(index, keyword)
     except UnknownTargetError:
         # Nothing is called zebra, and kühl only begins a word: it counts as the last one alone.
+        assert "zebra" in words
         assert set(words) <= {"zebra", "kühl"}
-        assert words[-1] == "zebra"
         return
     assert search(index, keyword, 2) == whole[:2]
     assert [match.relevance for match in whole] == sorted((match.relevance for match in whole), reverse=True)
