@@ -31,6 +31,8 @@ MANIFEST, CUSTOMERS, INTERESTS = "manifest.json", "customers.parquet", "interest
 PRODUCTS, CONTEXT, VECTORS, BOUGHT = "products.parquet", "context.parquet", "vectors", "bought.safetensors"
 FILES = (MANIFEST, CUSTOMERS, INTERESTS, PRODUCTS, CONTEXT, VECTORS, BOUGHT, FILE_NAME)
 MANY_ROWS = 50_000_000
+# Of an SQLite file: page size at byte 16, number of pages at 28, the user's own number at 60.
+_SQLITE_HEADER = 100
 
 Progress = Callable[[str, int, int], None]
 
@@ -73,9 +75,9 @@ def load_scores(folder: str | Path) -> Scores:
         table=tables[CUSTOMERS],
         products=tables[PRODUCTS],
         context=tables[CONTEXT],
-        targets=_LazyTargets(folder, manifest, tables[CONTEXT]),
+        targets=_LazyTargets(folder.absolute(), manifest, tables[CONTEXT]),
         bought=read_bought(folder / BOUGHT, run),
-        index_path=folder / FILE_NAME,
+        index_path=folder.absolute() / FILE_NAME,
     )
 
 
@@ -205,12 +207,16 @@ def _check_stamp(path: Path, schema: pa.Schema, run: str) -> None:
 
 
 def _check_index(path: Path, run: str) -> None:
+    """The text index must be as long as its header says, and of the same run."""
     try:
         with path.open("rb") as file:
-            header = file.read(64)
-    except OSError as problem:
-        raise broken(path.parent, f"{path.name} is missing or damaged") from problem
-    # The user version of an SQLite file is four bytes at offset 60.
+            header = file.read(_SQLITE_HEADER)
+        page, pages = int.from_bytes(header[16:18]), int.from_bytes(header[28:32])
+        whole = len(header) == _SQLITE_HEADER and path.stat().st_size == page * pages
+    except OSError:
+        whole = False
+    if not whole:
+        raise broken(path.parent, f"{path.name} is missing or damaged")
     if int.from_bytes(header[60:64]) != _index_mark(run):
         raise broken(path.parent, f"{path.name} is of another scoring run")
 

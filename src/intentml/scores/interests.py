@@ -51,7 +51,7 @@ def best_targets(logits: F32, keep: int | None) -> tuple[I64, I64, I64]:
         order = np.argsort(-logits, axis=1, kind="stable")[:, :keep]
         return np.repeat(np.arange(rows), keep), order.ravel(), np.tile(np.arange(1, keep + 1), rows)
     cut = -np.partition(-logits, keep - 1, axis=1)[:, keep - 1 : keep]
-    row, target = np.nonzero(logits >= cut)
+    row, target = np.divmod(np.flatnonzero(logits >= cut), targets)
     by_rank = np.lexsort((target, -logits[row, target], row))
     row, target = row[by_rank], target[by_rank]
     first = np.searchsorted(row, np.arange(rows))
