@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,12 +20,13 @@ from scipy import sparse
 from intentml.errors import ModelError, TimeError
 from intentml.inference.whole_folder import foreign_entry, whole_folder
 from intentml.pairs.neighbours import Neighbours
+from intentml.prediction import Predictions
 from intentml.priors.activity import ActivityPrior
 from intentml.priors.designs import KindParameters
 from intentml.priors.linear import LinearPrior, Weights
 from intentml.priors.predictor import PriorPredictor
 from intentml.priors.spend import SpendPrior
-from intentml.timeline import Instant
+from intentml.timeline import Instant, Snapshot
 from intentml.timeline.catalogue import Strings
 from intentml.timeline.instants import zone
 from intentml.version import __version__
@@ -35,9 +36,9 @@ PREDICTOR, WEIGHTS, VOCABULARIES = "predictor.json", "weights.safetensors", "voc
 FILES = (PREDICTOR, WEIGHTS, VOCABULARIES)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SavedModel:
-    """A predictor and the page about it.
+    """A predictor and the page about it; itself a `Predictor`, that can be saved.
 
     Attributes:
         predictor: The predictor.
@@ -49,10 +50,34 @@ class SavedModel:
     card: Mapping[str, Any]
     fingerprint: str
 
+    def __repr__(self) -> str:
+        until = self.predictor.trained_until.iso
+        return f"SavedModel({self.name} {self.fingerprint[:12]}, trained until {until})"
+
     @property
     def name(self) -> str:
         """The predictor's name."""
         return self.predictor.name
+
+    def predict(
+        self, snapshot: Snapshot, horizon_days: int, *, kinds: Sequence[str] | None = None
+    ) -> Predictions:
+        """Predictions for every customer of the snapshot; `kinds` limits the kinds of targets.
+
+        Whether the snapshot is of this model's shop and not older than what it has seen, `score` asks.
+
+        Raises:
+            TimeError: The horizon is outside 7 to 365 days.
+        """
+        return self.predictor.predict(snapshot, horizon_days, kinds=kinds)
+
+    def save(self, folder: str | Path) -> None:
+        """Write the model folder; an older model there is replaced, once this one is whole.
+
+        Raises:
+            ModelError: The folder exists and holds something that no model folder holds.
+        """
+        save_model(Path(folder), self.predictor, self.card)
 
     @property
     def vocabularies(self) -> dict[str, Strings]:

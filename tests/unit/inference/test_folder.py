@@ -37,6 +37,21 @@ def predicted(saved: SavedModel, days: int) -> Predictions:
     return saved.predictor.predict(log().as_of(AS_OF_TEXT), days)
 
 
+def test_a_model_is_a_predictor_itself_and_saves_itself(written, tmp_path):
+    itself = model().predict(log().as_of(AS_OF_TEXT), horizon_days=28)
+    assert_same(arrays_of(itself, "predictions"), arrays_of(predicted(model(), 28), "predictions"))
+    assert list(model().predict(log().as_of(AS_OF_TEXT), 28, kinds=["brand"]).targets) == ["brand"]
+    load_model(written).save(tmp_path / "again")
+    for name in FILES:
+        assert (tmp_path / "again" / name).read_bytes() == (written / name).read_bytes()
+
+
+def test_a_model_s_repr_is_one_line():
+    assert repr(model()) == (
+        f"SavedModel(priors {model().fingerprint[:12]}, trained until 2024-03-31T00:00:00+00:00)"
+    )
+
+
 @pytest.mark.parametrize("days", [7, 28, 200])
 def test_a_predictor_read_back_predicts_byte_for_byte_the_same(written, days):
     one, other = predicted(model(), days), predicted(load_model(written), days)
