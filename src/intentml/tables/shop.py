@@ -28,7 +28,7 @@ class RuleCount:
     meaning: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ShopTables:
     """A shop's tables after reading.
 
@@ -59,3 +59,8 @@ class ShopTables:
     fingerprint: str
     counts: tuple[RuleCount, ...] = ()
     ignored: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        # Counts alone: a log file or a traceback is no place for people's addresses.
+        rows = ", ".join(f"{getattr(self, name).num_rows:,} {name}" for name in self.present)
+        return f"ShopTables({rows}; {self.source}, {self.timezone})"

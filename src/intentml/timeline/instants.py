@@ -49,6 +49,11 @@ class Instant:
         """
         if isinstance(as_of, Instant):
             return as_of
+        if not isinstance(as_of, str | dt.date):
+            raise TimeError(
+                f"as_of {as_of!r} is not a date",
+                hint="hand over text such as 2017-11-01, a date or a datetime",
+            )
         if isinstance(as_of, str):
             try:
                 as_of = dt.datetime.fromisoformat(as_of.strip())
@@ -107,7 +112,11 @@ def rolling_windows(last_as_of: Instant, horizon_days: int, windows: int, step_d
 
 
 def check_horizon(horizon_days: int) -> int:
-    """The horizon as it is, or an error when it is outside 7 to 365 days."""
+    """The horizon as a plain int, or an error when it is no whole number from 7 to 365 days."""
+    if isinstance(horizon_days, bool) or not isinstance(horizon_days, int | np.integer):
+        raise TimeError(
+            f"a horizon of {horizon_days!r} days is no whole number", hint="hand over a number such as 28"
+        )
     if not MIN_HORIZON_DAYS <= horizon_days <= MAX_HORIZON_DAYS:
         raise TimeError(
             f"a horizon of {horizon_days} days is outside {MIN_HORIZON_DAYS} to {MAX_HORIZON_DAYS} days",

@@ -31,8 +31,11 @@ from intentml.timeline.lines import I64, Lines, in_currency, main_currency, sort
 from intentml.timeline.outcomes import Outcomes
 from intentml.timeline.snapshot import Snapshot, snapshot_of
 
+MAX_SILENT_DAYS = 180
+"""How long after the last day with an order an as_of still makes sense; the data gate warns from 30 on."""
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class OrderLog:
     """A shop's history. Make it with `OrderLog.from_tables`.
 
@@ -84,6 +87,13 @@ class OrderLog:
             until=until,
         )
 
+    def __repr__(self) -> str:
+        # Without the tables: a log file or a traceback is no place for people's addresses.
+        return (
+            f"OrderLog({len(self.customer_ids):,} customers, {len(self.purchases):,} purchase lines, "
+            f"{self.start.iso} to {self.until.iso})"
+        )
+
     @property
     def timezone(self) -> str:
         """The shop's zone."""
@@ -103,7 +113,11 @@ class OrderLog:
         return Instant(int(self.purchases.at.max()), self.timezone) if len(self.purchases) else self.until
 
     def instant(self, as_of: AsOf | Instant) -> Instant:
-        """`as_of` as an instant in the shop's zone, refused outside the data."""
+        """`as_of` as an instant in the shop's zone, refused outside the data.
+
+        A shop without an order on its last days is still a shop: up to 180 days past the last order
+        are inside. So what was known before `as_of` is enough to ask at `as_of`.
+        """
         instant = Instant.of(as_of, self.timezone)
         if not len(self.purchases):
             raise TimeError(
@@ -111,14 +125,15 @@ class OrderLog:
                 table="orders",
                 hint="a purchase line has a customer, a quantity above zero and no status but completed",
             )
-        if not self.start.us < instant.us <= self.until.us:
+        latest = self.until.plus_days(MAX_SILENT_DAYS)
+        if not self.start.us < instant.us <= latest.us:
             raise TimeError(
                 f"as_of {instant.iso} is outside the data, "
                 f"which runs from {self.start.iso} to {self.until.iso}",
                 table="orders",
                 column="ordered_at",
                 hint=f"choose a date after {self.start.datetime:%Y-%m-%d} "
-                f"and at most {self.until.datetime:%Y-%m-%d}",
+                f"and at most {latest.datetime:%Y-%m-%d}, {MAX_SILENT_DAYS} days after the last order",
             )
         return Instant(instant.us, self.timezone)
 

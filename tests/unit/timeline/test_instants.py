@@ -123,6 +123,22 @@ def test_other_horizons_are_refused_with_the_limits(days):
         check_horizon(days)
 
 
+@pytest.mark.parametrize("days", [28.0, 28.5, "28", True, None])
+def test_a_horizon_that_is_no_whole_number_is_refused(days):
+    with pytest.raises(TimeError, match="is no whole number"):
+        check_horizon(days)
+
+
+def test_a_whole_number_of_numpy_is_a_horizon_and_comes_out_as_a_plain_one():
+    assert type(check_horizon(np.int64(28))) is int
+
+
+@pytest.mark.parametrize("as_of", [None, 20240301, np.datetime64("2024-03-01")])
+def test_what_is_no_date_at_all_is_refused(as_of):
+    with pytest.raises(TimeError, match="is not a date"):
+        Instant.of(as_of)
+
+
 def test_the_local_day_changes_at_the_shop_s_midnight():
     instants = np.array([utc("2017-10-31T22:59:59.999999"), utc("2017-10-31T23:00")])
     assert np.diff(local_days(instants, "Europe/Madrid")).tolist() == [1]

@@ -168,18 +168,36 @@ def test_money_is_told_in_the_currency_that_was_the_main_one_by_then():
     assert amounts[:3].tolist() == [7.0, 0.0, 2.0]  # o02 was paid in dollars, and euros ruled
 
 
-@pytest.mark.parametrize("as_of", ["2023-12-31", "2024-01-01", "2024-03-31", "2030-01-01"])
+@pytest.mark.parametrize("as_of", ["2023-12-31", "2024-01-01", "2024-09-27", "2030-01-01"])
 def test_an_as_of_outside_the_data_is_refused_with_the_dates_of_the_data(as_of):
     with pytest.raises(TimeError, match=f"as_of {as_of}.* is outside the data") as refused:
         tiny_log().as_of(as_of)
     assert "2024-01-01" in refused.value.message
     assert "2024-03-30" in refused.value.message
-    assert refused.value.hint == "choose a date after 2024-01-01 and at most 2024-03-30"
+    assert refused.value.hint == (
+        "choose a date after 2024-01-01 and at most 2024-09-26, 180 days after the last order"
+    )
     assert (refused.value.table, refused.value.column) == ("orders", "ordered_at")
 
 
-def test_the_end_of_the_data_is_the_latest_as_of():
-    assert len(tiny_log().as_of("2024-03-30")) == 5
+def test_an_as_of_on_days_without_an_order_is_inside_until_half_a_year_of_silence():
+    assert tiny_log().as_of("2024-03-30").orders.age_days.min() == 1
+    assert tiny_log().as_of("2024-09-26").orders.age_days.min() == 181
+
+
+def test_what_was_known_before_as_of_is_enough_to_ask_at_as_of():
+    frames = tiny_frames()
+    orders = frames["orders"]
+    frames["orders"] = orders[orders["recorded_at"].fillna(orders["ordered_at"]) < AS_OF]  # last: Feb 25
+    assert log_of(frames).as_of(AS_OF).n_orders.tolist() == tiny_snapshot().n_orders.tolist()
+
+
+def test_a_log_s_repr_counts_and_shows_nobody():
+    frames = tiny_frames()
+    frames["customers"]["email"] = "somebody@example.com"
+    assert repr(log_of(frames)) == (
+        "OrderLog(5 customers, 13 purchase lines, 2024-01-01T00:00:00+00:00 to 2024-03-30T00:00:00+00:00)"
+    )
 
 
 def test_a_plain_as_of_is_read_in_the_zone_of_the_shop():
