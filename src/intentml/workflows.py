@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from intentml.errors import DataError
 from intentml.fitting.priors import FittedPriors, fit_priors
 from intentml.inference.folder import SavedModel, fingerprint, load_model, save_model
 from intentml.recipe import Recipe, load_recipe
@@ -20,8 +21,10 @@ from intentml.scores.folder import load_scores, write_scores
 from intentml.scores.manifest import ModelStamp
 from intentml.scores.scores import Scores
 from intentml.scores.scoring import ScoringConfig, score_shop
+from intentml.tables.contracts import CONTRACTS
 from intentml.tables.read import read_shop, shop_from_frames
 from intentml.timeline import Instant, OrderLog, Window, rolling_windows
+from intentml.timeline.instants import check_horizon
 from intentml.version import __version__
 
 if TYPE_CHECKING:
@@ -66,7 +69,16 @@ def read_tables(
         ContractError: Every failure of every table, told at once.
     """
     if isinstance(source, Mapping):
+        unknown = sorted(set(source) - set(CONTRACTS))
+        if unknown or "orders" not in source:
+            told = f"no table is called {unknown[0]!r}" if unknown else "there is no table of orders"
+            raise DataError(told, table="orders", hint=f"the tables are {', '.join(CONTRACTS)}")
         return OrderLog.from_tables(shop_from_frames(**source, columns=columns, timezone=timezone))
+    if not isinstance(source, str | Path):
+        raise DataError(
+            f"a {type(source).__name__} is no source of tables",
+            hint='name a folder or a URL, or hand over DataFrames by table: {"orders": ...}',
+        )
     return OrderLog.from_tables(read_shop(source, columns=columns, timezone=timezone))
 
 
@@ -181,7 +193,8 @@ def score(
         progress: Called with step, done, total.
     """
     saved = load_model(Path(model)) if isinstance(model, str | Path) else model
-    horizons = (horizon_days,) if isinstance(horizon_days, int) else tuple(horizon_days)
+    asked = horizon_days if isinstance(horizon_days, list | tuple) else (horizon_days,)
+    horizons = tuple(check_horizon(days) for days in asked)
     config = ScoringConfig(horizons, tuple(kinds) if kinds is not None else None, interests)
     scores = score_shop(
         saved.predictor,

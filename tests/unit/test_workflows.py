@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from intentml import workflows
-from intentml.errors import ContractError, IntentmlError, ModelError
+from intentml.errors import ContractError, DataError, IntentmlError, ModelError, TimeError
 from intentml.inference.folder import load_model
 from intentml.scores.folder import load_scores
 from intentml.timeline import OrderLog
@@ -52,6 +52,29 @@ def test_a_model_is_trained_written_and_read_back(tmp_path):
 
 def test_a_seed_replaces_the_recipes():
     assert train(log(), as_of=AS_OF_TEXT, settings=QUICK, seed=5).card["seed"] == 5
+
+
+@pytest.mark.parametrize(
+    ("source", "complaint"),
+    [
+        ({"order": tiny_frames()["orders"]}, "no table is called 'order'"),
+        ({}, "there is no table of orders"),
+        (tiny_frames()["orders"], "a DataFrame is no source of tables"),
+    ],
+)
+def test_frames_that_are_no_tables_of_a_shop_are_refused(source, complaint):
+    with pytest.raises(DataError, match=complaint):
+        read_tables(source)
+
+
+@pytest.mark.parametrize("horizon", [28.0, "28", [28, 6], True])
+def test_a_horizon_that_is_none_is_refused(horizon):
+    with pytest.raises(TimeError, match="horizon of"):
+        score(model(), log(), as_of=AS_OF_TEXT, horizon_days=horizon)
+
+
+def test_a_horizon_may_be_a_number_of_numpy():
+    assert score(model(), log(), as_of=AS_OF_TEXT, horizon_days=np.int64(28)).manifest.horizons == (28,)
 
 
 def test_a_model_is_scored_as_a_value_or_as_a_folder(tmp_path):
