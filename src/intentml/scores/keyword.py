@@ -215,8 +215,8 @@ def _begun_by(connection: sqlite3.Connection, word: str) -> list[str]:
 
 
 def _words(keyword: str) -> list[str]:
-    """The keyword's words, folded but with umlauts, each once, in order."""
-    words = list(dict.fromkeys(words_of(folded(keyword))))
+    """The keyword's words, folded but with umlauts, each once; the last typed stays the last."""
+    words = list(dict.fromkeys(reversed(words_of(folded(keyword)))))[::-1]
     if not words:
         raise UnknownTargetError(
             f"the keyword {keyword[:80]!r} has no letter or digit",

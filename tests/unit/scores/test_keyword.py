@@ -163,6 +163,10 @@ def test_any_text_is_answered_with_products_or_with_an_error_that_helps(index, k
     assert answered
 
 
+def test_a_word_that_is_typed_again_at_the_end_is_the_one_still_being_typed(index):
+    assert search(index, "kühl zebra kühl") == search(index, "zebra kühl")
+
+
 @settings(deadline=None, max_examples=40)
 @given(words=st.lists(st.sampled_from(["lunch", "bag", "cakes", "zebra", "kühl", "tin"]), min_size=1))
 def test_a_limit_gives_the_beginning_of_the_whole_answer(index, words):
