@@ -16,7 +16,9 @@ import numpy as np
 from intentml.errors import DataError
 from intentml.fitting.priors import FittedPriors, fit_priors
 from intentml.inference.folder import SavedModel, fingerprint, load_model, save_model
+from intentml.inference.folder import check_place as check_model_place
 from intentml.recipe import Recipe, load_recipe
+from intentml.scores.folder import check_place as check_scores_place
 from intentml.scores.folder import load_scores, write_scores
 from intentml.scores.manifest import ModelStamp
 from intentml.scores.scores import Scores
@@ -130,6 +132,8 @@ def train(
     """
     chosen = load_recipe(recipe, [*settings, *([f"priors.seed={seed}"] if seed is not None else [])])
     instant = log.instant(as_of)
+    if out is not None:
+        check_model_place(Path(out))
     return _kept(log, chosen, fit_priors(log, instant, chosen.priors, progress), out)
 
 
@@ -159,6 +163,8 @@ def train_and_measure(
     from intentml.evaluation import backtest as measure
 
     chosen = load_recipe(recipe, settings)
+    if out is not None:
+        check_model_place(Path(out))
     fits: list[FittedPriors] = []
 
     def fit(past: OrderLog, at: Instant) -> Contenders:
@@ -196,6 +202,8 @@ def score(
     asked = horizon_days if isinstance(horizon_days, list | tuple) else (horizon_days,)
     horizons = tuple(check_horizon(days) for days in asked)
     config = ScoringConfig(horizons, tuple(kinds) if kinds is not None else None, interests)
+    if out is not None:
+        check_scores_place(Path(out))
     scores = score_shop(
         saved.predictor,
         stamp(saved),

@@ -99,17 +99,26 @@ def save_model(folder: Path, predictor: PriorPredictor, card: Mapping[str, Any])
     Raises:
         ModelError: The folder exists and holds something that no model folder holds.
     """
+    check_place(folder)
+    content = _content(predictor, card)
+    with whole_folder(Path(folder)) as aside:
+        for name, data in content.items():
+            (aside / name).write_bytes(data)
+    return _digest(content[PREDICTOR])
+
+
+def check_place(folder: Path) -> None:
+    """Refuse a place that holds anything but a model; asked before the training, not after it.
+
+    Raises:
+        ModelError: The folder exists and holds something that no model folder holds.
+    """
     foreign = foreign_entry(Path(folder), FILES)
     if foreign is not None:
         raise ModelError(
             f"{folder} exists and is not a model folder: it holds {foreign}",
             hint="choose a new or empty folder for --out",
         )
-    content = _content(predictor, card)
-    with whole_folder(Path(folder)) as aside:
-        for name, data in content.items():
-            (aside / name).write_bytes(data)
-    return _digest(content[PREDICTOR])
 
 
 def fingerprint(predictor: PriorPredictor, card: Mapping[str, Any]) -> str:

@@ -51,7 +51,8 @@ def write_scores(scores: Scores, folder: Path, progress: Progress = lambda step,
         ScoresError: The folder holds something else, or scores of another shop.
     """
     folder = Path(folder)
-    check_free(scores, folder)
+    check_place(folder)
+    _check_same_shop(scores, folder)
     with whole_folder(folder) as aside:
         _write(scores, aside, progress)
 
@@ -86,18 +87,22 @@ def scores_id(manifest: Manifest) -> str:
     return hashlib.blake2b(manifest.model_dump_json().encode(), digest_size=8).hexdigest()
 
 
-def check_free(scores: Scores, folder: Path) -> None:
-    """Refuse to replace anything but scores of the same shop.
+def check_place(folder: Path) -> None:
+    """Refuse a place that holds anything but scores; asked before the scoring, not after it.
 
     Raises:
-        ScoresError: The folder holds something else, or scores of another shop.
+        ScoresError: The folder exists and holds something that no scores folder holds.
     """
-    foreign = foreign_entry(folder, FILES)
+    foreign = foreign_entry(Path(folder), FILES)
     if foreign is not None:
         raise ScoresError(
             f"{folder} exists and is not a scores folder: it holds {foreign}",
             hint="choose a new or empty folder for --out",
         )
+
+
+def _check_same_shop(scores: Scores, folder: Path) -> None:
+    """Refuse to replace scores of a shop that shares no customer with these."""
     try:
         ids = pq.read_table(folder / CUSTOMERS, columns=["customer_id"])["customer_id"]
     except (OSError, pa.ArrowInvalid):
