@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from intentml import workflows
-from intentml.errors import ContractError, DataError, IntentmlError, ModelError, TimeError
+from intentml.errors import ContractError, DataError, IntentmlError, ModelError, ScoresError, TimeError
 from intentml.inference.folder import load_model
 from intentml.scores.folder import load_scores
 from intentml.timeline import OrderLog
@@ -105,6 +105,20 @@ def test_an_error_leaves_no_folder(tmp_path):
     with pytest.raises(IntentmlError):
         train(log(), as_of="2030-01-01", settings=QUICK, out=tmp_path / "model")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_place_that_holds_something_else_is_refused_before_the_work(tmp_path):
+    (tmp_path / "thesis.md").write_text("three years of work")
+    told: list[str] = []
+
+    def tell(step: str, done: int, total: int) -> None:
+        told.append(step)
+
+    with pytest.raises(ModelError, match=r"it holds thesis.md"):
+        train(log(), as_of=AS_OF_TEXT, settings=QUICK, out=tmp_path, progress=tell)
+    with pytest.raises(ScoresError, match=r"it holds thesis.md"):
+        score(model(), log(), as_of=AS_OF_TEXT, horizon_days=28, out=tmp_path, progress=tell)
+    assert told == []
 
 
 def test_questions_need_no_other_file_than_the_scores_folder(tmp_path):
