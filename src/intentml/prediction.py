@@ -7,7 +7,7 @@ any target's probabilities can be read exactly. No torch here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -23,7 +23,6 @@ F64 = npt.NDArray[np.float64]
 
 # Days at which every predictor tells P(no order); between them log-survival is interpolated.
 SURVIVAL_DAYS = (7, 14, 21, 30, 45, 60, 90, 120, 150, 180, 240, 300, 365)
-_CELLS_PER_BLOCK = 8_000_000
 
 
 @dataclass(frozen=True)
@@ -109,13 +108,6 @@ class TargetScores:
             padded = np.pad(parent.values[customers].toarray(), ((0, 0), (0, 1)))
             logits += padded[:, parent.parent_of]  # parent -1 reads the padding, a zero
         return logits.astype(np.float32, copy=False)
-
-    def blocks(self) -> Iterator[tuple[slice, F32]]:
-        """Logits of all customers, block by block, so that memory stays bounded."""
-        size = max(1, _CELLS_PER_BLOCK // max(1, len(self)))
-        for start in range(0, self.customer_vectors.shape[0], size):
-            block = slice(start, start + size)
-            yield block, self.rows(block)
 
     def take(self, customers: npt.NDArray[np.int64]) -> TargetScores:
         """The scores of some customers."""

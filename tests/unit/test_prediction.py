@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import sparse
 
-from intentml import prediction
 from intentml.prediction import SURVIVAL_DAYS, ParentTerm, TargetScores, logit, sigmoid, survival_at
 
 
@@ -51,18 +50,6 @@ def test_columns_are_the_dense_logits(seed):
     np.testing.assert_allclose(scores.columns(np.arange(11)), dense, atol=1e-5)
     np.testing.assert_allclose(scores.columns([7, 2, 7]), dense[:, [7, 2, 7]], atol=1e-5)
     assert scores.columns([]).shape == (17, 0)
-
-
-@pytest.mark.parametrize("seed", range(5))
-@pytest.mark.parametrize("cells", [1, 11 * 5, 10_000])
-def test_blocks_together_are_the_dense_logits(seed, cells, monkeypatch):
-    monkeypatch.setattr(prediction, "_CELLS_PER_BLOCK", cells)
-    scores, dense = random_scores(seed)
-    met = np.full(dense.shape, np.nan)
-    for block, logits in scores.blocks():
-        assert logits.size <= max(cells, 11)
-        met[block] = logits
-    np.testing.assert_allclose(met, dense, atol=1e-5)
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -122,7 +109,6 @@ def test_scores_of_nobody_or_of_nothing_are_empty():
     )
     assert nothing.find("x") is None
     assert nothing.rows(slice(None)).shape == (4, 0)
-    assert [logits.shape for _, logits in nothing.blocks()] == [(4, 0)]
 
 
 def curves() -> st.SearchStrategy[np.ndarray]:

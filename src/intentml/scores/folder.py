@@ -152,15 +152,19 @@ def _write(scores: Scores, folder: Path, progress: Progress) -> None:
     for name, table in ((CUSTOMERS, scores.table), (PRODUCTS, scores.products), (CONTEXT, scores.context)):
         pq.write_table(table.replace_schema_metadata({"run": run}), folder / name, compression="zstd")
     (folder / VECTORS).mkdir()
-    total = len(scores.targets)
+    total = len(scores.customer_ids)
+    for (kind, days), targets in scores.targets.items():
+        write_targets(vectors_path(folder, kind, days), targets, run)
+    parts = [(targets, days) for (_, days), targets in scores.targets.items()]
+    rows_a_customer = interest_rows(scores) / max(total, 1)
+    done = 0.0
     with pq.ParquetWriter(
         folder / INTERESTS, SCHEMA.with_metadata({"run": run}), compression="zstd"
     ) as writer:
-        for number, ((kind, days), targets) in enumerate(scores.targets.items()):
-            progress(f"interests, {kind}, {days} days", number + 1, total)
-            write_targets(vectors_path(folder, kind, days), targets, run)
-            for batch in interest_batches(targets, scores.customer_ids, days, scores.manifest.interests):
-                writer.write_batch(batch)
+        for batch in interest_batches(parts, scores.customer_ids, scores.manifest.interests):
+            writer.write_batch(batch)
+            done += batch.num_rows / rows_a_customer
+            progress("interests", round(done), total)
     write_bought(folder / BOUGHT, scores.bought, run)
     write_text_index(folder / FILE_NAME, scores.catalogue)
     with closing(sqlite3.connect(folder / FILE_NAME)) as index:

@@ -6,7 +6,7 @@ ties by target; memory stays bounded whatever the number of customers.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -17,8 +17,9 @@ from intentml.timeline.catalogue import Strings
 
 I64 = npt.NDArray[np.int64]
 
-# Rows of one record batch: where every target is kept, a block of logits is many.
+# Rows of one record batch, and logits of one kind laid out for it: so memory stays bounded.
 _ROWS_PER_BATCH = 1_000_000
+_CELLS_AT_ONCE = 8_000_000
 
 SCHEMA = pa.schema(
     [
@@ -61,28 +62,43 @@ def best_targets(logits: F32, keep: int | None) -> tuple[I64, I64, I64]:
 
 
 def interest_batches(
-    scores: TargetScores, customer_ids: Strings, horizon_days: int, keep: int | None
+    parts: Sequence[tuple[TargetScores, int]], customer_ids: Strings, keep: int | None
 ) -> Iterator[pa.RecordBatch]:
-    """Rows of interests.parquet for one kind and horizon, in order of customer and rank."""
-    if not len(scores):
+    """Rows of interests.parquet, in order of customer; of one customer, part by part, best first.
+
+    Args:
+        parts: The scores of each kind and horizon, and the horizon's days.
+        customer_ids: Sorted ids, the rows of every part. Shape: (U,).
+        keep: Targets a customer, kind and horizon; None for all.
+    """
+    named = [(scores, days, pa.array(scores.targets, pa.string())) for scores, days in parts if len(scores)]
+    if not named:
         return
-    targets = pa.array(scores.targets, pa.string())
+    sizes = [len(scores) for scores, _, _ in named]
+    rows = sum(size if keep is None else min(keep, size) for size in sizes)
+    step = max(1, min(_ROWS_PER_BATCH // rows, _CELLS_AT_ONCE // max(sizes)))
     ids = pa.array(customer_ids, pa.string())
-    kept = len(scores) if keep is None else min(keep, len(scores))
-    step = max(1, _ROWS_PER_BATCH // kept)
-    for block, logits in scores.blocks():
-        for start in range(0, len(logits), step):
-            part = logits[start : start + step]
-            row, target, rank = best_targets(part, keep)
-            probability = sigmoid(part[row, target].astype(np.float64))
-            yield pa.record_batch(
-                [
-                    ids.take(pa.array(block.start + start + row)),
-                    pa.repeat(scores.kind, len(row)).cast(pa.string()),
-                    targets.take(pa.array(target)),
-                    pa.repeat(horizon_days, len(row)).cast(pa.int32()),
-                    pa.array(probability),
-                    pa.array(rank.astype(np.int32)),
-                ],
-                schema=SCHEMA,
-            )
+    for start in range(0, len(ids), step):
+        customers = slice(start, start + step)
+        found = [_best(*part, customers, keep) for part in named]
+        by_customer = np.argsort(np.concatenate([row for row, _ in found]), kind="stable")
+        table = pa.Table.from_batches([batch for _, batch in found]).take(pa.array(by_customer))
+        owner = ids[customers].take(table["customer"].combine_chunks())
+        yield from table.set_column(0, "customer_id", owner).cast(SCHEMA).combine_chunks().to_batches()
+
+
+def _best(
+    scores: TargetScores, days: int, names: pa.Array, customers: slice, keep: int | None
+) -> tuple[I64, pa.RecordBatch]:
+    """The best targets of one kind and horizon of some customers, and whose each is, from 0."""
+    logits = scores.rows(customers)
+    row, target, rank = best_targets(logits, keep)
+    columns = {
+        "customer": pa.array(row),
+        "kind": pa.repeat(scores.kind, len(row)).cast(pa.string()),
+        "target": names.take(pa.array(target)),
+        "horizon_days": pa.repeat(days, len(row)).cast(pa.int32()),
+        "probability": pa.array(sigmoid(logits[row, target].astype(np.float64))),
+        "rank": pa.array(rank.astype(np.int32)),
+    }
+    return row, pa.RecordBatch.from_pydict(columns)

@@ -131,16 +131,16 @@ class Scores:
     def interests(
         self, top_k: int | None = 10, *, kind: str | None = None, horizon_days: int | None = None
     ) -> pd.DataFrame:
-        """Each customer's best targets: customer_id, kind, target, horizon_days, probability, rank."""
+        """Each customer's best targets: customer_id, kind, target, horizon_days, probability, rank.
+
+        Sorted by customer_id; of one customer, kind by kind and best first.
+        """
         if top_k is not None:
             check_count(top_k, "list", "target")
         days = self.horizon(horizon_days)
         kinds = [kind] if kind else [known for known, horizon in self.targets if horizon == days]
-        batches = [
-            batch
-            for wanted in kinds
-            for batch in interest_batches(self.scores_of(wanted, days), self.customer_ids, days, top_k)
-        ]
+        parts = [(self.scores_of(wanted, days), days) for wanted in kinds]
+        batches = interest_batches(parts, self.customer_ids, top_k)
         frame: pd.DataFrame = pa.Table.from_batches(batches, SCHEMA).to_pandas()
         return frame
 

@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
 
-from intentml import prediction
 from intentml.prediction import TargetScores
 from intentml.scores import interests
 from intentml.scores.interests import SCHEMA, best_targets, interest_batches
@@ -30,7 +29,7 @@ def scores_of(logits: np.ndarray) -> TargetScores:
 
 def rows(logits: np.ndarray, keep: int | None) -> list[tuple[str, str, int]]:
     table = pa.Table.from_batches(
-        interest_batches(scores_of(logits), np.array(["ana", "ben"], dtype=object), 28, keep), SCHEMA
+        interest_batches([(scores_of(logits), 28)], np.array(["ana", "ben"], dtype=object), keep), SCHEMA
     )
     return list(
         zip(
@@ -59,7 +58,7 @@ def test_every_target_is_kept_where_as_many_are_wanted_as_there_are(keep):
 
 
 def test_a_row_tells_kind_horizon_and_probability():
-    (batch,) = interest_batches(scores_of(LOGITS), np.array(["ana", "ben"], dtype=object), 28, 1)
+    (batch,) = interest_batches([(scores_of(LOGITS), 28)], np.array(["ana", "ben"], dtype=object), 1)
     assert batch.schema == SCHEMA
     assert batch.to_pylist()[1] == {
         "customer_id": "ben",
@@ -74,9 +73,23 @@ def test_a_row_tells_kind_horizon_and_probability():
 @pytest.mark.parametrize("keep", [1, None])
 def test_small_blocks_and_batches_tell_the_same(monkeypatch, keep):
     whole = rows(LOGITS, keep)
-    monkeypatch.setattr(prediction, "_CELLS_PER_BLOCK", 3)
+    monkeypatch.setattr(interests, "_CELLS_AT_ONCE", 3)
     monkeypatch.setattr(interests, "_ROWS_PER_BATCH", 1)
     assert rows(LOGITS, keep) == whole
+
+
+def test_rows_are_sorted_by_customer_and_then_as_the_parts_are_told(monkeypatch):
+    def keys() -> list[tuple[str, int, int]]:
+        table = pa.Table.from_batches(interest_batches(parts, np.array(["ana", "ben"], dtype=object), 2))
+        columns = (table[name].to_pylist() for name in ("customer_id", "horizon_days", "rank"))
+        return list(zip(*columns, strict=True))
+
+    parts = [(scores_of(LOGITS), 28), (scores_of(LOGITS), 14)]
+    whole = keys()
+    assert whole[:4] == [("ana", 28, 1), ("ana", 28, 2), ("ana", 14, 1), ("ana", 14, 2)]
+    assert [customer for customer, _, _ in whole[4:]] == ["ben"] * 4
+    monkeypatch.setattr(interests, "_ROWS_PER_BATCH", 1)
+    assert keys() == whole
 
 
 def test_a_kind_without_targets_has_no_rows():
