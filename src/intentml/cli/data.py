@@ -29,7 +29,7 @@ _SWITCHED_OFF = (
         "orders.product_id",
         "no interests: nobody can say what was bought, only churn, orders and spend are predicted",
     ),
-    ("orders.unit_price", "no spend: monetary is 0, and nothing is predicted of money"),
+    ("orders.unit_price", "no spend: monetary is unknown, and nothing is predicted of money"),
     ("orders.quantity", "every line counts as one piece, and returns are known by status alone"),
     (
         "products.product_id",
