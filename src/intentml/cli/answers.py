@@ -7,6 +7,7 @@ but the folder is read.
 
 from __future__ import annotations
 
+import errno
 import json as json_
 import os
 import tempfile
@@ -161,11 +162,14 @@ def recommend(
 
 def write_csv(customers: pd.DataFrame, path: Path) -> None:
     """Write the customers, whole or not at all."""
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, aside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     os.close(handle)
     try:
         customers.to_csv(aside, index=False)
+        Path(aside).chmod(0o644)  # as any file that a command writes; the one aside is its writer's alone
         Path(aside).replace(path)
     finally:
         Path(aside).unlink(missing_ok=True)
