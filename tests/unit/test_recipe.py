@@ -84,6 +84,8 @@ def test_values_out_of_range_are_told_all_at_once(file):
     assert "priors.windows: input should be greater than or equal to 1, not 0" in message
     assert "priors.seed" in message
     assert "priors.horizons_days" in refused(file, "priors.horizons_days=[]").message
+    assert "priors.horizons_days.0" in refused(file, "priors.horizons_days=[3]").message
+    assert "priors.kinds.0" in refused(file, 'priors.kinds=["colour"]').message
 
 
 @pytest.mark.parametrize("setting", ["priors.windows", "=3", "name.first=3"])

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Annotated, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -26,7 +27,8 @@ from intentml.priors.predictor import DesignCache, PriorPredictor
 from intentml.priors.sampling import SAMPLE_PER_WINDOW
 from intentml.priors.spend import fit_spend
 from intentml.timeline import Instant, OrderLog
-from intentml.timeline.catalogue import KINDS
+from intentml.timeline.catalogue import Kind
+from intentml.timeline.instants import MAX_HORIZON_DAYS, MIN_HORIZON_DAYS
 
 __all__ = ["FittedPriors", "PriorsConfig", "Progress", "Verdict", "fit_priors"]
 
@@ -48,9 +50,11 @@ class PriorsConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    horizons_days: tuple[int, ...] = Field((7, 28, 90, 180), min_length=1)
+    horizons_days: tuple[Annotated[int, Field(ge=MIN_HORIZON_DAYS, le=MAX_HORIZON_DAYS)], ...] = Field(
+        (7, 28, 90, 180), min_length=1
+    )
     windows: int = Field(3, ge=1, le=12)
-    kinds: tuple[str, ...] = KINDS
+    kinds: tuple[Kind, ...] = get_args(Kind)
     sample_per_window: int = Field(SAMPLE_PER_WINDOW, ge=1_000)
     seed: int = Field(0, ge=0)
 

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from intentml.tables.contracts import PATH_SEPARATOR
 
-KINDS = ("category", "category_node", "brand", "product")
+Kind = Literal["category", "category_node", "brand", "product"]
+KINDS: tuple[str, ...] = get_args(Kind)
 
 Strings = npt.NDArray[np.object_]
 
