@@ -45,9 +45,8 @@ def arrays_of(value: Any, name: str = "value") -> Arrays:
     if isinstance(value, pa.Table):
         return {f"{name}.{column}": _bytes_of(value[column]) for column in value.column_names}
     if dataclasses.is_dataclass(value):
-        return _merged(
-            (f"{name}.{field.name}", getattr(value, field.name)) for field in dataclasses.fields(value)
-        )
+        fields = [field for field in dataclasses.fields(value) if field.compare]  # the rest are caches
+        return _merged((f"{name}.{field.name}", getattr(value, field.name)) for field in fields)
     if isinstance(value, Mapping):
         return _merged((f"{name}[{key}]", item) for key, item in value.items())
     if isinstance(value, list | tuple):
