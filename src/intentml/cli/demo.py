@@ -136,7 +136,8 @@ def demo(
         )
         show_tables(checked, log.tables)
         show_gates(gates, HORIZON_DAYS)
-        say("\nWhat was chosen: validation log-loss (orders and spend: deviance), lower is better, * is used")
+        say("\nWhat was chosen: validation log-loss (orders and spend: deviance), lower is better.")
+        say("* is used; for no_order it is the timing under which all history is likeliest")
         show_verdicts(saved.card["validation"])
         say(
             f"\nMeasured on the {HORIZON_DAYS} days that nobody had seen: "

@@ -205,7 +205,8 @@ class Scores:
         return InterestedIn(
             as_of=self.manifest.as_of,
             horizon_days=days,
-            calibrated=days in self.manifest.calibrated_horizons,
+            # How several targets are joined was never held against what came (experiments/0003).
+            calibrated=days in self.manifest.calibrated_horizons and selection.single,
             model_version=self.manifest.model.version,
             matched_products=self._named(selection),
             expected_buyers=float(probability[best].sum()),

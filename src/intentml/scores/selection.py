@@ -57,6 +57,11 @@ class Selection:
     products: tuple[int, ...] = ()
     newcomers: tuple[NewProduct, ...] = ()
 
+    @property
+    def single(self) -> bool:
+        """Whether one target alone is asked about."""
+        return len(self.columns) + len(self.newcomers) == 1
+
 
 class Searched(Protocol):
     """What selecting needs of scores."""

@@ -55,10 +55,10 @@ def union_probability(scores: Scored, selection: Selection, days: int) -> F64:
     were scored.
     """
     columns, newcomers = selection.columns, selection.newcomers
-    if len(columns) == 1 and not newcomers:
+    if selection.single and columns:
         ((kind, name),) = columns
         return _probability_of(scores.scores_of(kind, days), _column(scores, kind, name, days))
-    if not columns and len(newcomers) == 1:
+    if selection.single:
         return _probability(scores.newcomer_logits(newcomers[0], days))
     none = np.ones(len(scores))
     for kind in dict.fromkeys(kind for kind, _ in columns):
