@@ -53,8 +53,9 @@ def train(
             f"Model {model.name}, version {model.fingerprint[:12]}, "
             f"trained until {model.predictor.trained_until.iso}"
         )
+        say("\nValidation: log-loss (orders and spend: deviance), lower is better.")
         say(
-            "\nValidation: log-loss (orders and spend: deviance), lower is better.\n* is used, one for all horizons of a head; for no_order the timing under which all history is likeliest"
+            "* is used, one for all horizons; for no_order it is the timing under which all history is likeliest"
         )
         show_verdicts(model.card["validation"])
         say(f"\nWritten to {out}")

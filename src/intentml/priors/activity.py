@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from intentml.prediction import F64, SURVIVAL_DAYS, logit, sigmoid
+from intentml.prediction import F64, SURVIVAL_DAYS, logit, sigmoid, survival_at
 from intentml.priors.btyd import BtydModel, BtydName, expected_purchases, fit_btyd, no_purchase_probability
 from intentml.priors.btyd_counts import BtydCounts
 from intentml.sequences.timing import TimingStatistics, timing_statistics
@@ -33,6 +33,8 @@ class ActivityPrior:
     Attributes:
         name: One of `ACTIVITY_PRIORS`.
         btyd: The fitted model; None for `base_rate`, where every buyer has the shop's rate.
+        silence: For `base_rate`, P(no order within `SURVIVAL_DAYS`): the share of the customers known so
+            many days ago who have not ordered since.
         order_rate: Active days per day, over all buyers (base rate).
         orders_per_active_day: Over the shop.
         first_order_rate: First orders per prospect and day.
@@ -44,6 +46,7 @@ class ActivityPrior:
     order_rate: float
     orders_per_active_day: float
     first_order_rate: float
+    silence: tuple[float, ...] = ()
     calibration: Mapping[int, tuple[float, float]] = field(default_factory=dict)
 
     def no_order(self, snapshot: Snapshot, days: npt.ArrayLike) -> F64:
@@ -82,7 +85,8 @@ class ActivityPrior:
     def _silence(self, counts: BtydCounts, days: F64) -> F64:
         """P(no order) of customers with an order, before calibration. Shape: days (K,) -> (B, K)."""
         if self.btyd is None:
-            return np.tile(np.exp(-self.order_rate * days), (len(counts), 1))
+            curve = np.tile(np.array(self.silence), (len(days), 1))
+            return np.tile(np.minimum.accumulate(survival_at(curve, days)), (len(counts), 1))
         return no_purchase_probability(self.btyd, counts, days)
 
     def _mended(self, silence: F64, days: F64) -> F64:
@@ -110,6 +114,7 @@ class ActivityPrior:
             "order_rate": self.order_rate,
             "orders_per_active_day": self.orders_per_active_day,
             "first_order_rate": self.first_order_rate,
+            "silence": list(self.silence),
             "calibration": {str(days): list(pair) for days, pair in self.calibration.items()},
         }
 
@@ -122,6 +127,7 @@ class ActivityPrior:
             order_rate=values["order_rate"],
             orders_per_active_day=values["orders_per_active_day"],
             first_order_rate=values["first_order_rate"],
+            silence=tuple(values["silence"]),
             calibration={int(days): (pair[0], pair[1]) for days, pair in values["calibration"].items()},
         )
 
@@ -143,7 +149,21 @@ def fit_activity(name: str, snapshot: Snapshot, first_order_rate: float) -> Acti
         order_rate=float(counts.x.sum()) / max(1.0, float(counts.T.sum())),
         orders_per_active_day=float(timing.n_orders.sum()) / max(1.0, days),
         first_order_rate=first_order_rate,
+        silence=_silence_so_far(timing) if name == "base_rate" else (),
     )
+
+
+def _silence_so_far(timing: TimingStatistics) -> tuple[float, ...]:
+    """Of the customers who had ordered t days ago, the share without an order since; half a customer added.
+
+    Shape: one for each of `SURVIVAL_DAYS`, not rising.
+    """
+    shares = []
+    for days in SURVIVAL_DAYS:
+        known = timing.tenure_days > days
+        silent = int((timing.recency_days[known] > days).sum())
+        shares.append((silent + 0.5) / (int(known.sum()) + 1.0))
+    return tuple(float(share) for share in np.minimum.accumulate(shares))
 
 
 def first_order_rate(prospects: int, converted: int, days: float) -> float:

@@ -74,7 +74,13 @@ def test_the_base_rate_says_the_same_of_every_buyer():
     # Active days again after the first: ana one in 59 days, ben one in 19, cho none in 4.
     assert prior.order_rate == pytest.approx(2 / (59 + 19 + 4))
     silence = prior.no_order(snapshot, 28)[:, 0]
-    np.testing.assert_allclose(silence[[ANA, BEN, CHO]], np.exp(-28 * prior.order_rate))
+    # Of the customers who had ordered t days ago, those without an order since.
+    timing = timing_statistics(snapshot)
+    seven = timing.tenure_days > 7
+    expected = (np.sum(timing.recency_days[seven] > 7) + 0.5) / (seven.sum() + 1)
+    assert prior.silence[0] == pytest.approx(expected)
+    assert (np.diff(prior.silence) <= 0).all()
+    assert len(set(silence[[ANA, BEN, CHO]])) == 1
     assert silence[DEE] == pytest.approx(np.exp(-28 * 0.002))
 
 
