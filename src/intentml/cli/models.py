@@ -55,7 +55,7 @@ def train(
         )
         say("\nValidation: log-loss (orders and spend: deviance), lower is better.")
         say(
-            "* is used, one for all horizons; for no_order it is the timing under which all history is likeliest"
+        say("* is used, at all horizons; for no_order: the timing that makes all history likeliest")
         )
         show_verdicts(model.card["validation"])
         say(f"\nWritten to {out}")
