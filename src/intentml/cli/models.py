@@ -54,9 +54,7 @@ def train(
             f"trained until {model.predictor.trained_until.iso}"
         )
         say("\nValidation: log-loss (orders and spend: deviance), lower is better.")
-        say(
         say("* is used, at all horizons; for no_order: the timing that makes all history likeliest")
-        )
         show_verdicts(model.card["validation"])
         say(f"\nWritten to {out}")
         shop = options.shown_source(source)
