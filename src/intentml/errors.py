@@ -15,7 +15,9 @@ The tree::
     ├── RecipeError          an unknown setting, or a value out of its range
     ├── UnknownTargetError   a category, brand or product nobody has heard of, or a name that fits several
     ├── ModelError           a model folder that cannot be used
-    └── ScoresError          a scores folder that cannot be used, or asked for what it does not hold
+    ├── ScoresError          a scores folder that cannot be used, or asked for what it does not hold
+    ├── TrackingError        a tracking store that cannot be used, or lacks the model asked for
+    └── PromotionError       a model that loses to a prior
 """
 
 from __future__ import annotations
@@ -126,6 +128,18 @@ class ScoresError(IntentmlError):
     """A scores folder is missing, corrupt, of another shop, or lacks what was asked."""
 
     code = "scores"
+
+
+class TrackingError(IntentmlError):
+    """The tracking store or its model registry cannot be used, or lacks what was asked for."""
+
+    code = "tracking"
+
+
+class PromotionError(IntentmlError):
+    """A model that loses to a prior, or that nothing is known of to compare."""
+
+    code = "promotion"
 
 
 def nearest(name: str, known: Iterable[str], limit: int = 5) -> list[str]:
