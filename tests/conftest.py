@@ -1,4 +1,4 @@
-"""What every test shares: one thread, calm hypothesis, and the folder of real data.
+"""What every test shares: one thread, calm hypothesis, a tracking store aside, and the folder of real data.
 
 The thread settings stand before any import of a numeric library, which reads them once; two busy
 threads on two shared cores are slower than one.
@@ -23,6 +23,14 @@ settings.register_profile("intentml", deadline=None, derandomize=bool(os.environ
 settings.load_profile("intentml")
 
 CHECKOUT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def tracking_store(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The URI of the runs of all tests: the checkout and the user's own store stay as they are."""
+    uri = f"sqlite:///{tmp_path_factory.mktemp('tracking') / 'mlflow.db'}"
+    os.environ["MLFLOW_TRACKING_URI"] = uri
+    return uri
 
 
 @pytest.fixture(scope="session")
