@@ -13,6 +13,7 @@ The tree::
     ├── TimeError            a question the data's dates cannot answer
     │   └── IncompleteOutcomeError   the window ends after the data does
     ├── RecipeError          an unknown setting, or a value out of its range
+    ├── StudyError           a study folder that cannot be used, or answers another question
     ├── UnknownTargetError   a category, brand or product nobody has heard of, or a name that fits several
     ├── ModelError           a model folder that cannot be used
     ├── ScoresError          a scores folder that cannot be used, or asked for what it does not hold
@@ -112,6 +113,12 @@ class RecipeError(IntentmlError):
     code = "recipe"
 
 
+class StudyError(IntentmlError):
+    """A study folder is in use, cannot be read or answers another question, or no trial of it succeeded."""
+
+    code = "study"
+
+
 class UnknownTargetError(IntentmlError):
     """A product, category, node or brand that is unknown, or a name that fits several."""
 
@@ -128,6 +135,36 @@ class ScoresError(IntentmlError):
     """A scores folder is missing, corrupt, of another shop, or lacks what was asked."""
 
     code = "scores"
+
+
+class HorizonError(ScoresError):
+    """The scores do not hold the horizon asked about; the message names those they do."""
+
+    code = "horizon"
+
+
+class UnknownCustomerError(ScoresError):
+    """The customer is not among those scored."""
+
+    code = "unknown_customer"
+
+
+class RequestError(IntentmlError):
+    """A request to the service lacks a field, has an unknown one, or a value that is none."""
+
+    code = "request"
+
+
+class MalformedRequestError(RequestError):
+    """The body of a request is not JSON."""
+
+    code = "malformed"
+
+
+class TooLargeError(RequestError):
+    """A request asks for more than is answered at once."""
+
+    code = "too_large"
 
 
 class TrackingError(IntentmlError):
