@@ -5,7 +5,28 @@ What comes in: settings, numbers, pictures and model folders of a run. What goes
 loads nothing.
 """
 
+from intentml.tracking.judgement import Comparison, refuse_loser
+from intentml.tracking.numbers import backtest_metrics, epoch_metrics, training_metrics, window_metrics
+from intentml.tracking.registry import Version, local_model, model_of_run, register, set_alias, version_of
 from intentml.tracking.run import NoRun, Run, open_run
-from intentml.tracking.store import is_installed
+from intentml.tracking.store import is_installed, shown
 
-__all__ = ["NoRun", "Run", "is_installed", "open_run"]
+__all__ = [
+    "Comparison",
+    "NoRun",
+    "Run",
+    "Version",
+    "backtest_metrics",
+    "epoch_metrics",
+    "is_installed",
+    "local_model",
+    "model_of_run",
+    "open_run",
+    "refuse_loser",
+    "register",
+    "set_alias",
+    "shown",
+    "training_metrics",
+    "version_of",
+    "window_metrics",
+]

@@ -7,15 +7,18 @@ tracked.
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Protocol
 
 from intentml.tracking.flat import allowed_name, flat
+from intentml.tracking.pyfunc import save_pyfunc
 from intentml.tracking.store import connect, experiment_id, store_uri, told
 
 if TYPE_CHECKING:
@@ -55,8 +58,11 @@ class Run(Protocol):
     def file(self, path: Path) -> None:
         """A file, or a folder with all that is in it, under its own name."""
 
+    def data(self, name: str, fingerprint: str, counts: Mapping[str, int]) -> None:
+        """What the run read: the name of the source, the hash of its content, how many of what."""
+
     def model(self, folder: Path, products: pd.DataFrame | None = None) -> str | None:
-        """A model folder, as a pyfunc model; its URI."""
+        """A model folder, as a pyfunc model, with the products it knows; its URI."""
 
     def child(self, name: str) -> AbstractContextManager[Run]:
         """A run inside this one, such as a trial of a study."""
@@ -85,6 +91,9 @@ class NoRun:
         """Kept nowhere."""
 
     def file(self, path: Path) -> None:
+        """Kept nowhere."""
+
+    def data(self, name: str, fingerprint: str, counts: Mapping[str, int]) -> None:
         """Kept nowhere."""
 
     def model(self, folder: Path, products: pd.DataFrame | None = None) -> None:
@@ -157,9 +166,34 @@ class MlflowRun:
             else:
                 self._client.log_artifact(self.run_id, str(path))
 
+    def data(self, name: str, fingerprint: str, counts: Mapping[str, int]) -> None:
+        """A dataset that the run read."""
+        from mlflow.entities import Dataset, DatasetInput
+
+        read = Dataset(name, fingerprint, "orders", name, profile=json.dumps(dict(counts)))
+        with told(self.uri):
+            self._client.log_inputs(self.run_id, [DatasetInput(read)])
+
     def model(self, folder: Path, products: pd.DataFrame | None = None) -> str:
         """A pyfunc model."""
-        raise NotImplementedError
+        from mlflow.entities import LoggedModelOutput
+        from mlflow.models import Model
+
+        with told(self.uri), TemporaryDirectory(prefix="intentml-") as scratch:
+            logged = self._client.create_logged_model(
+                self.experiment, name="model", source_run_id=self.run_id
+            )
+            about = Model(
+                artifact_path=logged.artifact_location,
+                run_id=self.run_id,
+                model_id=logged.model_id,
+                model_uuid=logged.model_id,
+            )
+            save_pyfunc(folder, products, Path(scratch) / "pyfunc", about)
+            self._client.log_model_artifacts(logged.model_id, str(Path(scratch) / "pyfunc"))
+            self._client.finalize_logged_model(logged.model_id, "READY")
+            self._client.log_outputs(self.run_id, [LoggedModelOutput(logged.model_id, step=0)])
+        return f"models:/{logged.model_id}"
 
     def child(self, name: str) -> AbstractContextManager[Run]:
         """A nested run."""

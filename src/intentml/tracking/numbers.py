@@ -1,0 +1,101 @@
+"""What a model folder and a backtest say of themselves, as metrics by name.
+
+What comes in: the card of a model folder, a backtest report as a dictionary, a finished epoch. What
+goes out: names such as `category/28d/log_loss/model` and their values; `model` is the recipe's own
+predictor, so that runs of different recipes stand in one column, and its priors sort right beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+Metrics = dict[str, float | None]
+MODEL = "model"
+
+_JUDGED = ("log_loss", "map")
+# Of the report's hundreds of numbers those that its boards show; the report itself is kept as a file.
+_SHOWN = {
+    ("map", "all"),
+    ("auroc", "all"),
+    ("ap_lift", "explore"),
+    ("ndcg_10", "all"),
+    ("log_loss", "all"),
+    ("ece", "all"),
+    ("predicted_over_actual", "all"),
+    ("mae", "all"),
+    ("total_bias", "all"),
+    ("spearman", "all"),
+}
+
+
+def training_metrics(card: Mapping[str, Any]) -> Metrics:
+    """Model and priors on validation, and what training the network came to.
+
+    >>> training_metrics({"judged": [{"head": "brand", "horizon_days": 28, "predictor": "popular",
+    ...     "role": "prior", "log_loss": 0.3, "map": None}]})
+    {'brand/28d/log_loss/popular': 0.3, 'brand/28d/map/popular': None}
+    """
+    judged = card.get("judged", [])
+    found = {
+        _name(row, metric, MODEL if row["role"] == "model" else row["predictor"]): row[metric]
+        for row in judged
+        for metric in _JUDGED
+    }
+    heads = {row["head"] for row in judged}
+    for row in card.get("validation", []):
+        if row["head"] not in heads:  # orders and spend are chosen by their deviance
+            found[_name(row, "loss", row["prior"])] = row["loss"]
+            if row["chosen"]:
+                found[_name(row, "loss", MODEL)] = row["loss"]
+    network = card.get("network", {})
+    found |= {
+        f"network/{name}": network[name]
+        for name in ("validation_loss", "best_epoch", "seconds")
+        if name in network
+    }
+    return found
+
+
+def backtest_metrics(report: Mapping[str, Any]) -> Metrics:
+    """Every predictor's numbers, each the mean over the windows."""
+    return {
+        _name(row, _metric(row), _predictor(report, row)): row["value"]
+        for row in _shown(report["mean_over_windows"])
+    }
+
+
+def window_metrics(report: Mapping[str, Any]) -> list[Metrics]:
+    """The model's numbers in each window, oldest first; empty where there is only one."""
+    starts = sorted(window["as_of"] for window in report["windows"])
+    if len(starts) < 2:
+        return []
+    mine = [row for row in _shown(report["measurements"]) if _predictor(report, row) == MODEL]
+    return [
+        {"windows/" + _name(row, _metric(row), MODEL): row["value"] for row in mine if row["as_of"] == start}
+        for start in starts
+    ]
+
+
+def epoch_metrics(train_loss: float, validation: Mapping[str, float]) -> Metrics:
+    """A point of the learning curves."""
+    return {
+        "epoch/train/loss": train_loss,
+        **{f"epoch/validation/{name}": loss for name, loss in validation.items()},
+    }
+
+
+def _shown(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    return [row for row in rows if (row["metric"], row["stratum"]) in _SHOWN]
+
+
+def _metric(row: Mapping[str, Any]) -> str:
+    return str(row["metric"]) if row["stratum"] == "all" else f"{row['metric']}_{row['stratum']}"
+
+
+def _predictor(report: Mapping[str, Any], row: Mapping[str, Any]) -> str:
+    return MODEL if row["predictor"] == report["recipe"] else str(row["predictor"])
+
+
+def _name(row: Mapping[str, Any], metric: str, predictor: str) -> str:
+    return f"{row['head']}/{row['horizon_days']}d/{metric}/{predictor}"
