@@ -13,6 +13,14 @@ import typer
 
 from intentml.cli import options
 from intentml.cli.output import Output, next_steps, say, table
+from intentml.cli.tracked import (
+    keep_backtest,
+    keep_training,
+    refuse_register_without_run,
+    run_body,
+    show_run,
+    tracked,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,6 +37,8 @@ def train(
     recipe: options.RecipeName = "priors",
     settings: options.Settings = None,
     seed: options.Seed = None,
+    register: options.Register = None,
+    tracking: options.Tracking = True,
     columns: options.Columns = None,
     timezone: options.Timezone = "UTC",
     json: options.AsJson = False,
@@ -39,14 +49,19 @@ def train(
     Tells what was chosen for each question, and by which losses on validation.
     """
     from intentml import workflows
+    from intentml.inference.folder import check_place
     from intentml.recipe import load_recipe
 
     told = Output(json, quiet)
+    refuse_register_without_run(register, tracking)
     chosen = load_recipe(recipe, _with_seed(settings, seed))  # told before the tables are read
+    check_place(out)
     log = options.read_log(source, columns, timezone, told)
     refuse_too_little(log, as_of, told)
-    with told.step("training") as tell:
-        model = workflows.train(log, as_of=as_of, recipe=chosen, out=out, progress=tell)
+    with tracked(f"train {chosen.name} {as_of}", tracking, told, register=register) as run:
+        with told.step("training") as tell:
+            model = workflows.train(log, as_of=as_of, recipe=chosen, out=out, progress=tell)
+        version = keep_training(run, log, model, out, register)
 
     def show() -> None:
         say(
@@ -57,11 +72,12 @@ def train(
         say("* is used, at all horizons; for no_order: the timing that makes all history likeliest")
         show_verdicts(model.card["validation"])
         say(f"\nWritten to {out}")
+        show_run(run, version)
         shop = options.shown_source(source)
         at = ("--as-of", as_of, "--horizon", "28")
         next_steps(("score", shop, "--model", str(out), *at, "--out", "scores"))
 
-    told.answer(lambda: _model_body(model, out), show)
+    told.answer(lambda: {**_model_body(model, out), **run_body(run, version)}, show)
 
 
 def backtest(
@@ -93,6 +109,7 @@ def backtest(
             "--min-buyers-in-window", min=1, help="Targets with fewer buyers in a window are not judged."
         ),
     ] = 20,
+    tracking: options.Tracking = True,
     columns: options.Columns = None,
     timezone: options.Timezone = "UTC",
     json: options.AsJson = False,
@@ -103,33 +120,39 @@ def backtest(
     Each is fitted at each window's own start, on what was known then.
     """
     from intentml import workflows
-    from intentml.evaluation import BacktestConfig, write_report
+    from intentml.evaluation import BacktestConfig, check_windows, write_report
     from intentml.recipe import load_recipe
+    from intentml.timeline import rolling_windows
 
     told = Output(json, quiet)
     chosen = load_recipe(recipe, _with_seed(settings, seed))
     log = options.read_log(source, columns, timezone, told)
-    with told.step("backtest") as tell:
-        report = workflows.backtest(
-            log,
-            last_as_of=last_as_of,
-            horizon_days=horizon,
-            windows=windows,
-            step_days=step,
-            recipe=chosen,
-            config=BacktestConfig(min_buyers_in_window=min_buyers),
-            progress=tell,
-        )
-    if out is not None:
-        write_report(report, out)
+    # Before the run is opened: windows that the data does not hold are no experiment.
+    check_windows(log, rolling_windows(log.instant(last_as_of), horizon, windows, step or horizon))
+    with tracked(f"backtest {chosen.name} {last_as_of}", tracking, told) as run:
+        with told.step("backtest") as tell:
+            report = workflows.backtest(
+                log,
+                last_as_of=last_as_of,
+                horizon_days=horizon,
+                windows=windows,
+                step_days=step,
+                recipe=chosen,
+                config=BacktestConfig(min_buyers_in_window=min_buyers),
+                progress=tell,
+            )
+        if out is not None:
+            write_report(report, out)
+        keep_backtest(run, log, chosen, report, out)
 
     def show() -> None:
         show_report(report)
         show_intervals(report)
         if out is not None:
             say(f"\nThe whole report: {out}")
+        show_run(run)
 
-    told.answer(report.to_dict, show)
+    told.answer(lambda: {**report.to_dict(), **run_body(run)}, show)
 
 
 def refuse_too_little(log: OrderLog, as_of: str, out: Output) -> None:

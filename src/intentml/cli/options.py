@@ -60,6 +60,25 @@ Columns = Annotated[
 Timezone = Annotated[
     str, typer.Option("--timezone", metavar="TZ", help="The shop's zone: times without one are local to it.")
 ]
+Tracking = Annotated[
+    bool,
+    typer.Option(
+        " /--no-tracking",
+        help="Keep no run in MLflow. [default: one at MLFLOW_TRACKING_URI, else in mlflow.db here]",
+    ),
+]
+Register = Annotated[
+    str | None,
+    typer.Option("--register", metavar="NAME", help="Register the model in MLflow under this name."),
+]
+Model = Annotated[
+    str,
+    typer.Option(
+        "--model",
+        metavar="MODEL_DIR|models:/NAME@ALIAS",
+        help="Model folder that `train` wrote, or a model registered in MLflow.",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Answer as one JSON value on stdout.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No logs and no progress on stderr.")]
 
@@ -73,6 +92,15 @@ def read_log(source: str, columns: Path | None, timezone: str, out: Output) -> O
 
     with out.step("reading tables"):
         return workflows.read_tables(source, columns=columns, timezone=timezone)
+
+
+def model_folder(model: str) -> Path:
+    """The folder of a `--model`: a path, or a registered model, fetched where it is elsewhere."""
+    if not model.startswith("models:"):
+        return Path(model)
+    from intentml import tracking
+
+    return tracking.local_model(model)
 
 
 def days_of(text: str) -> float:

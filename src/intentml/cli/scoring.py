@@ -28,9 +28,7 @@ _BYTES_A_ROW = 12
 
 def score(
     source: options.Source,
-    model: Annotated[
-        Path, typer.Option("--model", metavar="MODEL_DIR", help="Model folder that `train` wrote.")
-    ],
+    model: options.Model,
     as_of: options.AsOfDate,
     horizon: Annotated[
         list[int],
@@ -70,7 +68,7 @@ def score(
     keep, wanted = _interests(interests), options.listed(kinds)
     for days in horizon:
         check_horizon(days)
-    saved = workflows.load_model(model)
+    saved = workflows.load_model(options.model_folder(model))
     log = options.read_log(source, columns, timezone, told)
     if not yes:
         _refuse_too_many(log, as_of, len(set(horizon)), wanted, keep)

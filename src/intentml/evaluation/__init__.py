@@ -4,7 +4,7 @@ What comes in: an order log, windows, and a way to fit predictors as of an insta
 `BacktestReport`, as numbers, as Markdown and as a few lines for a terminal. It fits nothing itself.
 """
 
-from intentml.evaluation.backtest import backtest
+from intentml.evaluation.backtest import backtest, check_windows
 from intentml.evaluation.measure import Judge, Measured, Population, measure
 from intentml.evaluation.measurement import METRICS, Difference, Measurement, Reliability
 from intentml.evaluation.peers import Contenders
@@ -25,6 +25,7 @@ __all__ = [
     "Population",
     "Reliability",
     "backtest",
+    "check_windows",
     "measure",
     "summary_lines",
     "write_report",

@@ -7,12 +7,21 @@ loads nothing.
 
 from intentml.tracking.judgement import Comparison, refuse_loser
 from intentml.tracking.numbers import backtest_metrics, epoch_metrics, training_metrics, window_metrics
-from intentml.tracking.registry import Version, local_model, model_of_run, register, set_alias, version_of
-from intentml.tracking.run import NoRun, Run, open_run
+from intentml.tracking.registry import (
+    Version,
+    local_model,
+    model_of_run,
+    model_with,
+    register,
+    set_alias,
+    version_of,
+)
+from intentml.tracking.run import MlflowRun, NoRun, Run, open_run
 from intentml.tracking.store import is_installed, shown
 
 __all__ = [
     "Comparison",
+    "MlflowRun",
     "NoRun",
     "Run",
     "Version",
@@ -21,6 +30,7 @@ __all__ = [
     "is_installed",
     "local_model",
     "model_of_run",
+    "model_with",
     "open_run",
     "refuse_loser",
     "register",

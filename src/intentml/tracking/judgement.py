@@ -39,6 +39,11 @@ class Comparison:
     standard_error: float
 
     @property
+    def label(self) -> str:
+        """The metric, for people."""
+        return _LABELS[self.metric]
+
+    @property
     def worse_by(self) -> float:
         """How much worse the model is; below 0 where it is better."""
         difference = self.model_value - self.prior_value
@@ -56,7 +61,7 @@ class Comparison:
         'counts beats the model on brand, 28 days: mAP 0.3500 against 0.3100, standard error 0.0200'
         """
         return (
-            f"{self.prior} beats the model on {self.head}, {self.horizon_days} days: {_LABELS[self.metric]} "
+            f"{self.prior} beats the model on {self.head}, {self.horizon_days} days: {self.label} "
             f"{self.prior_value:.4f} against {self.model_value:.4f}, standard error {self.standard_error:.4f}"
         )
 

@@ -80,8 +80,9 @@ def window_metrics(report: Mapping[str, Any]) -> list[Metrics]:
 def epoch_metrics(train_loss: float, validation: Mapping[str, float]) -> Metrics:
     """A point of the learning curves."""
     return {
-        "epoch/train/loss": train_loss,
-        **{f"epoch/validation/{name}": loss for name, loss in validation.items()},
+        "curves/train_loss": train_loss,
+        "curves/validation_loss": validation["loss"],
+        **{f"curves/{name}": loss for name, loss in validation.items() if name != "loss"},
     }
 
 

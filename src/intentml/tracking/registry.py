@@ -53,10 +53,10 @@ def register(
     Raises:
         TrackingError: The store cannot be reached, or refuses the name.
     """
-    from mlflow.exceptions import MlflowException
-
     store = store_uri(uri)
     client = connect(store)
+    from mlflow.exceptions import MlflowException
+
     with told(store):
         try:
             client.create_registered_model(name)
@@ -97,10 +97,10 @@ def model_of_run(run_id: str, uri: str | None = None) -> str:
     Raises:
         TrackingError: No run has that id, or it logged no model.
     """
-    from mlflow.exceptions import MlflowException
-
     store = _existing(store_uri(uri))
     client = connect(store)
+    from mlflow.exceptions import MlflowException
+
     with told(store):
         try:
             run = client.get_run(run_id)
@@ -119,6 +119,17 @@ def model_of_run(run_id: str, uri: str | None = None) -> str:
     return f"{SCHEME}{logged[-1].model_id}"
 
 
+def model_with(fingerprint: str, uri: str | None = None) -> str | None:
+    """The URI of the newest logged model with this fingerprint; None where no run has logged it."""
+    store = store_uri(uri)
+    client = connect(store)
+    with told(store):
+        experiments = [one.experiment_id for one in client.search_experiments()]
+        runs = client.search_runs(experiments, f"tags.{FINGERPRINT} = '{fingerprint}'")
+    logged = [output.model_id for run in runs if run.outputs for output in run.outputs.model_outputs]
+    return f"{SCHEME}{logged[0]}" if logged else None
+
+
 def local_model(model_uri: str, uri: str | None = None) -> Path:
     """The model folder of a registered or logged model, on this machine.
 
@@ -133,10 +144,10 @@ def local_model(model_uri: str, uri: str | None = None) -> Path:
         TrackingError: The store, the name, the alias or the version is not there; the message tells
             those that are.
     """
-    from mlflow.artifacts import download_artifacts
-
     store = _existing(store_uri(uri))
     client = connect(store)
+    from mlflow.artifacts import download_artifacts
+
     logged = _LOGGED.fullmatch(model_uri)
     with told(store):
         if logged:

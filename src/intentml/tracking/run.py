@@ -55,8 +55,8 @@ class Run(Protocol):
     def text(self, file_name: str, text: str) -> None:
         """A text file."""
 
-    def file(self, path: Path) -> None:
-        """A file, or a folder with all that is in it, under its own name."""
+    def file(self, path: Path, name: str | None = None) -> None:
+        """A file, or a folder with all that is in it; a folder under `name`, if not its own."""
 
     def data(self, name: str, fingerprint: str, counts: Mapping[str, int]) -> None:
         """What the run read: the name of the source, the hash of its content, how many of what."""
@@ -90,7 +90,7 @@ class NoRun:
     def text(self, file_name: str, text: str) -> None:
         """Kept nowhere."""
 
-    def file(self, path: Path) -> None:
+    def file(self, path: Path, name: str | None = None) -> None:
         """Kept nowhere."""
 
     def data(self, name: str, fingerprint: str, counts: Mapping[str, int]) -> None:
@@ -158,11 +158,11 @@ class MlflowRun:
         with told(self.uri):
             self._client.log_text(self.run_id, text, file_name)
 
-    def file(self, path: Path) -> None:
+    def file(self, path: Path, name: str | None = None) -> None:
         """A file or a folder."""
         with told(self.uri):
             if path.is_dir():
-                self._client.log_artifacts(self.run_id, str(path), path.name)
+                self._client.log_artifacts(self.run_id, str(path), name or path.name)
             else:
                 self._client.log_artifact(self.run_id, str(path))
 
@@ -206,7 +206,7 @@ def open_run(
     experiment: str = EXPERIMENT,
     uri: str | None = None,
     tags: Mapping[str, str] | None = None,
-) -> AbstractContextManager[Run]:
+) -> AbstractContextManager[MlflowRun]:
     """A run for a `with` statement.
 
     Args:

@@ -1,0 +1,198 @@
+"""What `train` and `backtest` leave in MLflow: one run each, with all that tells them apart.
+
+What comes in: a model or a report, and the log it was made from. What goes out: parameters, metrics,
+curves, files and the model of a run. Without mlflow, or with `--no-tracking`, nothing is kept and the
+command goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from intentml.cli.failures import UsageError
+from intentml.cli.output import Output, say
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from intentml.evaluation import BacktestReport
+    from intentml.inference.folder import SavedModel
+    from intentml.recipe import Recipe
+    from intentml.timeline import OrderLog
+    from intentml.tracking import MlflowRun, Run, Version
+
+
+@contextmanager
+def tracked(name: str, wanted: bool, out: Output, *, register: str | None = None) -> Iterator[Run]:
+    """The run of a command; one that keeps nothing where none is wanted or mlflow is not installed.
+
+    Args:
+        name: Of the run.
+        wanted: Whether `--no-tracking` was left out.
+        out: Where it is told that tracking is off.
+        register: Name that the model shall be registered under, for which a run is needed.
+
+    Raises:
+        TrackingError: The store cannot be reached; or mlflow is not installed and the model shall be
+            registered.
+    """
+    from intentml import tracking
+
+    if wanted and (register or tracking.is_installed()):
+        with tracking.open_run(name) as run:
+            yield run
+        return
+    if wanted:
+        out.note("tracking is off: mlflow is not installed (pip install 'intentml[tracking]')")
+    yield tracking.NoRun()
+
+
+def refuse_register_without_run(register: str | None, wanted: bool) -> None:
+    """A registered model comes from a run."""
+    if register and not wanted:
+        raise UsageError(
+            "--register needs the run that --no-tracking leaves out", hint="leave out one of them"
+        )
+
+
+def keep_training(
+    run: Run, log: OrderLog, model: SavedModel, folder: Path, register: str | None
+) -> Version | None:
+    """Everything of a training; the registered version where one was asked for."""
+    from intentml.tracking import MlflowRun
+
+    if not isinstance(run, MlflowRun):
+        return None
+    past = log.before(model.predictor.trained_until)
+    keep_data(run, past)
+    logged = _keep_model(run, model, folder, _products(past))
+    return registered(model, logged, register) if register else None
+
+
+def keep_folder(model: SavedModel, folder: Path, name: str) -> str:
+    """A run for a model folder that has none; the logged model's URI."""
+    from intentml import tracking
+
+    with tracking.open_run(f"register {name}") as run:
+        return _keep_model(run, model, folder, None)
+
+
+def registered(model: SavedModel, logged: str, name: str) -> Version:
+    """A new version of a registered model."""
+    from intentml import tracking
+
+    return tracking.register(logged, name, _model_tags(model))
+
+
+def keep_backtest(
+    run: Run, log: OrderLog, recipe: Recipe, report: BacktestReport, written: Path | None
+) -> None:
+    """Everything of a backtest, with the files of its report, which may have been written already."""
+    from intentml import tracking
+    from intentml.evaluation import write_report
+
+    if run.run_id is None:
+        return
+    last = report.windows[-1]
+    run.tags({"command": "backtest", "recipe": recipe.name, "as_of": last.as_of.iso})
+    run.parameters(
+        {
+            "recipe": recipe.model_dump(mode="json"),
+            "as_of": last.as_of.iso,
+            "horizon_days": last.horizon_days,
+            "windows": len(report.windows),
+            "measuring": report.settings.model_dump(mode="json"),
+        }
+    )
+    keep_data(run, log)
+    numbers = report.to_dict()
+    run.metrics(tracking.backtest_metrics(numbers))
+    for number, window in enumerate(tracking.window_metrics(numbers), 1):
+        run.metrics(window, step=number)
+    with TemporaryDirectory(prefix="intentml-") as scratch:
+        run.file(written or write_report(report, Path(scratch) / "report"), "report")
+
+
+def keep_data(run: Run, log: OrderLog) -> None:
+    """The data by name, fingerprint and size; no path of this machine, and nothing about people."""
+    source = log.tables.source
+    name = source if "://" in source else Path(source).resolve().name
+    counts = {
+        "purchase_lines": len(log.purchases),
+        "return_lines": len(log.returns),
+        "customers": len(log.customer_ids),
+        "products": len(log.catalogue.product_ids),
+    }
+    run.data(name, log.tables.fingerprint, counts)
+    run.parameters({"data": {"source": name, "fingerprint": log.tables.fingerprint, **counts}})
+
+
+def show_run(run: Run, version: Version | None = None) -> None:
+    """Where the run is, and how to look at it."""
+    from intentml import tracking
+
+    if run.run_id is None or run.uri is None:
+        return
+    registered = f", registered as {version.name} version {version.number}" if version else ""
+    say(f"Tracked as run {run.run_id}{registered}")
+    if not run.uri.startswith("http"):
+        say(f"  look at it: mlflow ui --backend-store-uri {tracking.shown(run.uri)}")
+
+
+def run_body(run: Run, version: Version | None = None) -> dict[str, Any]:
+    """The JSON of a run."""
+    from intentml import tracking
+
+    return {
+        "run": None if run.uri is None else {"run_id": run.run_id, "store": tracking.shown(run.uri)},
+        "registered": None if version is None else {"name": version.name, "version": version.number},
+    }
+
+
+def _keep_model(run: MlflowRun, model: SavedModel, folder: Path, products: pd.DataFrame | None) -> str:
+    """What a model folder says of itself, and the folder; the logged model's URI."""
+    from intentml import tracking
+
+    card = model.card
+    run.tags({"command": "train", **_model_tags(model)})
+    run.parameters(
+        {
+            "recipe": card["recipe"],
+            "seed": card["seed"],
+            "as_of": model.predictor.trained_until.iso,
+            "network": card.get("network", {}),
+        }
+    )
+    run.metrics(tracking.training_metrics(card))
+    return run.model(folder, products)
+
+
+def _model_tags(model: SavedModel) -> dict[str, str]:
+    """What a run and a registered version are found by."""
+    return {
+        "fingerprint": model.fingerprint,
+        "as_of": model.predictor.trained_until.iso,
+        "recipe": model.card["recipe"]["name"],
+    }
+
+
+def _products(log: OrderLog) -> pd.DataFrame | None:
+    """The products known, with what the model reads of them; None where the shop names none."""
+    import pandas as pd
+
+    catalogue = log.catalogue
+    if not len(catalogue.product_ids):
+        return None
+    return pd.DataFrame(
+        {
+            "product_id": catalogue.product_ids,
+            "name": catalogue.names,
+            "category": catalogue.categories,
+            "category_path": catalogue.paths,
+            "brand": catalogue.brands,
+        }
+    )
