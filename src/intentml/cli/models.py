@@ -54,7 +54,7 @@ def train(
 
     told = Output(json, quiet)
     refuse_register_without_run(register, tracking)
-    chosen = load_recipe(recipe, _with_seed(settings, seed))  # told before the tables are read
+    chosen = load_recipe(recipe, with_seed(settings, seed))  # told before the tables are read
     check_place(out)
     log = options.read_log(source, columns, timezone, told)
     refuse_too_little(log, as_of, told)
@@ -125,7 +125,7 @@ def backtest(
     from intentml.timeline import rolling_windows
 
     told = Output(json, quiet)
-    chosen = load_recipe(recipe, _with_seed(settings, seed))
+    chosen = load_recipe(recipe, with_seed(settings, seed))
     log = options.read_log(source, columns, timezone, told)
     # Before the run is opened: windows that the data does not hold are no experiment.
     check_windows(log, rolling_windows(log.instant(last_as_of), horizon, windows, step or horizon))
@@ -230,6 +230,6 @@ def _model_body(model: SavedModel, out: Path) -> dict[str, Any]:
     }
 
 
-def _with_seed(settings: list[str] | None, seed: int | None) -> list[str]:
+def with_seed(settings: list[str] | None, seed: int | None) -> list[str]:
     """The settings, the seed among them."""
     return [*(settings or ()), *([] if seed is None else [f"priors.seed={seed}"])]
