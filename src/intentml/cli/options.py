@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -53,6 +53,10 @@ Settings = Annotated[
 Seed = Annotated[
     int | None, typer.Option("--seed", min=0, help="Seed of all that is drawn. [default: the recipe's]")
 ]
+Device = Annotated[
+    Literal["auto", "cpu", "cuda"],
+    typer.Option("--device", help="Where a network is trained: auto takes a GPU where there is one."),
+]
 Columns = Annotated[
     Path | None,
     typer.Option("--columns", metavar="FILE.toml", help="Maps foreign table and column names to ours."),
@@ -63,8 +67,9 @@ Timezone = Annotated[
 Tracking = Annotated[
     bool,
     typer.Option(
-        " /--no-tracking",
-        help="Keep no run in MLflow. [default: one at MLFLOW_TRACKING_URI, else in mlflow.db here]",
+        "--tracking/--no-tracking",
+        show_default=False,
+        help="Whether MLflow keeps a run, at MLFLOW_TRACKING_URI, else in mlflow.db here. [default: it does]",
     ),
 ]
 Register = Annotated[
