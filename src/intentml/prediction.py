@@ -21,6 +21,8 @@ from intentml.timeline.catalogue import Strings
 F32 = npt.NDArray[np.float32]
 F64 = npt.NDArray[np.float64]
 
+_PAIRS_AT_ONCE = 200_000
+
 # Days at which every predictor tells P(no order); between them log-survival is interpolated.
 SURVIVAL_DAYS = (7, 14, 21, 30, 45, 60, 90, 120, 150, 180, 240, 300, 365)
 
@@ -42,15 +44,55 @@ class ParentTerm:
 
 @dataclass(frozen=True)
 class Newcomer:
-    """How a target that is not among `targets` gets its vector: [1, intercept + weights x popularity].
+    """How a target that is not among `targets` gets the first two numbers of its vector.
+
+    They are [activity, intercept + weights x popularity]; any others are the mean of its siblings'.
 
     Attributes:
         intercept: Constant.
         popularity: Weight of the log-odds of its expected popularity, by window (days, 0 = ever).
+        activity: Weight of the customer's own part.
     """
 
     intercept: float
     popularity: Mapping[int, float]
+    activity: float = 1.0
+
+
+@dataclass(frozen=True)
+class LowRank:
+    """A correction of logits as a dot product. Shapes: customer (U, D), target (J, D)."""
+
+    customer: F32
+    target: F32
+
+    def at(self, who: npt.NDArray[np.int64], what: npt.NDArray[np.int64]) -> F32:
+        """Its value at some pairs, a part at a time. Shape: (n,), (n,) -> (n,)."""
+        values = np.empty(len(who), np.float32)
+        for start in range(0, len(who), _PAIRS_AT_ONCE):
+            part = slice(start, start + _PAIRS_AT_ONCE)
+            values[part] = np.einsum("nd,nd->n", self.customer[who[part]], self.target[what[part]])
+        return values
+
+
+@dataclass(frozen=True)
+class Mend:
+    """How a correction enters a logit: intercept + slope x (logit + weight x correction).
+
+    Attributes:
+        weight: 0 = the gate is closed.
+        intercept: Calibration.
+        slope: Calibration.
+    """
+
+    weight: float = 0.0
+    intercept: float = 0.0
+    slope: float = 1.0
+
+    @property
+    def closed(self) -> bool:
+        """Whether it changes nothing."""
+        return self == Mend()
 
 
 @dataclass(frozen=True)
@@ -119,6 +161,78 @@ class TargetScores:
             _columns={},
         )
 
+    def select(self, targets: npt.NDArray[np.int64]) -> TargetScores:
+        """The scores of some targets."""
+        return replace(
+            self,
+            targets=self.targets[targets],
+            target_vectors=self.target_vectors[targets],
+            pairs=self._by_column("pairs", self.pairs)[:, targets].tocsr(),
+            parents=tuple(replace(parent, parent_of=parent.parent_of[targets]) for parent in self.parents),
+            _columns={},
+        )
+
+    def corrected(
+        self,
+        seen: npt.NDArray[np.bool_],
+        repeat: tuple[LowRank, Mend],
+        explore: tuple[LowRank, Mend],
+    ) -> TargetScores:
+        """The same scores with a correction, still one dot product and a sparse part.
+
+        Args:
+            seen: Which entries of `pairs` are pairs with history; the others, and all pairs without
+                an entry, are explored. Shape: (entries of `pairs`,).
+            repeat: Correction of pairs with history.
+            explore: Correction of all others.
+        """
+        (of_repeat, mend), (of_explore, everywhere) = repeat, explore
+        users, count = len(self.customer_vectors), len(self)
+        own = np.flatnonzero(seen)
+        who = np.repeat(np.arange(users), np.diff(self.pairs.indptr))[own]
+        what = self.pairs.indices[own].astype(np.int64)
+        base = LowRank(self.customer_vectors, self.target_vectors).at(who, what)
+        for parent in self.parents:
+            base += at_pairs(parent.values, who, parent.parent_of[what]).astype(np.float32)
+        correction = of_explore.at(who, what)
+        additions = everywhere.slope * self.pairs.data
+        # What these pairs shall have, less what the dot product and the parents give them.
+        additions[own] = (
+            mend.intercept
+            + mend.slope * (base + self.pairs.data[own] + mend.weight * of_repeat.at(who, what))
+            - everywhere.intercept
+            - everywhere.slope * (base + everywhere.weight * correction)
+        )
+        newcomer = self.newcomer and Newcomer(
+            intercept=everywhere.slope * self.newcomer.intercept,
+            popularity={days: everywhere.slope * weight for days, weight in self.newcomer.popularity.items()},
+            activity=everywhere.slope * self.newcomer.activity,
+        )
+        to_targets: list[npt.NDArray[np.floating]] = [
+            everywhere.slope * self.target_vectors,
+            everywhere.slope * everywhere.weight * of_explore.target,
+            np.full((count, 1), everywhere.intercept),
+        ]
+        to_customers: list[npt.NDArray[np.floating]] = [
+            self.customer_vectors,
+            of_explore.customer,
+            np.ones((users, 1)),
+        ]
+        return replace(
+            self,
+            customer_vectors=np.concatenate(to_customers, axis=1).astype(np.float32),
+            target_vectors=np.concatenate(to_targets, axis=1).astype(np.float32),
+            pairs=sparse.csr_array(
+                (additions.astype(np.float32), self.pairs.indices, self.pairs.indptr), shape=self.pairs.shape
+            ),
+            parents=tuple(
+                replace(parent, values=parent.values * np.float32(everywhere.slope))
+                for parent in self.parents
+            ),
+            newcomer=newcomer,
+            _columns={},
+        )
+
     def _by_column(self, name: str, matrix: sparse.csr_array) -> sparse.csc_array:
         if name not in self._columns:
             self._columns[name] = matrix.tocsc()
@@ -165,6 +279,16 @@ class Predictor(Protocol):
     ) -> Predictions:
         """Predictions for every customer of the snapshot; `kinds` limits the kinds of targets."""
         ...
+
+
+def at_pairs(matrix: sparse.csr_array, row: npt.NDArray[np.int64], column: npt.NDArray[np.int32]) -> F64:
+    """matrix[row, column] for sorted-index CSR; 0 where the column is -1. Shape: (n,), (n,) -> (n,)."""
+    keys = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr)) * matrix.shape[1] + matrix.indices
+    wanted = row * matrix.shape[1] + column
+    at = np.minimum(np.searchsorted(keys, wanted), max(0, len(keys) - 1))
+    if not len(keys):
+        return np.zeros(len(row))
+    return np.where((keys[at] == wanted) & (column >= 0), matrix.data[at], 0.0)
 
 
 def sigmoid(logits: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:

@@ -15,6 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from intentml.errors import RecipeError, nearest
 from intentml.fitting.priors import PriorsConfig
+from intentml.fitting.settings import TrainingConfig
+from intentml.model.config import ModelConfig
 from intentml.shipped import shipped_names, shipped_path
 
 
@@ -24,16 +26,20 @@ class Recipe(BaseModel):
     Attributes:
         name: Its name, for boards and manifests.
         about: What it is for, one line.
-        model: Which predictor it makes.
+        predictor: Which predictor it makes: the best priors alone, or the sequence model over them.
         priors: Settings of the priors.
+        model: Settings of the network, for `sequence`.
+        training: Settings of its training, for `sequence`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     about: str = ""
-    model: Literal["priors"] = "priors"
+    predictor: Literal["priors", "sequence"] = "priors"
     priors: PriorsConfig = Field(default_factory=PriorsConfig)
+    model: ModelConfig = Field(default_factory=ModelConfig)
+    training: TrainingConfig = Field(default_factory=TrainingConfig)
 
 
 def load_recipe(recipe: str | Path | Recipe, settings: Sequence[str] = ()) -> Recipe:
@@ -94,13 +100,19 @@ def _apply(content: dict[str, Any], setting: str) -> None:
     inside[key] = value
 
 
+def _keys() -> list[str]:
+    """Every key that a recipe may hold."""
+    sections = (Recipe, PriorsConfig, ModelConfig, TrainingConfig)
+    return [key for section in sections for key in section.model_fields]
+
+
 def _explained(problem: ValidationError) -> RecipeError:
     """Every complaint in one error, unknown keys with the nearest known ones."""
     lines = []
     for complaint in problem.errors(include_url=False):
         where = ".".join(str(part) for part in complaint["loc"])
         if complaint["type"] == "extra_forbidden":
-            near = nearest(str(complaint["loc"][-1]), [*Recipe.model_fields, *PriorsConfig.model_fields])
+            near = nearest(str(complaint["loc"][-1]), _keys())
             known = f"; did you mean {near[0]}?" if near else ""
             lines.append(f"{where} is unknown{known}")
         else:

@@ -8,15 +8,20 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from intentml.errors import DataError
-from intentml.fitting.priors import FittedPriors, fit_priors
+from intentml.fitting.checkpoint import Checkpoint
+from intentml.fitting.epochs import Epoch, OnEpoch
+from intentml.fitting.model import FittedModel, SequenceSettings, fit_model
 from intentml.inference.folder import SavedModel, fingerprint, load_model, save_model
 from intentml.inference.folder import check_place as check_model_place
+from intentml.prediction import Predictor
+from intentml.priors.predictor import PriorPredictor
 from intentml.recipe import Recipe, load_recipe
 from intentml.scores.folder import check_place as check_scores_place
 from intentml.scores.folder import load_scores, write_scores
@@ -33,6 +38,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from intentml.evaluation import BacktestConfig, BacktestReport, Contenders
+    from intentml.inference.intent import IntentPredictor
     from intentml.tables.gate import GateResult
 
 AsOf = str | dt.date | dt.datetime
@@ -52,6 +58,10 @@ __all__ = [
 
 def quiet(step: str, done: int, total: int) -> None:
     """Progress that nobody sees."""
+
+
+def unwatched(epoch: Epoch) -> None:
+    """An epoch that nobody looks at."""
 
 
 def read_tables(
@@ -75,7 +85,8 @@ def read_tables(
         if unknown or "orders" not in source:
             told = f"no table is called {unknown[0]!r}" if unknown else "there is no table of orders"
             raise DataError(told, table="orders", hint=f"the tables are {', '.join(CONTRACTS)}")
-        return OrderLog.from_tables(shop_from_frames(**source, columns=columns, timezone=timezone))
+        frames = [source.get(name) for name in CONTRACTS]
+        return OrderLog.from_tables(shop_from_frames(*frames, columns=columns, timezone=timezone))
     if not isinstance(source, str | Path):
         raise DataError(
             f"a {type(source).__name__} is no source of tables",
@@ -117,7 +128,10 @@ def train(
     settings: Sequence[str] = (),
     seed: int | None = None,
     out: str | Path | None = None,
+    device: str = "auto",
+    resume: bool = False,
     progress: Progress = quiet,
+    on_epoch: OnEpoch = unwatched,
 ) -> SavedModel:
     """Train a predictor on what was known before `as_of`; write it to `out` where given.
 
@@ -126,15 +140,21 @@ def train(
         as_of: Nothing known at or after it is used.
         recipe: Shipped name, TOML file or `Recipe`.
         settings: `section.key=value` on top of the recipe.
-        seed: Replaces the recipe's seed.
+        seed: Replaces the recipe's seeds.
         out: Model folder to write.
+        device: Where a network is trained: auto, cpu or cuda.
+        resume: Go on from the checkpoint that a killed run into `out` left beside it, if there is one.
         progress: Called with step, done, total.
+        on_epoch: Called with each epoch of a network; what it raises ends the training.
     """
-    chosen = load_recipe(recipe, [*settings, *([f"priors.seed={seed}"] if seed is not None else [])])
+    chosen = load_recipe(recipe, [*settings, *seeds(seed)])
     instant = log.instant(as_of)
     if out is not None:
         check_model_place(Path(out))
-    return _kept(log, chosen, fit_priors(log, instant, chosen.priors, progress), out)
+    watch = _Watch(device, progress, on_epoch, _checkpoint(log, instant, chosen, out, resume=resume))
+    saved = _kept(log, chosen, _fitted(log, instant, chosen, watch), out)
+    watch.checkpoint.remove()
+    return saved
 
 
 def train_and_measure(
@@ -146,7 +166,9 @@ def train_and_measure(
     settings: Sequence[str] = (),
     config: BacktestConfig | None = None,
     out: str | Path | None = None,
+    device: str = "auto",
     progress: Progress = quiet,
+    on_epoch: OnEpoch = unwatched,
 ) -> tuple[SavedModel, BacktestReport]:
     """Train once, and measure that very model on the window after `as_of`, against every prior.
 
@@ -158,17 +180,20 @@ def train_and_measure(
         settings: `section.key=value` on top of the recipe.
         config: Settings of the measuring.
         out: Model folder to write.
+        device: Where a network is trained: auto, cpu or cuda.
         progress: Called with step, done, total.
+        on_epoch: Called with each epoch of a network.
     """
     from intentml.evaluation import backtest as measure
 
     chosen = load_recipe(recipe, settings)
     if out is not None:
         check_model_place(Path(out))
-    fits: list[FittedPriors] = []
+    fits: list[FittedModel] = []
+    watch = _Watch(device, _first_half(progress, 0, 1), on_epoch)
 
     def fit(past: OrderLog, at: Instant) -> Contenders:
-        fits.append(fit_priors(past, at, chosen.priors, _first_half(progress, 0, 1)))
+        fits.append(_fitted(past, at, chosen, watch))
         return contenders(chosen, fits[-1])
 
     report = measure(log, [Window(log.instant(as_of), horizon_days)], fit, config, progress)
@@ -229,6 +254,7 @@ def backtest(
     recipe: str | Path | Recipe = "priors",
     settings: Sequence[str] = (),
     config: BacktestConfig | None = None,
+    device: str = "auto",
     progress: Progress = quiet,
 ) -> BacktestReport:
     """Measure a recipe and every prior on rolling windows, each fitted at its own start.
@@ -242,6 +268,7 @@ def backtest(
         recipe: What to measure.
         settings: `section.key=value` on top of the recipe.
         config: Settings of the measuring.
+        device: Where a network is trained: auto, cpu or cuda.
         progress: Called with step, done, total.
     """
     from intentml.evaluation import backtest as measure
@@ -253,17 +280,20 @@ def backtest(
 
     def fit(past: OrderLog, as_of: Instant) -> Contenders:
         tell = _first_half(progress, starts.index(as_of.us), len(starts))
-        return contenders(chosen, fit_priors(past, as_of, chosen.priors, tell))
+        return contenders(chosen, _fitted(past, as_of, chosen, _Watch(device, tell)))
 
     return measure(log, rolling, fit, config, progress)
 
 
-def contenders(recipe: Recipe, fitted: FittedPriors) -> Contenders:
-    """The recipe's predictor against every prior fitted with it."""
+def contenders(recipe: Recipe, fitted: FittedModel) -> Contenders:
+    """The recipe's predictor against every prior fitted with it, and a network against the best of them."""
     from intentml.evaluation import Contenders
 
-    name = recipe.name if recipe.name not in fitted.each else f"recipe {recipe.name}"
-    return Contenders({name: fitted.best, **fitted.each}, recipe=name, verdicts=fitted.verdicts)
+    baselines: dict[str, Predictor] = dict(fitted.priors.each)
+    if fitted.sequence is not None:
+        baselines = {fitted.priors.best.name: fitted.priors.best, **baselines}
+    name = recipe.name if recipe.name not in baselines else f"recipe {recipe.name}"
+    return Contenders({name: _predictor(fitted), **baselines}, recipe=name, verdicts=fitted.priors.verdicts)
 
 
 def stamp(model: SavedModel) -> ModelStamp:
@@ -276,25 +306,71 @@ def stamp(model: SavedModel) -> ModelStamp:
     )
 
 
-def _kept(log: OrderLog, recipe: Recipe, fitted: FittedPriors, out: str | Path | None) -> SavedModel:
+def seeds(seed: int | None) -> list[str]:
+    """The settings that put one seed everywhere."""
+    return [] if seed is None else [f"priors.seed={seed}", f"training.seed={seed}"]
+
+
+@dataclass(frozen=True)
+class _Watch:
+    """How a fitting is run and watched."""
+
+    device: str
+    progress: Progress = quiet
+    on_epoch: OnEpoch = unwatched
+    checkpoint: Checkpoint = field(default_factory=Checkpoint)
+
+
+def _fitted(log: OrderLog, as_of: Instant, recipe: Recipe, watch: _Watch) -> FittedModel:
+    """What the recipe asks for, fitted."""
+    sequence = None
+    if recipe.predictor == "sequence":
+        from intentml.model.device import device_of
+
+        sequence = SequenceSettings(
+            recipe.model, recipe.training, device_of(watch.device), watch.checkpoint, watch.on_epoch
+        )
+    return fit_model(log, as_of, recipe.priors, sequence, watch.progress)
+
+
+def _checkpoint(
+    log: OrderLog, as_of: Instant, recipe: Recipe, out: str | Path | None, *, resume: bool
+) -> Checkpoint:
+    """The file beside the model folder; nothing where no folder is written."""
+    identity = {
+        "data": log.tables.fingerprint,
+        "as_of": as_of.iso,
+        "recipe": recipe.model_dump(mode="json"),
+        "package": __version__,
+    }
+    path = None if out is None else Path(out).with_name(f"{Path(out).name}.checkpoint")
+    return Checkpoint(path, identity, resume)
+
+
+def _predictor(fitted: FittedModel) -> PriorPredictor | IntentPredictor:
+    """The best priors, with the network over them where there is one."""
+    if fitted.sequence is None:
+        return fitted.priors.best
+    from intentml.inference.intent import IntentPredictor
+
+    return IntentPredictor(fitted.priors.best, fitted.sequence.correction)
+
+
+def _kept(log: OrderLog, recipe: Recipe, fitted: FittedModel, out: str | Path | None) -> SavedModel:
     """The fitted predictor with its card, written to `out` where given."""
-    card = _card(log, recipe, fitted)
+    predictor = _predictor(fitted)
+    card = {
+        "recipe": recipe.model_dump(mode="json"),
+        "seed": recipe.priors.seed,
+        "data": {"source": log.tables.source, "fingerprint": log.tables.fingerprint},
+        "package": __version__,
+        **fitted.card(),
+    }
     if out is None:
-        return SavedModel(fitted.best, card, fingerprint(fitted.best, card))
-    return SavedModel(fitted.best, card, save_model(Path(out), fitted.best, card))
+        return SavedModel(predictor, card, fingerprint(predictor, card))
+    return SavedModel(predictor, card, save_model(Path(out), predictor, card))
 
 
 def _first_half(progress: Progress, window: int, windows: int) -> Progress:
     """Progress of fitting, as the first half of one of several windows; measuring is the second."""
     return lambda step, done, total: progress(step, 100 * window + 50 * done // max(total, 1), 100 * windows)
-
-
-def _card(log: OrderLog, recipe: Recipe, fitted: FittedPriors) -> dict[str, Any]:
-    """What a model folder says of its making."""
-    return {
-        "recipe": recipe.model_dump(mode="json"),
-        "seed": recipe.priors.seed,
-        "data": {"source": log.tables.source, "fingerprint": log.tables.fingerprint},
-        "validation": [vars(verdict) for verdict in fitted.verdicts],
-        "package": __version__,
-    }

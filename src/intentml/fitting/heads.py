@@ -60,7 +60,9 @@ def fit_money(
             return float("inf")
         count = part.activity(orders.name).orders(part.snapshot, days)[:, 0]
         buyers = part.snapshot.n_orders > 0
-        return _deviance((count * prior.per_order(part.snapshot))[buyers], part.labels(days).spend[buyers])
+        return _mean_deviance(
+            (count * prior.per_order(part.snapshot))[buyers], part.labels(days).spend[buyers]
+        )
 
     losses = _losses(past, plans, SPEND_PRIORS, loss)
     best = least(losses, default="gamma_gamma")
@@ -141,11 +143,16 @@ def _no_order_loss(prior: ActivityPrior, part: Slice, days: int) -> float:
 
 def _orders_loss(prior: ActivityPrior, part: Slice, days: int) -> float:
     buyers = part.snapshot.n_orders > 0
-    return _deviance(prior.orders(part.snapshot, days)[buyers, 0], part.labels(days).orders[buyers])
+    return _mean_deviance(prior.orders(part.snapshot, days)[buyers, 0], part.labels(days).orders[buyers])
 
 
-def _deviance(expected: F64, actual: F64) -> float:
-    """Poisson deviance: proper for a mean, whatever the spread around it."""
+def _mean_deviance(expected: F64, actual: F64) -> float:
+    return float(poisson_deviance(expected, actual).mean())
+
+
+def poisson_deviance(expected: F64, actual: F64) -> F64:
+    """Poisson deviance of each: proper for a mean, whatever the spread around it."""
     expected, actual = np.maximum(expected, 1e-9), np.maximum(actual, 0.0)
     ratio = np.where(actual > 0, actual / expected, 1.0)
-    return float(2 * np.mean(actual * np.log(ratio) - (actual - expected)))
+    deviance: F64 = 2 * (actual * np.log(ratio) - (actual - expected))
+    return deviance

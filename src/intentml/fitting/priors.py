@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -18,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from intentml.errors import TimeError
 from intentml.fitting.heads import fit_money, fit_no_order, fit_orders
 from intentml.fitting.slices import Past
-from intentml.fitting.targets import BEST, fit_targets
+from intentml.fitting.targets import FittedTargets, fit_targets
 from intentml.fitting.verdicts import Verdict
 from intentml.fitting.windows import cutoffs
 from intentml.priors.activity import ACTIVITY_PRIORS
@@ -33,7 +34,7 @@ from intentml.timeline.instants import MAX_HORIZON_DAYS, MIN_HORIZON_DAYS
 __all__ = ["FittedPriors", "PriorsConfig", "Progress", "Verdict", "fit_priors"]
 
 Progress = Callable[[str, int, int], None]
-Knots = dict[int, dict[str, LinearPrior]]
+Knots = dict[int, FittedTargets]
 
 
 class PriorsConfig(BaseModel):
@@ -67,11 +68,13 @@ class FittedPriors:
         best: The best of them per head, calibrated.
         each: Every prior as a predictor of the heads it has.
         verdicts: What validation said.
+        targets: Per kind and horizon, the target priors with and without the validation window.
     """
 
     best: PriorPredictor
     each: Mapping[str, PriorPredictor]
     verdicts: tuple[Verdict, ...]
+    targets: Mapping[str, Mapping[int, FittedTargets]]
 
 
 def fit_priors(
@@ -87,13 +90,20 @@ def fit_priors(
     Raises:
         TimeError: There is no order before `as_of`.
     """
-    config = config or PriorsConfig()
-    past = Past(log.before(as_of))
+    return fit_priors_on(Past(log.before(as_of)), config or PriorsConfig(), progress)
+
+
+def fit_priors_on(past: Past, config: PriorsConfig, progress: Progress) -> FittedPriors:
+    """Fit, choose and calibrate priors on a past already cut; its slices stay there for others.
+
+    Raises:
+        TimeError: There is no order in it.
+    """
     if not len(past.log.purchases):
         raise TimeError(
-            f"no order is known before {as_of.iso}: there is nothing to learn from",
+            f"no order is known before {past.log.until.iso}: there is nothing to learn from",
             table="orders",
-            hint=f"the first order is at {log.start.iso}; choose a later as_of",
+            hint="choose a later as_of",
         )
     plans = [
         plan
@@ -136,17 +146,23 @@ def fit_priors(
         orders=orders,
         spend=spend,
         kinds={kind: past.now.kind(kind) for kind in kinds},
-        targets=_named(targets, BEST),
+        targets=_each_horizon(targets, lambda fitted: fitted.calibrated),
         longest_days=max((plan.horizon_days for plan in plans), default=0),
         designs=DesignCache(),
     )
-    return FittedPriors(shared, _each(past, shared, targets), tuple(said))
+    return FittedPriors(shared, _each(past, shared, targets), tuple(said), targets)
 
 
 def _each(past: Past, shared: PriorPredictor, targets: Mapping[str, Knots]) -> dict[str, PriorPredictor]:
     """Every prior as a predictor of the heads it has, leaning on what the best one shares."""
     each = {
-        name: shared.renamed(name, no_order=None, orders=None, spend=None, targets=_named(targets, name))
+        name: shared.renamed(
+            name,
+            no_order=None,
+            orders=None,
+            spend=None,
+            targets=_each_horizon(targets, partial(_on_all, name)),
+        )
         for name in TARGET_PRIORS
         if any(targets.values())
     }
@@ -157,10 +173,16 @@ def _each(past: Past, shared: PriorPredictor, targets: Mapping[str, Knots]) -> d
     return each
 
 
-def _named(targets: Mapping[str, Knots], name: str) -> dict[str, dict[int, LinearPrior]]:
-    """One prior's knots per kind."""
+def _on_all(name: str, fitted: FittedTargets) -> LinearPrior:
+    return fitted.on_all[name]
+
+
+def _each_horizon(
+    targets: Mapping[str, Knots], take: Callable[[FittedTargets], LinearPrior]
+) -> dict[str, dict[int, LinearPrior]]:
+    """One prior a horizon, per kind."""
     return {
-        kind: {days: fitted[name] for days, fitted in knots.items()}
+        kind: {days: take(fitted) for days, fitted in knots.items()}
         for kind, knots in targets.items()
         if knots
     }

@@ -70,6 +70,12 @@ class Slice:
             self._history[kind] = pair_history(self.snapshot, kind)
         return self._history[kind]
 
+    def seen(self, kind: str) -> sparse.csr_array:
+        """Pairs with history. Shape: (U, J), sparse booleans."""
+        history = self.history(kind)
+        shape = (history.n_customers, history.n_targets)
+        return sparse.csr_array((np.ones(len(history), bool), history.target, history.indptr), shape=shape)
+
     def kind(self, kind: str) -> KindParameters:
         """Neighbours and rates fitted at the cutoff."""
         if kind not in self._kinds:

@@ -1,13 +1,14 @@
 """Target priors: every one fitted on past windows, the best by validation log-loss calibrated.
 
 What comes in: the past in slices, a kind of target and a horizon's cutoffs. What goes out: the priors
-by name, the chosen one under `BEST`, and verdicts.
+by name, the chosen one, and verdicts.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +22,22 @@ from intentml.priors.sampling import PairSample, sample_pairs
 from intentml.timeline import Instant
 from intentml.timeline.keys import among, distinct
 
-BEST = "best"
+
+@dataclass(frozen=True)
+class FittedTargets:
+    """The priors of one kind and horizon.
+
+    Attributes:
+        best: Name of the one with the least loss on validation.
+        calibrated: That one, fitted on every window and calibrated on the newest.
+        on_all: Each, fitted on every window.
+        on_older: Each, fitted without the validation window: what it was judged by.
+    """
+
+    best: str
+    calibrated: LinearPrior
+    on_all: Mapping[str, LinearPrior]
+    on_older: Mapping[str, LinearPrior]
 
 
 def fit_targets(
@@ -33,8 +49,8 @@ def fit_targets(
     per_window: int,
     seed: int,
     tell: Callable[[str], None],
-) -> tuple[dict[str, LinearPrior], list[Verdict]]:
-    """All priors of one kind and horizon; nothing where no window has anything to learn from.
+) -> tuple[FittedTargets | None, list[Verdict]]:
+    """All priors of one kind and horizon; None where no window has anything to learn from.
 
     Args:
         past: The past in slices.
@@ -52,7 +68,7 @@ def fit_targets(
         if sample is not None:
             samples.append(sample)
     if not samples:
-        return {}, []
+        return None, []
     newest, older = samples[0], samples[1:]
     split = "windows"
     judged = newest
@@ -61,12 +77,11 @@ def fit_targets(
         split = "customers"
         teaches = _half(newest.customer, _seed(seed, kind, plan.horizon_days, 0))
         older, judged = [newest.select(teaches)], newest.select(~teaches if (~teaches).any() else teaches)
-    losses = {
-        name: weighted_log_loss(fit_linear(name, older).logits(judged), judged) for name in TARGET_PRIORS
-    }
+    on_older = {name: fit_linear(name, older) for name in TARGET_PRIORS}
+    losses = {name: weighted_log_loss(prior.logits(judged), judged) for name, prior in on_older.items()}
     best = min(losses, key=losses.__getitem__)
-    fitted = {name: fit_linear(name, samples) for name in TARGET_PRIORS}
-    fitted[BEST] = calibrated(fitted[best], newest)
+    on_all = {name: fit_linear(name, samples) for name in TARGET_PRIORS}
+    fitted = FittedTargets(best, calibrated(on_all[best], newest), on_all, on_older)
     return fitted, verdicts(kind, {plan: losses}, best, split)
 
 

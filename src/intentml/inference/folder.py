@@ -1,6 +1,6 @@
 """The model folder: predictor.json, weights.safetensors, vocabularies; it appears whole or not at all.
 
-What comes in: a `PriorPredictor` and what is told of its making. What goes out: the folder, and the
+What comes in: a predictor and what is told of its making. What goes out: the folder, and the
 same predictor back, number for number. A folder that is missing, cut short or changed says so.
 """
 
@@ -12,7 +12,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import sparse
@@ -26,13 +26,18 @@ from intentml.priors.designs import KindParameters
 from intentml.priors.linear import LinearPrior, Weights
 from intentml.priors.predictor import PriorPredictor
 from intentml.priors.spend import SpendPrior
+from intentml.sequences.vocabulary import Vocabulary
 from intentml.timeline import Instant, Snapshot
 from intentml.timeline.catalogue import Strings
 from intentml.timeline.instants import zone
 from intentml.version import __version__
 
+if TYPE_CHECKING:
+    from intentml.inference.intent import IntentPredictor
+
 SCHEMA_VERSION = 1
 PREDICTOR, WEIGHTS, VOCABULARIES = "predictor.json", "weights.safetensors", "vocabularies.json"
+SEQUENCE = "sequence"  # no kind of target is called so
 FILES = (PREDICTOR, WEIGHTS, VOCABULARIES)
 
 
@@ -46,7 +51,7 @@ class SavedModel:
         fingerprint: Hash of the folder's content, the same whether it was ever written or not.
     """
 
-    predictor: PriorPredictor
+    predictor: PriorPredictor | IntentPredictor
     card: Mapping[str, Any]
     fingerprint: str
 
@@ -85,7 +90,7 @@ class SavedModel:
         return {kind: fitted.targets for kind, fitted in self.predictor.kinds.items()}
 
 
-def save_model(folder: Path, predictor: PriorPredictor, card: Mapping[str, Any]) -> str:
+def save_model(folder: Path, predictor: PriorPredictor | IntentPredictor, card: Mapping[str, Any]) -> str:
     """Write a model folder; an older model folder of that name is replaced, once the new one is whole.
 
     Args:
@@ -121,7 +126,7 @@ def check_place(folder: Path) -> None:
         )
 
 
-def fingerprint(predictor: PriorPredictor, card: Mapping[str, Any]) -> str:
+def fingerprint(predictor: PriorPredictor | IntentPredictor, card: Mapping[str, Any]) -> str:
     """The fingerprint that the folder would have."""
     return _digest(_content(predictor, card)[PREDICTOR])
 
@@ -147,6 +152,7 @@ def load_model(folder: Path) -> SavedModel:
         TypeError,
         AttributeError,
         OSError,
+        RuntimeError,  # torch's word for weights of another shape
         SafetensorError,
         TimeError,
     )
@@ -180,15 +186,21 @@ def _checked(folder: Path, name: str, digest: str) -> bytes:
     return content
 
 
-def _content(predictor: PriorPredictor, card: Mapping[str, Any]) -> dict[str, bytes]:
+def _content(predictor: PriorPredictor | IntentPredictor, card: Mapping[str, Any]) -> dict[str, bytes]:
     """The files of a model folder."""
     from safetensors.numpy import save
 
-    arrays, vocabularies = _arrays(predictor.kinds)
+    prior = predictor if isinstance(predictor, PriorPredictor) else predictor.prior
+    arrays, vocabularies = _arrays(prior.kinds)
+    about = {**_strict(card), **_settings(prior), "name": predictor.name}
+    if not isinstance(predictor, PriorPredictor):
+        from intentml.inference.network import correction_settings, network_arrays
+
+        arrays |= network_arrays(predictor.correction)
+        vocabularies[SEQUENCE] = json.loads(predictor.correction.vocabulary.to_json())
+        about["correction"] = correction_settings(predictor.correction)
     files = {WEIGHTS: save(arrays), VOCABULARIES: json.dumps(vocabularies, ensure_ascii=False).encode()}
-    about = {
-        **_strict(card),
-        **_settings(predictor),
+    about |= {
         "created_by": __version__,
         "schema_version": SCHEMA_VERSION,
     }
@@ -229,14 +241,28 @@ def _settings(predictor: PriorPredictor) -> dict[str, Any]:
 
 
 def _predictor(
-    card: Mapping[str, Any], arrays: Mapping[str, Any], vocabularies: Mapping[str, list[str]]
-) -> PriorPredictor:
+    card: Mapping[str, Any], arrays: Mapping[str, Any], vocabularies: Mapping[str, Any]
+) -> PriorPredictor | IntentPredictor:
     """The predictor from the parts of its folder."""
+    prior = _prior(card, arrays, vocabularies)
+    if "correction" not in card:
+        return prior
+    from intentml.inference.intent import IntentPredictor
+    from intentml.inference.network import read_correction
+
+    vocabulary = Vocabulary.from_json(json.dumps(vocabularies[SEQUENCE]))
+    return IntentPredictor(prior, read_correction(card["correction"], arrays, vocabulary))
+
+
+def _prior(
+    card: Mapping[str, Any], arrays: Mapping[str, Any], vocabularies: Mapping[str, Any]
+) -> PriorPredictor:
+    """The priors from the parts of their folder."""
     heads = card["heads"]
     trained_until = Instant.of(card["trained_until"], card["timezone"])
     zone(trained_until.timezone)  # an instant that carries its offset never asks for its zone
     return PriorPredictor(
-        name=card["name"],
+        name="priors" if "correction" in card else card["name"],
         trained_until=trained_until,
         activity=ActivityPrior.from_dict(heads["activity"]),
         no_order=ActivityPrior.from_dict(heads["no_order"]) if heads["no_order"] else None,
@@ -251,10 +277,10 @@ def _predictor(
     )
 
 
-def _arrays(kinds: Mapping[str, KindParameters]) -> tuple[dict[str, Any], dict[str, list[str]]]:
+def _arrays(kinds: Mapping[str, KindParameters]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Item-item tables and rates as arrays, and the names they are numbered by."""
     arrays: dict[str, Any] = {}
-    vocabularies = {}
+    vocabularies: dict[str, Any] = {}
     for kind, fitted in kinds.items():
         similarity = fitted.neighbours.similarity
         vocabularies[kind] = list(fitted.targets)

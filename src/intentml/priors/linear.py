@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from intentml.prediction import F64, Newcomer, ParentTerm, TargetScores
+from intentml.prediction import F64, Newcomer, ParentTerm, TargetScores, at_pairs
 from intentml.priors.designs import POPULARITY_WINDOWS, Design
-from intentml.priors.sampling import PairSample, lookup
+from intentml.priors.sampling import PairSample
 
 _POPULARITY = tuple(POPULARITY_WINDOWS.values())
 _ALL_PAIR = (
@@ -126,9 +126,9 @@ class LinearPrior:
             of = parent.parent_of[what]
             to_all, to_own = (_weighed_sparse(parent.features, weights) for weights in (explore, repeat))
             if to_own is not None:
-                own += lookup(to_own, who, of)
+                own += at_pairs(to_own, who, of)
             if to_all is not None:
-                everywhere += lookup(to_all, who, of)
+                everywhere += at_pairs(to_all, who, of)
                 parents.append(ParentTerm(parent.kind, to_all.astype(np.float32), parent.parent_of))
         additions[seen] = own - everywhere
         return TargetScores(
@@ -213,11 +213,12 @@ def calibrated(prior: LinearPrior, sample: PairSample) -> LinearPrior:
 
 
 def platt(
-    logits: F64, happened: npt.NDArray[np.bool_], weight: F64, trust: float = 20.0
+    logits: F64, happened: npt.NDArray[np.bool_] | F64, weight: F64, trust: float = 20.0
 ) -> tuple[float, float]:
     """Intercept and slope that maximise the likelihood, with a Gaussian prior around (0, 1).
 
-    `trust` is the prior's strength in events: with far fewer, the identity stands.
+    `happened` may be a share, where a row stands for several events. `trust` is the prior's strength in
+    events: with far fewer, the identity stands.
     Newton's method on two numbers. Source: Platt 1999, with a prior on the parameters.
     """
     a, b = 0.0, 1.0

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from intentml.prediction import F64
+from intentml.prediction import F64, at_pairs
 from intentml.priors.designs import Design
 from intentml.timeline.keys import among, distinct
 
@@ -103,16 +103,6 @@ def sample_pairs(
     return PairSample(columns, values, was_bought, weight, seen, keys // targets)
 
 
-def lookup(matrix: sparse.csr_array, row: npt.NDArray[np.int64], column: npt.NDArray[np.int32]) -> F64:
-    """matrix[row, column] for sorted-index CSR; 0 where the column is -1."""
-    keys = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr)) * matrix.shape[1] + matrix.indices
-    wanted = row * matrix.shape[1] + column
-    at = np.minimum(np.searchsorted(keys, wanted), max(0, len(keys) - 1))
-    if not len(keys):
-        return np.zeros(len(row))
-    return np.where((keys[at] == wanted) & (column >= 0), matrix.data[at], 0.0)
-
-
 def _thin(
     keys: npt.NDArray[np.int64], keep: int, generator: np.random.Generator
 ) -> tuple[npt.NDArray[np.int64], float]:
@@ -138,6 +128,6 @@ def _columns(
         named[name] = np.where(supported, values[at], 0.0) if len(values) else np.zeros(len(keys))
     for parent in design.parents:
         of = parent.parent_of[target]
-        named |= {name: lookup(values, customer, of) for name, values in parent.features.items()}
+        named |= {name: at_pairs(values, customer, of) for name, values in parent.features.items()}
     seen = supported & design.seen[at] if len(keys_pair) else supported
     return tuple(named), np.stack(list(named.values()), axis=1), seen

@@ -51,7 +51,10 @@ def newcomer_logits(
     same_category, category = _category_siblings(catalogue, product.category)
     same_brand = np.asarray(catalogue.brands == product.brand, dtype=np.bool_) & (product.brand is not None)
     value = _popularity(scores.newcomer, product.price, same_category, same_brand, prices, context, active)
-    vector = np.array([1.0, value], dtype=np.float32)
+    siblings = same_category | same_brand
+    like_siblings = scores.target_vectors[siblings, 2:].mean(axis=0) if siblings.any() else 0.0
+    vector = np.zeros(scores.target_vectors.shape[1], np.float32)
+    vector[:2], vector[2:] = (scores.newcomer.activity, value), like_siblings
     logits: F64 = (scores.customer_vectors @ vector).astype(np.float64)
     for parent in scores.parents:
         name = {"category": category, "brand": product.brand}.get(parent.kind)

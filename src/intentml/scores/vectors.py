@@ -37,7 +37,9 @@ def write_targets(path: Path, scores: TargetScores, run: str) -> None:
     newcomer = scores.newcomer
     about = {
         "parents": [[parent.kind, int(parent.values.shape[1])] for parent in scores.parents],
-        "newcomer": None if newcomer is None else [newcomer.intercept, dict(newcomer.popularity)],
+        "newcomer": None
+        if newcomer is None
+        else [newcomer.intercept, dict(newcomer.popularity), newcomer.activity],
     }
     _save(path, arrays, run, about)
 
@@ -56,8 +58,8 @@ def read_targets(path: Path, run: str, kind: str, names: Strings) -> TargetScore
     )
     newcomer = None
     if about["newcomer"] is not None:
-        intercept, popularity = about["newcomer"]
-        newcomer = Newcomer(intercept, {int(days): weight for days, weight in popularity.items()})
+        intercept, popularity, activity = about["newcomer"]
+        newcomer = Newcomer(intercept, {int(days): weight for days, weight in popularity.items()}, activity)
     return TargetScores(
         kind=kind,
         targets=names,

@@ -78,6 +78,12 @@ class SequenceBatch:
         return len(self.customer)
 
 
+def buckets_of(sequences: OrderSequences) -> tuple[int, ...]:
+    """`BUCKETS`, and one for longer sequences where there are some."""
+    longest = int(sequences.length.max(initial=0))
+    return BUCKETS if longest <= BUCKETS[-1] else (*BUCKETS, longest)
+
+
 def batches(
     sequences: OrderSequences,
     *,

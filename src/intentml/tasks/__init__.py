@@ -1,8 +1,9 @@
 """What we predict: targets bought, no order, orders and spend within the horizon.
 
-What comes in: a snapshot's `Outcomes`. What goes out: `Labels`, plain arrays per customer.
+What comes in: a snapshot's `Outcomes`. What goes out: `Labels` and `NextOrder`, plain arrays per customer.
 """
 
 from intentml.tasks.labels import Labels, labels_of
+from intentml.tasks.timing import NextOrder, next_order_of
 
-__all__ = ["Labels", "labels_of"]
+__all__ = ["Labels", "NextOrder", "labels_of", "next_order_of"]

@@ -19,6 +19,7 @@ from intentml.tables.shop import ShopTables
 from intentml.timeline.catalogue import Catalogue, Strings
 from intentml.timeline.columns import LINE_COLUMNS, catalogue_of, lines_of, since, sorted_unique, strings
 from intentml.timeline.instants import (
+    DAY_US,
     MIN_HORIZON_DAYS,
     NEVER,
     AsOf,
@@ -45,6 +46,7 @@ class OrderLog:
         customer_since: From when the customers table knew each; NEVER where it has no row. Shape: (U,).
         catalogue: All products.
         product_since: From when the catalogue knew each; NEVER where it has no row. Shape: (P,).
+        currencies: Names of the currencies that the lines' numbers stand for, sorted.
         purchases: Purchase lines; amounts in each line's own currency.
         returns: Return lines; likewise.
         until: First instant that the log says nothing about.
@@ -55,6 +57,7 @@ class OrderLog:
     customer_since: I64
     catalogue: Catalogue
     product_since: I64
+    currencies: Strings
     purchases: Lines
     returns: Lines
     until: Instant
@@ -82,6 +85,7 @@ class OrderLog:
             customer_since=since(tables.customers, "customer_id", customer_ids),
             catalogue=catalogue_of(tables.products, product_ids),
             product_since=since(tables.products, "product_id", product_ids),
+            currencies=strings(sorted_unique(orders["currency"])),
             purchases=purchases,
             returns=returns,
             until=until,
@@ -194,11 +198,19 @@ class OrderLog:
             )
         inside = (self.purchases.at >= window.as_of.us) & (self.purchases.at < window.end.us)
         lines = in_currency(self.purchases.take(inside), self._currency_at(snapshot.as_of))
-        customer = _rows_in(self.customer_ids, snapshot.customer_ids)[lines.customer]
+        customer = rows_in(self.customer_ids, snapshot.customer_ids)[lines.customer]
         lines, customer = lines.take(customer >= 0), customer[customer >= 0]
-        product_row = _rows_in(self.catalogue.product_ids, snapshot.catalogue.product_ids)
+        product_row = rows_in(self.catalogue.product_ids, snapshot.catalogue.product_ids)
         product = np.append(product_row, -1)[lines.product].astype(np.int32)
-        return Outcomes(window, len(snapshot.customer_ids), customer, lines.order, product, lines.amount)
+        days = (lines.at - snapshot.as_of.us) / DAY_US
+        return Outcomes(
+            window, len(snapshot.customer_ids), customer, lines.order, product, lines.amount, days
+        )
+
+    def currency(self, as_of: AsOf | Instant) -> str | None:
+        """The currency that money is told in at `as_of`; None where no line known by then names one."""
+        number = self._currency_at(self.instant(as_of))
+        return str(self.currencies[number]) if number >= 0 else None
 
     def _currency_at(self, instant: Instant) -> int:
         """The main currency of the lines known by then."""
@@ -255,7 +267,7 @@ def _undescribed(catalogue: Catalogue, rows: npt.NDArray[np.bool_]) -> Catalogue
     )
 
 
-def _rows_in(ids: Strings, wanted: Strings) -> I64:
+def rows_in(ids: Strings, wanted: Strings) -> I64:
     """For each id, its row in the sorted `wanted`, -1 where absent."""
     if not len(wanted):
         return np.full(len(ids), -1, np.int64)

@@ -25,6 +25,7 @@ class Outcomes:
         order: Number that tells orders of one customer apart.
         product: Row in the snapshot's catalogue; -1 for no product or one unknown at `as_of`.
         amount: Money paid; NaN where unknown.
+        days: Days from `as_of` to the purchase.
     """
 
     window: Window
@@ -33,3 +34,4 @@ class Outcomes:
     order: npt.NDArray[np.int64]
     product: npt.NDArray[np.int32]
     amount: npt.NDArray[np.float64]
+    days: npt.NDArray[np.float64]

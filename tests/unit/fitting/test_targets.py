@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from intentml.fitting.slices import Past
-from intentml.fitting.targets import BEST, fit_targets
+from intentml.fitting.targets import fit_targets
 from intentml.fitting.verdicts import Verdict
 from intentml.fitting.windows import Cutoffs, cutoffs
 from intentml.priors.designs import design_of
@@ -52,11 +52,11 @@ def newest_sample(seed: int = 1):
 @pytest.mark.parametrize("windows", [1, 3])
 def test_the_chosen_prior_has_the_least_loss(windows):
     priors, said = fitted(windows)
-    assert set(priors) == {*TARGET_PRIORS, BEST}
+    assert set(priors.on_all) == set(priors.on_older) == set(TARGET_PRIORS)
     assert [one.prior for one in said] == list(TARGET_PRIORS)
     best = min(said, key=lambda one: one.loss)
     assert [one.prior for one in said if one.chosen] == [best.prior]
-    assert priors[BEST].name == best.prior
+    assert priors.calibrated.name == best.prior
 
 
 def test_history_beats_popularity_on_validation():
@@ -75,12 +75,12 @@ def test_validation_loss_is_that_of_priors_who_never_saw_the_window():
     priors, said = fitted()
     sample = newest_sample()
     for one in said:
-        assert weighted_log_loss(priors[one.prior].logits(sample), sample) < 1.02 * one.loss
+        assert weighted_log_loss(priors.on_all[one.prior].logits(sample), sample) < 1.02 * one.loss
 
 
 def test_the_best_is_calibrated_on_the_newest_window_in_both_strata():
     sample = newest_sample()
-    probability = 1 / (1 + np.exp(-fitted()[0][BEST].logits(sample)))
+    probability = 1 / (1 + np.exp(-fitted()[0].calibrated.logits(sample)))
     for stratum in (sample.seen, ~sample.seen):
         expected = (probability * sample.weight)[stratum].sum()
         assert expected == pytest.approx(sample.bought[stratum].sum(), rel=0.1)
@@ -94,7 +94,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_nearly_the_same()
     other, _ = fitted(3, seed=1)
     assert other != fitted()[0]
     sample = newest_sample()
-    losses = [weighted_log_loss(priors[BEST].logits(sample), sample) for priors in (fitted()[0], other)]
+    losses = [weighted_log_loss(priors.calibrated.logits(sample), sample) for priors in (fitted()[0], other)]
     assert losses[0] == pytest.approx(losses[1], rel=0.03)
 
 

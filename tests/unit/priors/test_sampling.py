@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from intentml.priors.designs import Design
-from intentml.priors.sampling import PairSample, lookup, sample_pairs
+from intentml.prediction import at_pairs
+from intentml.priors.sampling import PairSample, sample_pairs
 from prior_designs import dense_features, random_snapshot, whole_design
 
 
@@ -109,6 +110,6 @@ def test_selected_pairs_keep_everything_of_theirs():
 def test_lookup_reads_cells_and_zero_elsewhere():
     table = sparse.csr_array(np.array([[0.0, 2.0, 0.0], [3.0, 0.0, 0.0]]))
     rows, columns = np.array([0, 0, 1, 1, 1]), np.array([1, 0, 0, -1, 2], dtype=np.int32)
-    np.testing.assert_array_equal(lookup(table, rows, columns), [2, 0, 3, 0, 0])
+    np.testing.assert_array_equal(at_pairs(table, rows, columns), [2, 0, 3, 0, 0])
     nothing = sparse.csr_array((2, 3))
-    np.testing.assert_array_equal(lookup(nothing, rows, columns), np.zeros(5))
+    np.testing.assert_array_equal(at_pairs(nothing, rows, columns), np.zeros(5))

@@ -1,0 +1,184 @@
+"""Examples of one past window: sequences, what the priors say, and what happened.
+
+What comes in: a slice of the past, the plan, priors. What goes out: `Examples` in the numbering of
+their own customers: those with an order, and of them no more than asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from intentml.fitting.slices import Slice
+from intentml.model.heads import TargetCodes
+from intentml.prediction import F32, SURVIVAL_DAYS, LowRank, TargetScores, at_pairs
+from intentml.priors.activity import ActivityPrior
+from intentml.priors.designs import Design, design_of
+from intentml.priors.linear import LinearPrior
+from intentml.sequences.encode import OrderSequences, encode_orders
+from intentml.sequences.vocabulary import Vocabulary
+from intentml.tasks import next_order_of
+from intentml.timeline import Instant, OrderLog
+from intentml.timeline.instants import MAX_HORIZON_DAYS
+
+I64 = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class TargetExamples:
+    """Customers x eligible targets of one kind and horizon.
+
+    Attributes:
+        kind: Kind of target.
+        horizon_days: The horizon.
+        prior: The prior's logits. Shape: (n, E).
+        bought: What was bought in the window. Shape: (n, E), sparse booleans.
+        seen: What had been bought before. Shape: (n, E), sparse booleans.
+        buyers_before: Customers who had bought each target. Shape: (E,).
+        codes: The network's codes of the targets. Length E.
+    """
+
+    kind: str
+    horizon_days: int
+    prior: TargetScores
+    bought: sparse.csr_array
+    seen: sparse.csr_array
+    buyers_before: I64
+
+    codes: TargetCodes
+
+    @cached_property
+    def listed(self) -> ListedPairs:
+        """The pairs that are told apart from the many: bought before, or in the window."""
+        pairs = (self.seen + self.bought).tocsr()
+        pairs.sort_indices()
+        who = np.repeat(np.arange(pairs.shape[0]), np.diff(pairs.indptr))
+        what = pairs.indices.astype(np.int64)
+
+        def told(matrix: sparse.csr_array) -> F32:
+            return at_pairs(matrix, who, what.astype(np.int32)).astype(np.float32)
+
+        prior = LowRank(self.prior.customer_vectors, self.prior.target_vectors).at(who, what)
+        prior += told(self.prior.pairs)
+        for parent in self.prior.parents:
+            prior += at_pairs(parent.values, who, parent.parent_of[what]).astype(np.float32)
+        return ListedPairs(pairs.indptr.astype(np.int64), what, prior, told(self.bought), told(self.seen) > 0)
+
+
+@dataclass(frozen=True)
+class ListedPairs:
+    """Some pairs in CSR layout. Shapes: indptr (n + 1,), else (pairs,).
+
+    Attributes:
+        indptr: Row pointers over customers.
+        target: Column among the eligible targets.
+        prior: The prior's logit.
+        bought: 1 where it was bought in the window.
+        seen: Whether it had been bought before.
+    """
+
+    indptr: I64
+    target: I64
+    prior: F32
+    bought: F32
+    seen: npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class TimingExamples:
+    """When the next order came. Shapes: (n,) unless told.
+
+    Attributes:
+        hazard: The prior's cumulative hazard over each bin. Shape: (n, K).
+        event_bin: Bin of the next order; K where none was seen.
+        full_bins: Bins seen whole.
+    """
+
+    hazard: F32
+    event_bin: I64
+    full_bins: I64
+
+
+@dataclass(frozen=True)
+class Examples:
+    """One window.
+
+    Attributes:
+        customers: Rows in the slice's snapshot. Shape: (n,).
+        sequences: Of those customers.
+        timing: When the next order came.
+        targets: What was bought, by kind and horizon.
+    """
+
+    customers: I64
+    sequences: OrderSequences
+    timing: TimingExamples
+    targets: Mapping[tuple[str, int], TargetExamples]
+
+    def __len__(self) -> int:
+        return len(self.customers)
+
+
+def some_buyers(part: Slice, wanted: npt.NDArray[np.bool_], most: int, seed: int) -> I64:
+    """Rows of the wanted customers with an order, at most so many, ascending."""
+    rows = np.flatnonzero((part.snapshot.n_orders > 0) & wanted)
+    if len(rows) <= most:
+        return rows
+    return np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))
+
+
+def sequences_of(part: Slice, customers: I64, vocabulary: Vocabulary, max_orders: int) -> OrderSequences:
+    """Encoded orders of some customers."""
+    return encode_orders(part.snapshot.take(customers), vocabulary, max_orders)
+
+
+def timing_examples(
+    part: Slice, customers: I64, log: OrderLog, ends: Instant, prior: ActivityPrior
+) -> TimingExamples:
+    """Next orders up to `ends`, after which nothing is looked at."""
+    days = min(MAX_HORIZON_DAYS, int(ends.days_since(part.cutoff)))
+    outcomes = log.outcomes(part.snapshot, days)
+    found = next_order_of(outcomes, SURVIVAL_DAYS)
+    silence = prior.no_order(part.snapshot.take(customers), SURVIVAL_DAYS)
+    return TimingExamples(hazard_of(silence), found.event_bin[customers], found.full_bins[customers])
+
+
+def hazard_of(silence: npt.NDArray[np.float64]) -> F32:
+    """Cumulative hazard over each bin, from P(no order) at their ends. Shape: (n, K) -> (n, K)."""
+    log_survival = np.log(np.maximum(silence, 1e-12))
+    return -np.diff(log_survival, axis=1, prepend=0.0).astype(np.float32)
+
+
+def design_at(part: Slice, kind: str, days: int, activity: str) -> Design:
+    """The priors' features of a slice."""
+    ordering = 1.0 - part.activity(activity).no_order(part.snapshot, days)[:, 0]
+    return design_of(
+        part.snapshot, part.history(kind), part.kind(kind), ordering, days, part.neighbours(kind)
+    )
+
+
+def target_examples(
+    part: Slice,
+    customers: I64,
+    days: int,
+    design: Design,
+    prior: LinearPrior,
+    codes: Callable[[Slice, str, I64], TargetCodes],
+) -> TargetExamples:
+    """Eligible targets of one kind and horizon."""
+    kind = design.kind
+    eligible = part.eligible(kind)
+    return TargetExamples(
+        kind=kind,
+        horizon_days=days,
+        prior=prior.score(design).take(customers).select(eligible),
+        bought=part.labels(days).bought[kind][customers][:, eligible].tocsr(),
+        seen=part.seen(kind)[customers][:, eligible].tocsr(),
+        buyers_before=part.snapshot.shop.popularity[kind][0][eligible],
+        codes=codes(part, kind, eligible),
+    )

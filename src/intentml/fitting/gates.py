@@ -1,0 +1,157 @@
+"""The cannot-lose gate: how much of a correction a head takes, and its calibration.
+
+What comes in: on validation, the prior's logits, the network's corrections, what happened. What goes
+out: `Mend`s. A correction that did not gain more than its standard error over customers, or cost
+ranking, is shut out whole; what is left is then the prior, bit for bit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from intentml.metrics.ranking import users_for_target
+from intentml.prediction import F32, F64, Mend
+from intentml.priors.linear import platt
+
+WEIGHTS = (0.25, 0.5, 0.75, 1.0)
+# Logits are counted in bins of 1/64: as good as each for itself, and a thousand times fewer.
+_BINS_PER_UNIT, _FARTHEST = 64, 20
+_JUDGED_TARGETS, _FEWEST_BUYERS = 400, 10
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Validation:
+    """Customers x targets of one kind and horizon, on validation. Shapes: (n, E).
+
+    Attributes:
+        honest: Logits of the prior that has not seen the window.
+        final: Logits of the prior as it will be used.
+        repeat: The network's correction of pairs with history.
+        explore: Its correction of the others.
+        bought: What was bought.
+        seen: Pairs with history.
+    """
+
+    honest: F32
+    final: F32
+    repeat: F32
+    explore: F32
+    bought: Mask
+    seen: Mask
+
+    def corrected(self, repeat: Mend, explore: Mend) -> F32:
+        """The honest prior's logits with corrections of these weights; not calibrated."""
+        return corrected_cells(
+            self.honest, self.seen, repeat.weight * self.repeat, explore.weight * self.explore
+        )
+
+
+def gate_targets(window: Validation) -> tuple[Mend, Mend]:
+    """The gates of repeat and explore, chosen apart; then both are held against the ranking."""
+    repeat = _gate(window, window.repeat, window.seen)
+    explore = _gate(window, window.explore, ~window.seen)
+    closed = Mend()
+    shut = mean_average_precision(window.corrected(closed, closed), window)
+    # Of the gates that log-loss opened, the widest opening that costs no ranking.
+    for one, other in dict.fromkeys([(repeat, explore), (closed, explore), (repeat, closed)]):
+        if (one.closed and other.closed) or mean_average_precision(
+            window.corrected(one, other), window
+        ) >= shut:
+            return one, other
+    return closed, closed
+
+
+def gate_timing(prior: list[F64], corrected: list[dict[float, F64]]) -> float:
+    """The weight of the timing correction: the same for all horizons, so that survival stays one curve.
+
+    Args:
+        prior: Log-loss of no order per customer, one array a horizon. Shape: (n,) each.
+        corrected: The same under each weight.
+    """
+    gains = {
+        weight: sum(
+            (base - by_weight[weight]) / base.mean() for base, by_weight in zip(prior, corrected, strict=True)
+        )
+        for weight in corrected[0]
+    }
+    best = max(gains, key=lambda weight: float(np.mean(gains[weight])))
+    return best if beyond_doubt(np.asarray(gains[best])) else 0.0
+
+
+def corrected_cells(logits: F32, seen: Mask, repeat: F32, explore: F32) -> F32:
+    """Logits with the correction of each cell's stratum. Shape: (n, E) each."""
+    return (logits + np.where(seen, repeat, explore)).astype(np.float32)
+
+
+def calibrate(logits: npt.NDArray[np.floating], bought: Mask) -> tuple[float, float]:
+    """Intercept and slope by maximum likelihood, over logits counted in fine bins."""
+    at = np.rint(np.clip(logits, -_FARTHEST, _FARTHEST) * _BINS_PER_UNIT).astype(np.int64)
+    at += _FARTHEST * _BINS_PER_UNIT
+    count = np.bincount(at, minlength=2 * _FARTHEST * _BINS_PER_UNIT + 1).astype(np.float64)
+    share = np.bincount(at, weights=bought, minlength=len(count))
+    used = count > 0
+    centre = np.flatnonzero(used) / _BINS_PER_UNIT - _FARTHEST
+    return platt(centre, share[used] / count[used], count[used])
+
+
+def pair_log_loss(logits: npt.NDArray[np.floating], happened: Mask) -> F64:
+    """Log-loss of each pair. Shape: any."""
+    losses: F64 = np.logaddexp(0.0, np.where(happened, -logits, logits))
+    return losses
+
+
+def mean_average_precision(logits: F32, window: Validation) -> float:
+    """Mean over targets with enough buyers, at most 400 of them spread over popularity; 0 without any."""
+    judged = judged_columns(window.bought)
+    if not len(judged):
+        return 0.0
+    return float(target_precision(logits, window.bought, window.seen, judged).mean())
+
+
+def judged_columns(bought: Mask) -> npt.NDArray[np.int64]:
+    """Targets with enough buyers to rank them, thinned evenly by popularity."""
+    buyers = bought.sum(axis=0)
+    enough = np.flatnonzero(buyers >= _FEWEST_BUYERS)
+    if len(enough) <= _JUDGED_TARGETS:
+        return enough
+    by_buyers = enough[np.argsort(-buyers[enough], kind="stable")]
+    return np.sort(by_buyers[np.linspace(0, len(enough) - 1, _JUDGED_TARGETS).astype(np.int64)])
+
+
+def target_precision(logits: F32, bought: Mask, seen: Mask, judged: npt.NDArray[np.int64]) -> F64:
+    """Average precision of each judged target. Shape: (judged,)."""
+    measured = users_for_target(logits[:, judged], bought[:, judged], seen[:, judged])
+    precision: F64 = measured.average_precision
+    return precision
+
+
+def _gate(window: Validation, correction: F32, stratum: Mask) -> Mend:
+    """The weight with the largest gain in log-loss over the prior, both calibrated, if beyond doubt."""
+    if not window.bought[stratum].any():
+        return Mend()
+
+    def losses(weight: float) -> F64:
+        """Summed a customer."""
+        logits = window.honest[stratum] + weight * correction[stratum]
+        intercept, slope = calibrate(logits, window.bought[stratum])
+        cells = np.zeros(stratum.shape, np.float32)
+        cells[stratum] = pair_log_loss(intercept + slope * logits, window.bought[stratum])
+        summed: F64 = cells.sum(axis=1, dtype=np.float64)
+        return summed
+
+    prior = losses(0.0)
+    gains = {weight: prior - losses(weight) for weight in WEIGHTS}
+    best = max(gains, key=lambda weight: float(gains[weight].mean()))
+    if not beyond_doubt(gains[best]):
+        return Mend()
+    final = window.final[stratum] + best * correction[stratum]
+    return Mend(best, *calibrate(final, window.bought[stratum]))
+
+
+def beyond_doubt(gains: F64) -> bool:
+    """Whether the mean gain exceeds its standard error over customers."""
+    return bool(gains.mean() > gains.std() / np.sqrt(len(gains)))

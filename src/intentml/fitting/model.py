@@ -1,0 +1,123 @@
+"""A model worth keeping: priors, over them the network where the recipe wants one, both judged.
+
+What comes in: an order log, `as_of`, settings. What goes out: `FittedModel`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from intentml.fitting.epochs import OnEpoch
+from intentml.fitting.priors import FittedPriors, PriorsConfig, Progress, fit_priors_on
+from intentml.fitting.settings import TrainingConfig
+from intentml.fitting.slices import Past
+from intentml.fitting.windows import cutoffs
+from intentml.model.config import ModelConfig
+from intentml.timeline import Instant, OrderLog
+
+if TYPE_CHECKING:
+    import torch
+
+    from intentml.fitting.checkpoint import Checkpoint
+    from intentml.fitting.judging import Judged
+    from intentml.fitting.sequence import FittedSequence
+
+
+@dataclass(frozen=True)
+class SequenceSettings:
+    """What the network needs besides the priors.
+
+    Attributes:
+        model: Settings of the network.
+        training: Settings of its training.
+        device: Where to train.
+        checkpoint: Where to go on from, and to leave each epoch.
+        on_epoch: Told each epoch; it may raise to stop.
+    """
+
+    model: ModelConfig
+    training: TrainingConfig
+    device: torch.device
+    checkpoint: Checkpoint
+    on_epoch: OnEpoch
+
+
+@dataclass(frozen=True)
+class FittedModel:
+    """Everything that was fitted.
+
+    Attributes:
+        priors: All priors.
+        sequence: The network; None where none was asked for, or the history is too short for one.
+        judged: The model beside every prior on validation.
+        notes: What a person should know of this training.
+    """
+
+    priors: FittedPriors
+    sequence: FittedSequence | None
+    judged: tuple[Judged, ...]
+    notes: tuple[str, ...] = field(default=())
+
+    def card(self) -> Mapping[str, Any]:
+        """What a model folder tells of the fitting."""
+        card: dict[str, Any] = {
+            "validation": [vars(verdict) for verdict in self.priors.verdicts],
+            "judged": [asdict(one) for one in self.judged],
+            "notes": list(self.notes),
+        }
+        if self.sequence is not None:
+            card["network"] = self.sequence.card()
+        return card
+
+
+def fit_model(
+    log: OrderLog, as_of: Instant, config: PriorsConfig, sequence: SequenceSettings | None, progress: Progress
+) -> FittedModel:
+    """Fit on what was known before `as_of`.
+
+    Args:
+        log: The shop's history.
+        as_of: Nothing known at or after it is used.
+        config: Settings of the priors.
+        sequence: Of the network; None for the priors alone.
+        progress: Called with step, done, total.
+
+    Raises:
+        TimeError: There is no order before `as_of`.
+        ModelError: The checkpoint to resume from is of another training.
+    """
+    from intentml.fitting.judging import Court
+
+    past = Past(log.before(as_of))
+    priors = fit_priors_on(past, config, progress)
+    fitted, notes = None, []
+    if sequence is not None:
+        from intentml.fitting.sequence import fit_sequence
+
+        fitted = fit_sequence(past, priors, config, sequence, progress)
+        if fitted is None:
+            notes.append("the history is too short to train and judge a network: the priors answer alone")
+    progress("judging on validation", 0, 1)
+    if fitted is not None:
+        court = Court(
+            past, priors, fitted.plan.validation, fitted.plan.judges, fitted.targets, fitted.correction
+        )
+    else:
+        court = Court(
+            past,
+            priors,
+            _validation_windows(past, config),
+            lambda ids: np.ones(len(ids), bool),
+            priors.targets,
+        )
+    return FittedModel(priors, fitted, tuple(court.judge()), tuple(notes))
+
+
+def _validation_windows(past: Past, config: PriorsConfig) -> dict[int, Instant]:
+    """The newest complete window of each horizon."""
+    plans = (cutoffs(past.log, days, config.windows) for days in sorted(set(config.horizons_days)))
+    return {plan.horizon_days: plan.validation for plan in plans if plan is not None}

@@ -1,0 +1,137 @@
+"""Which past windows the sequence model learns from, and which it is held against.
+
+What comes in: a log cut at `as_of`, horizons, settings. What goes out: `TrainingPlan`. Nothing that a
+window of validation shows is learned from: every training label ends where validation begins.
+
+A shop whose history holds no horizon twice cannot be validated so. There the validation window is as
+long as a quarter of the history, and a quarter of the customers is kept for it and learned from nowhere.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from intentml.fitting.windows import Cutoffs, cutoffs
+from intentml.timeline import Instant, OrderLog
+from intentml.timeline.catalogue import Strings
+from intentml.timeline.instants import MIN_HORIZON_DAYS
+
+# A window seen from a short past teaches weights for a past that short.
+_MIN_HISTORY_DAYS = 28
+# One customer in so many is kept for validation where time alone cannot split.
+_KEPT_ONE_IN = 4
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """Windows of one training.
+
+    Attributes:
+        split: `windows` where validation lies after all that is learned from, `customers` where it is
+            other customers.
+        validation: The cutoff of the validation window, for each horizon that the model learns.
+        ends: No training label reaches this instant.
+        cutoffs: Windows to learn targets and timing from, newest first.
+        anchors: Instants between them to learn timing from.
+    """
+
+    split: Literal["windows", "customers"]
+    validation: dict[int, Instant]
+    ends: Instant
+    cutoffs: tuple[Instant, ...]
+    anchors: tuple[Instant, ...]
+
+    @property
+    def horizons(self) -> tuple[int, ...]:
+        """Horizons learned, ascending."""
+        return tuple(sorted(self.validation))
+
+    def teaches(self, customer_ids: Strings) -> npt.NDArray[np.bool_]:
+        """Which customers are learned from. Shape: (U,)."""
+        if self.split == "windows":
+            return np.ones(len(customer_ids), np.bool_)
+        # By the id itself, so that a customer stays on one side whatever else the shop knows.
+        marks = [zlib.crc32(str(customer).encode()) % _KEPT_ONE_IN for customer in customer_ids]
+        return np.array(marks, dtype=np.int64) > 0
+
+    def judges(self, customer_ids: Strings) -> npt.NDArray[np.bool_]:
+        """Which customers validation looks at. Shape: (U,)."""
+        everybody = np.ones(len(customer_ids), np.bool_)
+        return everybody if self.split == "windows" else ~self.teaches(customer_ids)
+
+
+def plan_training(
+    log: OrderLog,
+    horizons_days: Sequence[int],
+    *,
+    windows: int,
+    n_cutoffs: int,
+    n_anchors: int,
+    seed: int,
+) -> TrainingPlan | None:
+    """The plan; None where the history is too short for any.
+
+    Args:
+        log: Cut at `as_of`.
+        horizons_days: Horizons asked for; those without two windows of their own are not learned, and
+            the model answers them as the nearest that is.
+        windows: Windows a prior takes, as `cutoffs` counts them.
+        n_cutoffs: Most training windows.
+        n_anchors: Instants to learn timing from, besides.
+        seed: Of the anchors.
+    """
+    plans = [cutoffs(log, days, windows) for days in sorted(set(horizons_days))]
+    twice = {plan.horizon_days: plan.validation for plan in plans if plan is not None and plan.training}
+    history = log.until.days_since(log.start)
+    if twice:
+        longest = max(twice)
+        ends = twice[longest]
+        split: Literal["windows", "customers"] = "windows"
+    else:
+        longest = int(min(max(horizons_days), history // 4))
+        alone = cutoffs(log, longest, 1) if longest >= MIN_HORIZON_DAYS else None
+        if alone is None:
+            return None
+        twice, ends, split = {longest: alone.validation}, log.until, "customers"
+    return TrainingPlan(
+        split,
+        twice,
+        ends,
+        _cutoffs(log, ends, sorted(twice), n_cutoffs),
+        _anchors(log, ends, n_anchors, seed),
+    )
+
+
+def shortest_plan(log: OrderLog, plan: TrainingPlan, windows: int) -> list[Cutoffs]:
+    """The priors' windows of each horizon learned."""
+    found = [cutoffs(log, days, windows) for days in plan.horizons]
+    return [one for one in found if one is not None]
+
+
+def _cutoffs(log: OrderLog, ends: Instant, horizons: Sequence[int], most: int) -> tuple[Instant, ...]:
+    """Half a horizon apart, the newest as late as the longest horizon allows.
+
+    With several horizons one window more is there for the shortest, which may look later.
+    """
+    longest, shortest = horizons[-1], horizons[0]
+    backs = [longest + number * max(MIN_HORIZON_DAYS, longest // 2) for number in range(most)]
+    if shortest < longest:
+        backs = [shortest, *backs[: most - 1]]
+    room = ends.days_since(log.start) - max(_MIN_HISTORY_DAYS, longest // 2)
+    return tuple(ends.plus_days(-back) for back in backs if back <= room)
+
+
+def _anchors(log: OrderLog, ends: Instant, count: int, seed: int) -> tuple[Instant, ...]:
+    """Days drawn between the first four weeks and the last one, newest first."""
+    latest = int(ends.days_since(log.start)) - _MIN_HISTORY_DAYS
+    if latest <= MIN_HORIZON_DAYS:
+        return ()
+    days = np.arange(MIN_HORIZON_DAYS, latest)
+    drawn = np.random.default_rng(seed).choice(days, min(count, len(days)), replace=False)
+    return tuple(ends.plus_days(-int(back)) for back in np.sort(drawn))

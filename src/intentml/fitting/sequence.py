@@ -1,0 +1,385 @@
+"""Fit the sequence model over fitted priors: examples, training, gates.
+
+What comes in: a past in slices, its fitted priors, settings. What goes out: `Correction`: a network,
+its vocabulary and its gates; None where the history is too short to learn and to judge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from intentml.fitting.examples import (
+    Examples,
+    TargetExamples,
+    design_at,
+    sequences_of,
+    some_buyers,
+    target_examples,
+    timing_examples,
+)
+from intentml.fitting.gates import (
+    WEIGHTS,
+    Validation,
+    beyond_doubt,
+    gate_targets,
+    gate_timing,
+    pair_log_loss,
+)
+from intentml.fitting.heads import poisson_deviance
+from intentml.fitting.losses import TIMING, head_name
+from intentml.fitting.model import SequenceSettings
+from intentml.fitting.plan import TrainingPlan, plan_training
+from intentml.fitting.priors import FittedPriors, PriorsConfig
+from intentml.fitting.slices import Past, Slice
+from intentml.fitting.targets import FittedTargets, fit_targets
+from intentml.fitting.training import Progress, Trained, train_network
+from intentml.fitting.windows import Cutoffs
+from intentml.model.config import ModelConfig
+from intentml.model.correction import Correction, corrected_silence, low_rank, orders_following
+from intentml.model.heads import TargetCodes, horizon_place
+from intentml.model.intent_model import IntentModel, Sizes
+from intentml.model.losses import hazard_losses
+from intentml.model.states import states_of, target_codes
+from intentml.model.tensors import order_tensors
+from intentml.prediction import F32, F64, SURVIVAL_DAYS, Mend, logit
+from intentml.sequences.batches import batches
+from intentml.sequences.vocabulary import Vocabulary
+from intentml.timeline import Instant
+from intentml.timeline.catalogue import KINDS
+
+# Products bought by fewer customers share a row and lean on category and brand alone.
+_FEWEST_BUYERS = 5
+# Enough to tell a gain from luck, few enough to look at after every epoch.
+_JUDGED_CUSTOMERS = 6_000
+_YEAR_DAYS = 365
+
+I64 = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class FittedSequence:
+    """A fitted network and how it came about.
+
+    Attributes:
+        correction: What a predictor adds to its priors.
+        plan: Windows of the training.
+        targets: The target priors it was trained over.
+        trained: Epochs.
+        device: Where it was trained.
+    """
+
+    correction: Correction
+    plan: TrainingPlan
+    targets: Mapping[str, Mapping[int, FittedTargets]]
+    trained: Trained
+    device: str
+
+    def card(self) -> dict[str, object]:
+        """What a model folder tells of it."""
+        epochs = self.trained.epochs
+        return {
+            "validation_loss": epochs[self.trained.best_epoch].validation["loss"],
+            "epochs": [asdict(epoch) for epoch in epochs],
+            "best_epoch": self.trained.best_epoch,
+            "seconds": round(self.trained.seconds, 1),
+            "device": self.device,
+            "weights": self.correction.network.parameters_count,
+            "gates": {
+                kind: {str(days): [asdict(mend) for mend in gates] for days, gates in knots.items()}
+                for kind, knots in self.correction.gates.items()
+            },
+            "timing_weight": self.correction.timing,
+            "split": self.plan.split,
+            "validation_cutoffs": {str(days): at.iso for days, at in self.plan.validation.items()},
+            "learned_until": self.plan.ends.iso,
+            "cutoffs": [at.iso for at in self.plan.cutoffs],
+            "anchors": [at.iso for at in self.plan.anchors],
+        }
+
+
+def fit_sequence(
+    past: Past, priors: FittedPriors, config: PriorsConfig, settings: SequenceSettings, progress: Progress
+) -> FittedSequence | None:
+    """Fit the network.
+
+    Args:
+        past: Cut at `as_of`.
+        priors: Fitted on the same past.
+        config: Their settings.
+        settings: Of the network and its training.
+        progress: Told steps.
+
+    Raises:
+        ModelError: The checkpoint to resume from is of another training.
+    """
+    training = settings.training
+    plan = plan_training(
+        past.log,
+        config.horizons_days,
+        windows=config.windows,
+        n_cutoffs=training.cutoffs,
+        n_anchors=training.anchors,
+        seed=training.seed,
+    )
+    if plan is None or not plan.cutoffs:
+        return None
+    fit = _Fit(past, priors, config, settings, plan, progress)
+    trained = train_network(
+        fit.network,
+        fit.parts(),
+        fit.validate,
+        {**fit.baselines, TIMING: fit.timing_baseline()},
+        training,
+        settings.checkpoint,
+        progress=progress,
+        on_epoch=settings.on_epoch,
+    )
+    return FittedSequence(fit.gated(), plan, fit.targets, trained, device_name(settings.device))
+
+
+def device_name(device: torch.device) -> str:
+    """The device as a person knows it."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """The validation window of one horizon.
+
+    Attributes:
+        examples: Its customers.
+        silence: The prior's P(no order) within `_grid(days)`. Shape: (n, D).
+        no_order: What happened. Shape: (n,).
+    """
+
+    examples: Examples
+    silence: F64
+    no_order: npt.NDArray[np.bool_]
+
+    def timing_losses(self, days: int, log_ratio: F32) -> F64:
+        """Log-loss of no order within the horizon. Shape: (n,)."""
+        grid = _grid(days)
+        silence = corrected_silence(self.silence, grid, log_ratio)[:, np.searchsorted(grid, days)]
+        return pair_log_loss(logit(silence), self.no_order)
+
+
+class _Fit:
+    """One training on its way: what examples, validation and gates share."""
+
+    def __init__(
+        self,
+        past: Past,
+        priors: FittedPriors,
+        config: PriorsConfig,
+        settings: SequenceSettings,
+        plan: TrainingPlan,
+        progress: Progress,
+    ) -> None:
+        self.past, self.priors, self.config = past, priors, config
+        self.training, self.plan, self.progress = settings.training, plan, progress
+        # As the priors' own samples had it: target priors lean on this timing.
+        self.timing = priors.best.activity.name
+        self.learned = past.at(plan.ends)
+        self.targets = self._fitted_targets()
+        self.vocabulary = Vocabulary.fit(self.learned.snapshot)
+        self.network = self._network(settings.model).to(settings.device)
+        self.judged = self._judged()
+        self.baselines = self._losses(self.network)
+
+    def parts(self) -> list[Examples]:
+        """Every training window, and the anchors."""
+        instants = [*self.plan.cutoffs, *self.plan.anchors]
+        parts = []
+        for number, instant in enumerate(instants):
+            self.progress("examples", number, len(instants))
+            part = self.past.at(instant)
+            whole = instant in self.plan.cutoffs
+            parts.append(self._examples(part, whole=whole))
+        return [part for part in parts if len(part)]
+
+    def validate(self, network: IntentModel) -> dict[str, float]:
+        """The mean over heads of the loss over the prior's, and each head's own."""
+        losses = self._losses(network)
+        shares: dict[str, list[float]] = {}
+        for name, loss in losses.items():
+            shares.setdefault(name.rpartition("_")[0], []).append(loss / self.baselines[name])
+        mean = float(np.mean([np.mean(of_head) for of_head in shares.values()]))
+        return {"loss": mean, **{f"{name}/log_loss": loss for name, loss in losses.items()}}
+
+    def timing_baseline(self) -> float:
+        """The prior's loss of the time to the next order, on validation."""
+        timing = self.judged[max(self.judged)].examples.timing
+        nothing = torch.zeros(timing.hazard.shape)
+        parts = (timing.hazard, timing.event_bin, timing.full_bins)
+        return float(hazard_losses(nothing, *map(torch.from_numpy, parts)).mean())
+
+    def gated(self) -> Correction:
+        """The network with gates chosen on validation."""
+        gates: dict[str, dict[int, tuple[Mend, Mend]]] = {}
+        prior: list[F64] = []
+        corrected: list[dict[float, F64]] = []
+        for days, judged in self.judged.items():
+            states = states_of(self.network, judged.examples.sequences)
+            ratio = Correction(self.network, self.vocabulary, {}, 1.0).log_ratio(states)
+            prior.append(judged.timing_losses(days, 0 * ratio))
+            corrected.append(
+                {weight: judged.timing_losses(days, np.float32(weight) * ratio) for weight in WEIGHTS}
+            )
+            for (kind, _), one in judged.examples.targets.items():
+                self.progress(f"gate of {kind}, {days} days", 0, 1)
+                window = self._validation(states, one, judged.examples.customers)
+                gates.setdefault(kind, {})[days] = gate_targets(window)
+        weight = gate_timing(prior, corrected)
+        return Correction(self.network, self.vocabulary, gates, weight, orders=self._orders_follow(weight))
+
+    def _orders_follow(self, weight: float) -> bool:
+        """Whether expected orders are nearer to what came when they follow the corrected timing."""
+        head = self.priors.best.orders
+        if weight == 0.0 or head is None:
+            return False
+        gains = []
+        for days, judged in self.judged.items():
+            part, customers = self.past.at(self.plan.validation[days]), judged.examples.customers
+            states = states_of(self.network, judged.examples.sequences)
+            ratio = Correction(self.network, self.vocabulary, {}, weight).log_ratio(states)
+            at = np.searchsorted(_grid(days), days)
+            corrected = corrected_silence(judged.silence, _grid(days), ratio)[:, at]
+            expected = part.activity(head.name).orders(part.snapshot.take(customers), days)[:, 0]
+            came = part.labels(days).orders[customers]
+            follows = orders_following(expected, judged.silence[:, at], corrected)
+            gains.append(poisson_deviance(expected, came) - poisson_deviance(follows, came))
+        return beyond_doubt(np.concatenate(gains))
+
+    def _losses(self, network: IntentModel) -> dict[str, float]:
+        """Log-loss of every head on validation."""
+        losses = {}
+        for days, judged in self.judged.items():
+            states = states_of(network, judged.examples.sequences)
+            ratio = Correction(network, self.vocabulary, {}, 1.0).log_ratio(states)
+            losses[head_name(TIMING, days)] = float(judged.timing_losses(days, ratio).mean())
+            for (kind, _), one in judged.examples.targets.items():
+                repeat, explore = low_rank(network, states, kind, one.codes, horizon_place(days))
+                added = np.where(
+                    one.seen.toarray(), repeat.customer @ repeat.target.T, explore.customer @ explore.target.T
+                )
+                logits = one.prior.rows(slice(None)) + added
+                losses[head_name(kind, days)] = float(pair_log_loss(logits, one.bought.toarray()).mean())
+        return losses
+
+    def _validation(self, states: F32, one: TargetExamples, customers: I64) -> Validation:
+        """All that the gate of one kind and horizon looks at."""
+        days = one.horizon_days
+        part = self.past.at(self.plan.validation[days])
+        calibrated = self.targets[one.kind][days].calibrated
+        final = calibrated.score(design_at(part, one.kind, days, self.timing)).take(customers)
+        repeat, explore = low_rank(self.network, states, one.kind, one.codes, horizon_place(days))
+        return Validation(
+            honest=one.prior.rows(slice(None)),
+            final=final.select(part.eligible(one.kind)).rows(slice(None)),
+            repeat=repeat.customer @ repeat.target.T,
+            explore=explore.customer @ explore.target.T,
+            bought=one.bought.toarray(),
+            seen=one.seen.toarray(),
+        )
+
+    def _fitted_targets(self) -> dict[str, dict[int, FittedTargets]]:
+        """The target priors at every horizon learned; those of a shorter one are fitted here."""
+        found: dict[str, dict[int, FittedTargets]] = {}
+        for kind, knots in self.priors.targets.items():
+            for days, cutoff in self.plan.validation.items():
+                fitted = knots.get(days)
+                if fitted is None:
+                    fitted, _ = fit_targets(
+                        self.past,
+                        Cutoffs(days, (cutoff,)),
+                        kind,
+                        self.timing,
+                        per_window=self.config.sample_per_window,
+                        seed=self.config.seed,
+                        tell=lambda step: self.progress(step, 0, 1),
+                    )
+                if fitted is not None:
+                    found.setdefault(kind, {})[days] = fitted
+        return found
+
+    def _network(self, model: ModelConfig) -> IntentModel:
+        """A new network that knows its products and the scales of its numbers."""
+        torch.manual_seed(self.training.seed)
+        vocabulary, snapshot = self.vocabulary, self.learned.snapshot
+        buyers = np.zeros(vocabulary.size("product"), np.int64)
+        names = snapshot.catalogue.targets("product").targets
+        if len(names):
+            buyers[vocabulary.codes("product", names)] = snapshot.shop.popularity["product"][0]
+        known = (buyers >= _FEWEST_BUYERS) & (np.arange(len(buyers)) > 0)
+        row = np.where(known, np.cumsum(known), 0)
+        sizes = Sizes(
+            product=vocabulary.size("product"),
+            category=vocabulary.size("category"),
+            brand=vocabulary.size("brand"),
+            price=vocabulary.price_buckets,
+            rows=int(known.sum()) + 1,
+            season=self.learned.snapshot.history_days >= _YEAR_DAYS + max(self.plan.horizons),
+            kinds={kind: vocabulary.size(kind) for kind in KINDS if kind in self.targets},
+        )
+        network = IntentModel(model, sizes, hazard_bins=len(SURVIVAL_DAYS))
+        network.tokens.items.know(torch.from_numpy(row), torch.from_numpy(buyers.astype(np.float32)))
+        rows = some_buyers(self.learned, self.plan.teaches(snapshot.customer_ids), 2_000, self.training.seed)
+        sequences = sequences_of(self.learned, rows, vocabulary, model.max_orders)
+        drawn = [
+            order_tensors(batch, season=sizes.season)
+            for batch in batches(sequences, buckets=(model.max_orders,))
+        ]
+        network.tokens.order_numbers.know(torch.cat([batch.orders[batch.mask] for batch in drawn]))
+        network.tokens.now_numbers.know(torch.cat([batch.now for batch in drawn]))
+        return network
+
+    def _examples(self, part: Slice, *, whole: bool) -> Examples:
+        """Examples to learn from; `whole` windows have targets, anchors timing alone."""
+        teaches = self.plan.teaches(part.snapshot.customer_ids)
+        customers = some_buyers(part, teaches, self.training.customers_per_cutoff, self.training.seed)
+        reach = self.plan.ends.days_since(part.cutoff)
+        horizons = [days for days in self.plan.horizons if whole and days <= reach]
+        return self._examples_of(part, customers, self.plan.ends, horizons)
+
+    def _judged(self) -> dict[int, _Judged]:
+        """The validation window of each horizon, with the prior that has not seen it."""
+        found = {}
+        for days, cutoff in self.plan.validation.items():
+            part = self.past.at(cutoff)
+            judges = self.plan.judges(part.snapshot.customer_ids)
+            customers = some_buyers(part, judges, _JUDGED_CUSTOMERS, self.training.seed)
+            examples = self._examples_of(part, customers, cutoff.plus_days(days), {days})
+            silence = part.activity(self.timing).no_order(part.snapshot.take(customers), _grid(days))
+            found[days] = _Judged(examples, silence, part.labels(days).no_order[customers])
+        return found
+
+    def _examples_of(self, part: Slice, customers: I64, ends: Instant, horizons: Collection[int]) -> Examples:
+        """Examples of some customers of a slice."""
+        targets = {}
+        for kind, knots in self.targets.items():
+            for days, fitted in knots.items():
+                if days in horizons and len(part.eligible(kind)):
+                    design = design_at(part, kind, days, self.timing)
+                    targets[kind, days] = target_examples(
+                        part, customers, days, design, fitted.on_older[fitted.best], self._codes
+                    )
+        prior = part.activity(self.timing)
+        return Examples(
+            customers,
+            sequences_of(part, customers, self.vocabulary, self.network.config.max_orders),
+            timing_examples(part, customers, self.past.log, ends, prior),
+            targets,
+        )
+
+    def _codes(self, part: Slice, kind: str, targets: I64) -> TargetCodes:
+        return target_codes(self.network, self.vocabulary, part.snapshot.catalogue, kind, targets)
+
+
+def _grid(days: int) -> npt.NDArray[np.int64]:
+    """The days of the survival curve, and the horizon."""
+    return np.union1d(SURVIVAL_DAYS, [days])

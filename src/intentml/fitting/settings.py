@@ -1,0 +1,39 @@
+"""Settings of the training.
+
+What comes in: keys of a recipe. What goes out: a frozen value. No torch here: a recipe is read without it.
+"""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class TrainingConfig(BaseModel):
+    """How the network is trained.
+
+    Attributes:
+        epochs: Most passes over all windows.
+        patience: Epochs without a gain on validation before it stops.
+        learning_rate: Highest step of AdamW; it warms up and falls along a cosine.
+        weight_decay: Pull of all weights toward zero.
+        batch_tokens: Orders (padding counted) a step: more are steadier, fewer learn in less data.
+        cutoffs: Past windows to learn from, half a horizon apart.
+        anchors: Instants besides, from which the timing of the next order is learned.
+        customers_per_cutoff: Most customers of a window.
+        product_columns: Products a pass looks at besides those a customer bought; half are the most
+            bought, half are drawn and stand for the rest.
+        seed: Of everything drawn.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    epochs: int = Field(8, ge=1, le=500)
+    patience: int = Field(2, ge=1)
+    learning_rate: float = Field(2e-3, gt=0, le=1)
+    weight_decay: float = Field(0.02, ge=0, le=10)
+    batch_tokens: int = Field(8192, ge=64)
+    cutoffs: int = Field(6, ge=1, le=100)
+    anchors: int = Field(6, ge=0, le=500)
+    customers_per_cutoff: int = Field(50_000, ge=1)
+    product_columns: int = Field(512, ge=2)
+    seed: int = Field(0, ge=0)

@@ -1,0 +1,118 @@
+"""The model at work: the best priors, and what a trained network adds to them.
+
+What comes in: fitted parts. What goes out: `IntentPredictor`, a `Predictor`. Where every gate of a
+head is closed the answer is the prior's own, bit for bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from intentml.model.correction import (
+    Correction,
+    corrected_silence,
+    low_rank,
+    orders_following,
+)
+from intentml.model.states import target_codes
+from intentml.model.tensors import F32
+from intentml.prediction import SURVIVAL_DAYS, LowRank, Predictions, TargetScores
+from intentml.priors.designs import KindParameters
+from intentml.priors.predictor import PriorPredictor
+from intentml.timeline import Instant, Snapshot
+
+
+class _LastStates:
+    """States of the last snapshot asked for: several horizons share them."""
+
+    def __init__(self) -> None:
+        self._snapshot: Snapshot | None = None
+        self._states: F32 | None = None
+
+    def get(self, correction: Correction, snapshot: Snapshot) -> F32:
+        if self._snapshot is not snapshot or self._states is None:
+            self._snapshot, self._states = snapshot, correction.states(snapshot)
+        return self._states
+
+
+@dataclass(frozen=True)
+class IntentPredictor:
+    """Priors with a correction.
+
+    Attributes:
+        prior: The best prior of each head.
+        correction: The network and its gates.
+        states: Cache.
+    """
+
+    prior: PriorPredictor
+    correction: Correction
+    states: _LastStates = field(default_factory=_LastStates, compare=False, repr=False)
+
+    @property
+    def name(self) -> str:
+        """What boards and manifests call it."""
+        return "sequence"
+
+    @property
+    def trained_until(self) -> Instant:
+        """Nothing known at or after this instant was used."""
+        return self.prior.trained_until
+
+    @property
+    def kinds(self) -> Mapping[str, KindParameters]:
+        """What was fitted per kind."""
+        return self.prior.kinds
+
+    def predict(
+        self, snapshot: Snapshot, horizon_days: int, *, kinds: Sequence[str] | None = None
+    ) -> Predictions:
+        """Predictions for every customer of the snapshot; `kinds` limits the kinds of targets."""
+        answer = self.prior.predict(snapshot, horizon_days, kinds=kinds)
+        targets = {
+            kind: self._corrected(snapshot, scores, horizon_days) for kind, scores in answer.targets.items()
+        }
+        return self._timed(snapshot, replace(answer, targets=targets))
+
+    def _corrected(self, snapshot: Snapshot, scores: TargetScores, days: int) -> TargetScores:
+        """The scores of one kind with what the open gates let in."""
+        correction, kind = self.correction, scores.kind
+        if kind not in correction.open_kinds():
+            return scores
+        repeat, explore = correction.gates_at(kind, days)
+        if repeat.closed and explore.closed:
+            return scores
+        ordering = 1.0 - self.prior.activity.no_order(snapshot, days)[:, 0]
+        design = self.prior.designs.get(snapshot, self.prior.kinds[kind], ordering, days)
+        every = np.arange(len(scores))
+        codes = target_codes(correction.network, correction.vocabulary, snapshot.catalogue, kind, every)
+        states = self.states.get(correction, snapshot)
+        of_repeat, of_explore = (
+            _of_buyers(part, snapshot)
+            for part in low_rank(correction.network, states, kind, codes, correction.place(kind, days))
+        )
+        return scores.corrected(design.seen, (of_repeat, repeat), (of_explore, explore))
+
+    def _timed(self, snapshot: Snapshot, answer: Predictions) -> Predictions:
+        """The answer with its timing corrected, and its orders and spend where they follow it."""
+        if self.correction.timing == 0.0 or self.prior.no_order is None or answer.no_order is None:
+            return answer
+        days = np.union1d(SURVIVAL_DAYS, [answer.horizon_days])
+        ratio = self.correction.log_ratio(self.states.get(self.correction, snapshot))
+        ratio[snapshot.n_orders == 0] = 0.0
+        curve = corrected_silence(self.prior.no_order.no_order(snapshot, days), days, ratio)
+        no_order = curve[:, np.searchsorted(days, answer.horizon_days)]
+        timed = replace(answer, no_order=no_order, survival=curve[:, np.searchsorted(days, SURVIVAL_DAYS)])
+        if not self.correction.orders or answer.orders is None:
+            return timed
+        orders = orders_following(answer.orders, answer.no_order, no_order)
+        per_order = None if answer.spend is None else answer.spend / np.maximum(answer.orders, 1e-12)
+        return replace(timed, orders=orders, spend=None if per_order is None else orders * per_order)
+
+
+def _of_buyers(part: LowRank, snapshot: Snapshot) -> LowRank:
+    """The correction of customers with an order; the network has learned from no others."""
+    return LowRank(part.customer * (snapshot.n_orders > 0)[:, np.newaxis], part.target)

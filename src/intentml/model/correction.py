@@ -1,0 +1,137 @@
+"""What a trained network adds to its priors: gated, calibrated, as parts of scores and as hazards.
+
+What comes in: a network with its vocabulary and gates, a catalogue, states. What goes out: low-rank
+corrections of target scores, and a survival curve. A closed gate adds nothing at all.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from intentml.model.heads import TargetCodes, horizon_place
+from intentml.model.intent_model import IntentModel
+from intentml.model.states import states_of
+from intentml.model.tensors import F32
+from intentml.prediction import F64, SURVIVAL_DAYS, LowRank, Mend
+from intentml.sequences.encode import encode_orders
+from intentml.sequences.vocabulary import Vocabulary
+from intentml.timeline import Snapshot
+
+Gates = tuple[Mend, Mend]
+
+
+@dataclass(frozen=True)
+class Correction:
+    """A network at work.
+
+    Attributes:
+        network: The network.
+        vocabulary: Names to codes.
+        gates: Of repeat and of explore, by kind and horizon.
+        timing: Weight of the timing correction; 0 = closed.
+        orders: Whether expected orders follow the corrected timing.
+    """
+
+    network: IntentModel
+    vocabulary: Vocabulary
+    gates: Mapping[str, Mapping[int, Gates]]
+    timing: float
+    orders: bool = False
+
+    def open_kinds(self) -> tuple[str, ...]:
+        """Kinds whose targets it changes."""
+        return tuple(
+            kind
+            for kind, knots in self.gates.items()
+            if any(not mend.closed for gates in knots.values() for mend in gates)
+        )
+
+    @property
+    def idle(self) -> bool:
+        """Whether every gate is closed."""
+        return not self.open_kinds() and self.timing == 0.0
+
+    def states(self, snapshot: Snapshot) -> F32:
+        """States of a snapshot's customers. Shape: (U, d)."""
+        sequences = encode_orders(snapshot, self.vocabulary, self.network.config.max_orders)
+        return states_of(self.network, sequences)
+
+    def gates_at(self, kind: str, days: int) -> Gates:
+        """The gates of a horizon: between those chosen linear in log-days, outside the nearest."""
+        knots = self.gates[kind]
+        horizons = sorted(knots)
+        place = float(np.interp(math.log(days), np.log(horizons), np.arange(len(horizons))))
+        low, share = int(place), place - int(place)
+        left, right = knots[horizons[low]], knots[horizons[min(low + 1, len(horizons) - 1)]]
+        return _between(left[0], right[0], share), _between(left[1], right[1], share)
+
+    def place(self, kind: str, days: int) -> float:
+        """The horizon as the network knows it: kept within those it learned."""
+        horizons = sorted(self.gates[kind])
+        return horizon_place(min(max(days, horizons[0]), horizons[-1]))
+
+    def log_ratio(self, states: F32) -> F32:
+        """Gated logarithm of the factor on each bin's hazard. Shape: (U, d) -> (U, K)."""
+        with torch.inference_mode():
+            ratio = self.network.hazard(torch.from_numpy(states).to(self.network.device))
+        gated: F32 = (self.timing * ratio.cpu().numpy()).astype(np.float32)
+        return gated
+
+
+def low_rank(
+    network: IntentModel, states: F32, kind: str, codes: TargetCodes, place: float
+) -> tuple[LowRank, LowRank]:
+    """Corrections of repeat and of explore, before any gate.
+
+    Args:
+        network: The network.
+        states: Shape: (U, d).
+        kind: Kind of the targets.
+        codes: Of the targets, on the network's device. Length J.
+        place: `horizon_place` of the horizon.
+    """
+    head = network.head(kind)
+    with torch.inference_mode():
+        told = torch.from_numpy(states).to(network.device)
+        repeat, explore = head.targets(codes)
+        vectors = (head.repeat(told, place), repeat, head.explore(told, place), explore)
+        of_repeat, to_repeat, of_explore, to_explore = (vector.cpu().numpy() for vector in vectors)
+    return LowRank(of_repeat, to_repeat), LowRank(of_explore, to_explore)
+
+
+def corrected_silence(silence: F64, days: npt.ArrayLike, log_ratio: F32) -> F64:
+    """P(no order) with the hazard of each bin multiplied.
+
+    Args:
+        silence: The prior's P(no order) within each of `days`. Shape: (U, D).
+        days: Ascending, all of `SURVIVAL_DAYS` among them. Shape: (D,).
+        log_ratio: Logarithm of the factor on each bin's hazard. Shape: (U, K).
+    """
+    hazard = -np.diff(np.log(np.maximum(silence, 1e-12)), axis=1, prepend=0.0)
+    of_bin = np.minimum(np.searchsorted(SURVIVAL_DAYS, days, side="left"), len(SURVIVAL_DAYS) - 1)
+    corrected: F64 = np.exp(-np.cumsum(hazard * np.exp(log_ratio.astype(np.float64))[:, of_bin], axis=1))
+    return corrected
+
+
+def orders_following(orders: F64, silence: F64, corrected: F64) -> F64:
+    """Expected orders when P(no order) changes: those of a customer who orders at all stay. Shape: (U,).
+
+    So no customer is likelier to order than orders are expected of them.
+    """
+    ordering = 1.0 - silence
+    share = np.where(ordering > 0, (1.0 - corrected) / np.maximum(ordering, 1e-12), 1.0)
+    return orders * share
+
+
+def _between(left: Mend, right: Mend, share: float) -> Mend:
+    """The mend between two."""
+    if share == 0.0:
+        return left
+    pairs = ((left.weight, right.weight), (left.intercept, right.intercept), (left.slope, right.slope))
+    return Mend(*((1 - share) * one + share * other for one, other in pairs))

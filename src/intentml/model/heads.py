@@ -1,0 +1,112 @@
+"""From the state at NOW to corrections of a prior's logits; all of them start at exactly zero.
+
+What comes in: states (B, d). What goes out: for targets two low-rank terms, one for pairs with
+history and one for the others, as vectors whose dot product is the correction; for timing the log of
+what each bin's hazard is multiplied by.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from intentml.model.config import ModelConfig
+from intentml.model.orders import Sizes
+
+# A horizon is told as its logarithm against four weeks: weights learned at two of them hold between.
+_MONTH_DAYS = 28.0
+# No customer's hazard changes by more than e to this.
+_LARGEST_LOG_RATIO = 3.0
+
+
+def horizon_place(days: float) -> float:
+    """A horizon as a number near 0: its logarithm against 28 days, one for a factor of 4."""
+    return math.log(days / _MONTH_DAYS) / math.log(4.0)
+
+
+@dataclass(frozen=True)
+class TargetCodes:
+    """Codes of some targets of one kind: their own, and for products those they lean on.
+
+    Attributes:
+        own: Shape: (J,).
+        category: For products; else None.
+        brand: For products; else None.
+        row: For products, row of the product table; else None.
+        trust: For products, how far their own row is believed; else None.
+    """
+
+    own: Tensor
+    category: Tensor | None = None
+    brand: Tensor | None = None
+    row: Tensor | None = None
+    trust: Tensor | None = None
+
+
+class Stratum(nn.Module):
+    """Low-rank correction of one stratum, repeat or explore.
+
+    logit(u, j, H) = <(W + t W') h_u, e_j> + (q + t q') . h_u + b_j + t b'_j, with t = `horizon_place`.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        # The last output is q; twice, for the part that grows with the horizon.
+        self.customer = nn.Linear(config.d_model, 2 * (config.rank + 1))
+        nn.init.zeros_(self.customer.weight)
+        nn.init.zeros_(self.customer.bias)
+
+    def forward(self, states: Tensor, place: float) -> Tensor:
+        """Customer vectors [.., q, 1, t]. Shape: (B, d) -> (B, rank + 3)."""
+        fixed, growing = self.customer(states).chunk(2, dim=-1)
+        ends = torch.tensor([1.0, place], dtype=fixed.dtype, device=fixed.device).expand(len(states), 2)
+        return torch.cat([fixed + place * growing, ends], dim=-1)
+
+
+class TargetHead(nn.Module):
+    """Corrections for the targets of one kind."""
+
+    def __init__(self, config: ModelConfig, kind: str, sizes: Sizes) -> None:
+        super().__init__()
+        self.of_products = kind == "product"
+        self.repeat, self.explore = Stratum(config), Stratum(config)
+        self.own = nn.Embedding(sizes.rows if self.of_products else sizes.kinds[kind], config.rank)
+        tables = [self.own]
+        if self.of_products:
+            self.category = nn.Embedding(sizes.category, config.rank)
+            self.brand = nn.Embedding(sizes.brand, config.rank)
+            tables += [self.category, self.brand]
+        for table in tables:
+            nn.init.normal_(table.weight, std=config.rank**-0.5)
+        # b and b' of each stratum.
+        self.bias = nn.Embedding(self.own.num_embeddings, 4)
+        nn.init.zeros_(self.bias.weight)
+
+    def targets(self, codes: TargetCodes) -> tuple[Tensor, Tensor]:
+        """Target vectors [e, 1, b, b'] of repeat and of explore. Shape: (J, rank + 3) each."""
+        if codes.row is None or codes.trust is None or codes.category is None or codes.brand is None:
+            vector, bias = self.own(codes.own), self.bias(codes.own)
+        else:
+            trust = codes.trust.unsqueeze(-1)
+            vector = trust * self.own(codes.row) + self.category(codes.category) + self.brand(codes.brand)
+            bias = trust * self.bias(codes.row)
+        one = torch.ones(len(codes.own), 1, dtype=vector.dtype, device=vector.device)
+        return torch.cat([vector, one, bias[:, :2]], -1), torch.cat([vector, one, bias[:, 2:]], -1)
+
+
+class HazardHead(nn.Module):
+    """log of the factor on each bin's hazard, within ± 3. Shape: (B, d) -> (B, bins)."""
+
+    def __init__(self, config: ModelConfig, bins: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(config.d_model, bins)
+        nn.init.zeros_(self.linear.weight)
+        nn.init.zeros_(self.linear.bias)
+
+    def forward(self, states: Tensor) -> Tensor:
+        """The logarithms."""
+        limit = _LARGEST_LOG_RATIO
+        return limit * torch.tanh(self.linear(states) / limit)
