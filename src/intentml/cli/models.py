@@ -14,6 +14,7 @@ import typer
 from intentml.cli import options
 from intentml.cli.output import Output, next_steps, say, table
 from intentml.cli.tracked import (
+    curves,
     keep_backtest,
     keep_training,
     refuse_register_without_run,
@@ -60,7 +61,9 @@ def train(
     refuse_too_little(log, as_of, told)
     with tracked(f"train {chosen.name} {as_of}", tracking, told, register=register) as run:
         with told.step("training") as tell:
-            model = workflows.train(log, as_of=as_of, recipe=chosen, out=out, progress=tell)
+            model = workflows.train(
+                log, as_of=as_of, recipe=chosen, out=out, progress=tell, on_epoch=curves(run, told)
+            )
         version = keep_training(run, log, model, out, register)
 
     def show() -> None:

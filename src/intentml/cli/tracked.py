@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from intentml.evaluation import BacktestReport
+    from intentml.fitting.epochs import Epoch, OnEpoch
     from intentml.inference.folder import SavedModel
     from intentml.recipe import Recipe
     from intentml.timeline import OrderLog
@@ -57,6 +58,25 @@ def refuse_register_without_run(register: str | None, wanted: bool) -> None:
         raise UsageError(
             "--register needs the run that --no-tracking leaves out", hint="leave out one of them"
         )
+
+
+def curves(run: Run, out: Output) -> OnEpoch:
+    """Writes each epoch down; a store that stops answering costs the rest of the curves, not the training."""
+    from intentml import tracking
+    from intentml.errors import TrackingError
+
+    lost: list[TrackingError] = []
+
+    def on_epoch(epoch: Epoch) -> None:
+        if lost:
+            return
+        try:
+            run.metrics(tracking.epoch_metrics(epoch.train_loss, epoch.validation), step=epoch.number)
+        except TrackingError as problem:
+            lost.append(problem)
+            out.note(f"warning: the learning curves are not kept any more: {problem.message}")
+
+    return on_epoch
 
 
 def keep_training(
@@ -164,7 +184,8 @@ def _keep_model(run: MlflowRun, model: SavedModel, folder: Path, products: pd.Da
             "recipe": card["recipe"],
             "seed": card["seed"],
             "as_of": model.predictor.trained_until.iso,
-            "network": card.get("network", {}),
+            "notes": card.get("notes", []),
+            "network": {name: value for name, value in card.get("network", {}).items() if name != "epochs"},
         }
     )
     run.metrics(tracking.training_metrics(card))

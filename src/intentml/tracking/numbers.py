@@ -3,6 +3,7 @@
 What comes in: the card of a model folder, a backtest report as a dictionary, a finished epoch. What
 goes out: names such as `category/28d/log_loss/model` and their values; `model` is the recipe's own
 predictor, so that runs of different recipes stand in one column, and its priors sort right beside it.
+Numbers on the validation window of a training have `validation/` before them: they chose the model.
 """
 
 from __future__ import annotations
@@ -34,20 +35,20 @@ def training_metrics(card: Mapping[str, Any]) -> Metrics:
 
     >>> training_metrics({"judged": [{"head": "brand", "horizon_days": 28, "predictor": "popular",
     ...     "role": "prior", "log_loss": 0.3, "map": None}]})
-    {'brand/28d/log_loss/popular': 0.3, 'brand/28d/map/popular': None}
+    {'validation/brand/28d/log_loss/popular': 0.3, 'validation/brand/28d/map/popular': None}
     """
     judged = card.get("judged", [])
     found = {
-        _name(row, metric, MODEL if row["role"] == "model" else row["predictor"]): row[metric]
+        _validation(row, metric, MODEL if row["role"] == "model" else row["predictor"]): row[metric]
         for row in judged
         for metric in _JUDGED
     }
     heads = {row["head"] for row in judged}
     for row in card.get("validation", []):
         if row["head"] not in heads:  # orders and spend are chosen by their deviance
-            found[_name(row, "loss", row["prior"])] = row["loss"]
+            found[_validation(row, "loss", row["prior"])] = row["loss"]
             if row["chosen"]:
-                found[_name(row, "loss", MODEL)] = row["loss"]
+                found[_validation(row, "loss", MODEL)] = row["loss"]
     network = card.get("network", {})
     found |= {
         f"network/{name}": network[name]
@@ -96,6 +97,10 @@ def _metric(row: Mapping[str, Any]) -> str:
 
 def _predictor(report: Mapping[str, Any], row: Mapping[str, Any]) -> str:
     return MODEL if row["predictor"] == report["recipe"] else str(row["predictor"])
+
+
+def _validation(row: Mapping[str, Any], metric: str, predictor: str) -> str:
+    return f"validation/{_name(row, metric, predictor)}"
 
 
 def _name(row: Mapping[str, Any], metric: str, predictor: str) -> str:
