@@ -112,23 +112,29 @@ def keep_backtest(
     run: Run, log: OrderLog, recipe: Recipe, report: BacktestReport, written: Path | None
 ) -> None:
     """Everything of a backtest, with the files of its report, which may have been written already."""
+    if run.run_id is None:
+        return
+    as_of = report.windows[-1].as_of.iso
+    run.tags({"command": "backtest", "recipe": recipe.name, "as_of": as_of})
+    run.parameters({"recipe": recipe.model_dump(mode="json"), "as_of": as_of})
+    keep_data(run, log)
+    keep_report(run, report, written)
+
+
+def keep_report(run: Run, report: BacktestReport, written: Path | None) -> None:
+    """What was measured: the numbers of the boards as metrics, and the whole report with its plots."""
     from intentml import tracking
     from intentml.evaluation import write_report
 
     if run.run_id is None:
         return
-    last = report.windows[-1]
-    run.tags({"command": "backtest", "recipe": recipe.name, "as_of": last.as_of.iso})
     run.parameters(
         {
-            "recipe": recipe.model_dump(mode="json"),
-            "as_of": last.as_of.iso,
-            "horizon_days": last.horizon_days,
+            "horizon_days": report.windows[-1].horizon_days,
             "windows": len(report.windows),
             "measuring": report.settings.model_dump(mode="json"),
         }
     )
-    keep_data(run, log)
     numbers = report.to_dict()
     run.metrics(tracking.backtest_metrics(numbers))
     for number, window in enumerate(tracking.window_metrics(numbers), 1):
