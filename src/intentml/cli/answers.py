@@ -117,6 +117,7 @@ def recommend(
 
     Each with the probability that the customer buys it within the horizon.
     """
+    from intentml.scores.answers import recommendation
     from intentml.workflows import load_scores
 
     days = None if exclude_bought is None else options.days_of(exclude_bought)
@@ -124,21 +125,11 @@ def recommend(
     products = loaded.recommend(
         customer, limit, keyword=keyword, exclude_bought_days=days, horizon_days=horizon
     )
-    asked = loaded.horizon(horizon)
-
-    def body() -> dict[str, Any]:
-        return {
-            "as_of": loaded.manifest.as_of,
-            "horizon_days": asked,
-            "calibrated": loaded.manifest.calibrated,
-            "model_version": loaded.manifest.model.version,
-            "customer_id": customer,
-            "products": products.to_dict("records"),
-        }
+    body = recommendation(loaded, customer, products, horizon)
 
     def show() -> None:
-        say(f"Customer {customer}, {asked} days from {loaded.manifest.as_of}")
-        _warn_uncalibrated(loaded.manifest.calibrated)
+        say(f"Customer {customer}, {body['horizon_days']} days from {body['as_of']}")
+        _warn_uncalibrated(body["calibrated"])
         table(
             ("rank", "product_id", "name", "category", "brand", "probability", "last bought"),
             [
@@ -157,7 +148,7 @@ def recommend(
         if not len(products):
             say("  none: every product is left out")
 
-    Output(json, quiet).answer(body, show)
+    Output(json, quiet).answer(lambda: body, show)
 
 
 def write_csv(customers: pd.DataFrame, path: Path) -> None:

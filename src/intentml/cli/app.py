@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from intentml.cli import answers, data, demo, models, scoring
+from intentml.cli import serve as serving
 from intentml.cli.failures import Commands
 from intentml.version import __version__
 
@@ -61,6 +62,13 @@ COMMANDS: dict[str, tuple[Callable[..., None], tuple[str, ...]]] = {
     "recommend": (
         answers.recommend,
         ("recommend scores --customer C-7 --exclude-bought 90d --limit 5",),
+    ),
+    "serve": (
+        serving.serve,
+        (
+            "serve scores --model model",
+            "serve scores --model models:/intentml@champion --port 3001 --workers 2",
+        ),
     ),
 }
 DATASETS: dict[str, tuple[Callable[..., None], tuple[str, ...]]] = {

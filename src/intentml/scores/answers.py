@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pandas as pd
 
+    from intentml.scores.scores import Scores
+
 
 @dataclass(frozen=True, eq=False)
 class InterestedIn:
@@ -50,3 +52,33 @@ class InterestedIn:
 
     def __len__(self) -> int:
         return len(self.customers)
+
+
+def about(scores: Scores, horizon_days: int | None = None) -> dict[str, Any]:
+    """What every answer says of the scores it is from: as_of, horizon_days, calibrated, model_version."""
+    days, manifest = scores.horizon(horizon_days), scores.manifest
+    return {
+        "as_of": manifest.as_of,
+        "horizon_days": days,
+        "calibrated": days in manifest.calibrated_horizons,
+        "model_version": manifest.model.version,
+    }
+
+
+def recommendation(
+    scores: Scores, customer_id: str, products: pd.DataFrame, horizon_days: int | None = None
+) -> dict[str, Any]:
+    """The JSON body of `recommend`; a product never bought before has no last_bought_days.
+
+    Args:
+        scores: What was asked.
+        customer_id: About whom.
+        products: What `Scores.recommend` answered.
+        horizon_days: The horizon asked about.
+    """
+    told = products.astype(object).where(products.notna(), None)
+    return {
+        **about(scores, horizon_days),
+        "customer_id": customer_id,
+        "products": told.to_dict("records"),
+    }

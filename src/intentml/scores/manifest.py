@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from intentml.scores.importance import ImportanceLimits
 from intentml.scores.stages import LifecycleLimits
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 class ModelStamp(BaseModel):
@@ -50,6 +50,8 @@ class Manifest(BaseModel):
         as_of: Instant of the scores, ISO 8601 in the shop's zone.
         horizons: Horizons in days; the first is the default.
         timezone: The shop's zone.
+        start: How far back the shop's history goes, ISO 8601.
+        currency: The currency that money is told in; null where no order line names one.
         model: Which model.
         data: Which tables.
         calibrated: Whether the history could evaluate every horizon.
@@ -70,6 +72,8 @@ class Manifest(BaseModel):
     as_of: str
     horizons: tuple[int, ...] = Field(min_length=1)
     timezone: str
+    start: str
+    currency: str | None
     model: ModelStamp
     data: DataStamp
     calibrated: bool

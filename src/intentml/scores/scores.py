@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from intentml.errors import ScoresError
+from intentml.errors import HorizonError, ScoresError, UnknownCustomerError
 from intentml.prediction import F64, SURVIVAL_DAYS, TargetScores, sigmoid, survival_at
 from intentml.scores.answers import InterestedIn
 from intentml.scores.facts import Bought, write_text_index
@@ -111,7 +111,7 @@ class Scores:
             return horizons[0]
         if horizon_days not in horizons:
             known = ", ".join(map(str, horizons))
-            raise ScoresError(
+            raise HorizonError(
                 f"these scores answer {known} days, not {horizon_days}",
                 hint="score again with --horizon, or ask `survival`, which answers any",
             )
@@ -178,7 +178,8 @@ class Scores:
 
         Raises:
             UnknownTargetError: A name is unknown or fits several nodes.
-            ScoresError: A horizon or kind that was not scored, or a limit that makes no sense.
+            HorizonError: The horizon was not scored.
+            ScoresError: A kind that was not scored, or a limit that makes no sense.
         """
         import pandas as pd
 
@@ -245,7 +246,9 @@ class Scores:
 
         Raises:
             UnknownTargetError: No product matches the keyword.
-            ScoresError: The customer or the horizon was not scored, or products were not.
+            UnknownCustomerError: The customer was not scored.
+            HorizonError: The horizon was not scored.
+            ScoresError: Products were not scored.
         """
         import pandas as pd
 
@@ -280,7 +283,7 @@ class Scores:
         """The row of a customer."""
         row = int(np.searchsorted(self.customer_ids, customer_id))
         if row >= len(self) or self.customer_ids[row] != customer_id:
-            raise ScoresError(
+            raise UnknownCustomerError(
                 f"customer {customer_id!r} is not among the {len(self):,} scored",
                 hint="somebody without an order is scored with a row in the customers table",
             )

@@ -93,6 +93,8 @@ def score_shop(
         as_of=as_of.iso,
         horizons=horizons,
         timezone=log.timezone,
+        start=snapshot.start.iso,
+        currency=log.currency(as_of),
         model=model,
         data=DataStamp(source=log.tables.source, fingerprint=log.tables.fingerprint),
         calibrated=all(prediction.calibrated for prediction in predictions),

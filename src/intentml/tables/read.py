@@ -59,6 +59,7 @@ def shop_from_frames(
     *,
     columns: str | Path | None = None,
     timezone: str = "UTC",
+    source: str = "frames",
 ) -> ShopTables:
     """The same for tables in memory: pandas DataFrames, Arrow tables, or what hands out Arrow.
 
@@ -69,6 +70,7 @@ def shop_from_frames(
         events: Behaviour, if there is any.
         columns: As for `read_shop`; its `table` entries do not matter here.
         timezone: As for `read_shop`.
+        source: Where they are from, for messages and manifests.
 
     Raises:
         ContractError: Tables break their contracts; it lists every rule broken.
@@ -82,7 +84,7 @@ def shop_from_frames(
         for name, frame in frames.items()
         if frame is not None or name == "orders"
     }
-    return _shop(raw, read_mapping(columns), timezone, "frames", progress=False)
+    return _shop(raw, read_mapping(columns), timezone, source, progress=False)
 
 
 def _shop(

@@ -150,8 +150,21 @@ def snapshot_of(
     purchases: Lines,
     returns: Lines,
     timezone: str,
+    shop: ShopContext | None = None,
 ) -> Snapshot:
-    """Group lines (sorted by customer and order) into orders and add the shop-wide context."""
+    """Group lines (sorted by customer and order) into orders and add the shop-wide context.
+
+    Args:
+        as_of: The instant.
+        start: First instant of the log.
+        customer_ids: Sorted ids. Shape: (U,).
+        customer_since: From when the customers table knew each. Shape: (U,).
+        catalogue: Products known.
+        purchases: Purchase lines of these customers.
+        returns: Their return lines.
+        timezone: The shop's zone.
+        shop: Shop-wide context; counted on these customers, who are then the whole shop, where None.
+    """
     count = len(purchases)
     first = np.ones(count, bool)
     first[1:] = (np.diff(purchases.customer) != 0) | (np.diff(purchases.order) != 0)
@@ -192,9 +205,9 @@ def snapshot_of(
         line_quantity=purchases.quantity,
         line_amount=purchases.amount,
         returned_amount=returned_amount,
-        shop=ShopContext(customers=0, buyers=0, active={}, popularity={}, price=np.zeros(0)),
+        shop=shop or ShopContext(customers=0, buyers=0, active={}, popularity={}, price=np.zeros(0)),
     )
-    return replace(snapshot, shop=shop_context(snapshot))
+    return snapshot if shop is not None else replace(snapshot, shop=shop_context(snapshot))
 
 
 def _listed_days(as_of: Instant, since: I64) -> F64:

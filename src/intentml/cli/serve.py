@@ -1,0 +1,121 @@
+"""`serve`: the service over HTTP, on a scores folder and the model that made it.
+
+What comes in: a scores folder, a model, an address. What goes out: this process, turned into BentoML's
+server once all is found in order. What it answers is in `intentml.scores.service`.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import socket
+import sys
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from intentml.cli import options
+from intentml.cli.failures import UsageError
+from intentml.cli.output import Output, say
+
+# A model in the registry, not a folder.
+_REGISTERED = "models:/"
+
+
+def serve(
+    scores: options.ScoresFolder,
+    model: Annotated[
+        str,
+        typer.Option(
+            "--model", metavar="MODEL_DIR|models:/NAME@ALIAS", help="The model that made the scores."
+        ),
+    ],
+    host: Annotated[
+        str, typer.Option("--host", metavar="ADDRESS", help="IP address to listen on; 0.0.0.0 for all.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", min=1, max=65_535, help="Port to listen on.")] = 3000,
+    workers: Annotated[int, typer.Option("--workers", min=1, help="Processes that answer.")] = 1,
+    json: options.AsJson = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Answer over HTTP: who wants these, where customers stand, what is to be expected of a history.
+
+    Runs until it is stopped. By default only this machine can ask; the service knows no keys yet.
+    """
+    told = Output(json, quiet)
+    _check_address(host, port)
+    folder = _model_folder(model)
+    with told.step("loading scores and model"):
+        about = _check(scores, folder)
+    url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    told.answer(lambda: {"url": url, **about}, lambda: say(f"Serving {scores} at {url}"))
+    sys.stdout.flush()
+    _become_the_server(scores, folder, host, port, workers, quiet=quiet)
+
+
+def _check(scores: Path, model: Path) -> dict[str, object]:
+    """What will be served; raises here, with one clear line, where a worker would fail again and again."""
+    from importlib.util import find_spec
+
+    from intentml import workflows
+    from intentml.errors import IntentmlError
+    from intentml.scores.service import ScoredShop
+
+    if find_spec("bentoml") is None or find_spec("fastapi") is None:
+        raise IntentmlError(
+            "the service needs BentoML, which is not installed here",
+            hint="run: pip install 'intentml[serving]'",
+        )
+    return ScoredShop.of(workflows.load_scores(scores), workflows.load_model(model)).health()
+
+
+def _model_folder(model: str) -> Path:
+    """The folder of a model; one of the registry is looked up once, so that all workers have the same."""
+    if not model.startswith(_REGISTERED):
+        return Path(model)
+    from intentml.tracking.registry import local_model
+
+    return local_model(model)
+
+
+def _check_address(host: str, port: int) -> None:
+    """Raise where nothing can listen there."""
+    try:
+        version = ipaddress.ip_address(host).version
+    except ValueError:
+        raise UsageError(
+            f"--host {host!r} is no IP address", hint="e.g. 127.0.0.1, or 0.0.0.0 for all"
+        ) from None
+    with socket.socket(socket.AF_INET if version == 4 else socket.AF_INET6) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as problem:
+            raise UsageError(
+                f"cannot listen on {host} port {port}: {(problem.strerror or 'refused').lower()}",
+                hint="choose another --host or --port",
+            ) from problem
+
+
+def _become_the_server(scores: Path, model: Path, host: str, port: int, workers: int, *, quiet: bool) -> None:
+    """Put BentoML's server in the place of this process, so that signals reach it as they come."""
+    from intentml.shipped import shipped_folder
+
+    settings = {
+        "INTENTML_SCORES": str(scores.resolve()),
+        "INTENTML_MODEL": str(model.resolve()),
+        "INTENTML_WORKERS": str(workers),
+        "BENTOML_DO_NOT_TRACK": "True",
+        "BENTOML_QUIET": str(quiet),
+    }
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, "1")  # a worker answers one request at a time, on one core
+    if "BENTOML_HOME" not in os.environ:
+        # A server empties the metrics of its home as it starts: two of them must not share one.
+        settings["BENTOML_HOME"] = tempfile.mkdtemp(prefix="intentml-serve-")
+    os.dup2(2, 1)  # stdout was for the answer; what the server writes is a log
+    where = ["--working-dir", str(shipped_folder("serving")), "--host", host, "--port", str(port)]
+    command = [sys.executable, "-m", "bentoml", "serve", "service:Intent", *where]
+    os.execve(sys.executable, command, {**os.environ, **settings})

@@ -1,0 +1,38 @@
+"""The shop's state at `as_of`, out of its scores.
+
+What comes in: scores, in memory or from a folder. What goes out: the `ShopState` that the scores were
+made in, number for number, so that a later request is answered in the same shop.
+"""
+
+from __future__ import annotations
+
+import pyarrow.compute as pc
+
+from intentml.scores.scores import Scores
+from intentml.timeline import Instant
+from intentml.timeline.context import WINDOWS_DAYS, ShopContext
+from intentml.timeline.histories import ShopState
+
+
+def shop_state(scores: Scores) -> ShopState:
+    """Catalogue, prices, popularity and the few shop-wide numbers of a scoring run."""
+    manifest, catalogue = scores.manifest, scores.catalogue
+    popularity = {}
+    for kind in catalogue.kinds:
+        counts = scores.context.filter(pc.equal(scores.context["kind"], kind))
+        popularity[kind] = {window: counts[f"buyers_{window}"].to_numpy() for window in WINDOWS_DAYS}
+    return ShopState(
+        as_of=Instant.of(manifest.as_of, manifest.timezone),
+        start=Instant.of(manifest.start, manifest.timezone),
+        catalogue=catalogue,
+        currency=manifest.currency,
+        context=ShopContext(
+            customers=manifest.counts["customers"],
+            buyers=manifest.counts["buyers"],
+            active=manifest.active,
+            popularity=popularity,
+            price=scores.products["price"].to_numpy(),
+            mean_order=manifest.mean_order,
+            returned_share=manifest.returned_share,
+        ),
+    )

@@ -1,0 +1,101 @@
+"""Histories brought from outside, laid out in a shop whose state at an instant is known.
+
+What comes in: some customers' own order lines, and the `ShopState` that a scores folder keeps. What
+goes out: the `Snapshot` that the shop's own log would give of these customers. A line that was not yet
+known at that instant is refused, not dropped: whoever sends it expects it to count.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pyarrow as pa
+
+from intentml.errors import TimeError
+from intentml.tables.shop import ShopTables
+from intentml.timeline.catalogue import Catalogue
+from intentml.timeline.columns import micros
+from intentml.timeline.context import ShopContext
+from intentml.timeline.instants import Instant
+from intentml.timeline.lines import Lines, in_currency
+from intentml.timeline.log import OrderLog, rows_in
+from intentml.timeline.snapshot import Snapshot, snapshot_of
+
+_SHOWN_ROWS = 5
+# Of a currency that no line names; -1 stands for lines that name none.
+_NO_NUMBER = -2
+
+
+@dataclass(frozen=True)
+class ShopState:
+    """The whole shop at an instant: what the snapshots of all its customers share.
+
+    Attributes:
+        as_of: The instant.
+        start: How far back the shop's history goes.
+        catalogue: Products known by then.
+        currency: The currency that money is told in; None where the shop's lines name none.
+        context: Shop-wide numbers.
+    """
+
+    as_of: Instant
+    start: Instant
+    catalogue: Catalogue
+    currency: str | None
+    context: ShopContext
+
+
+def snapshot_of_histories(state: ShopState, tables: ShopTables) -> Snapshot:
+    """The snapshot of the customers of some order lines, as the shop's own log would have it.
+
+    A product that the catalogue does not have is one that nobody knows: its line counts, without a
+    product. Money in another currency than the shop's is unknown.
+
+    Args:
+        state: The shop.
+        tables: Order lines alone; times without a zone were read in the shop's.
+
+    Raises:
+        TimeError: A line was ordered, recorded or returned at `as_of` or later.
+    """
+    _refuse_the_future(tables.orders, state.as_of)
+    log = OrderLog.from_tables(tables)
+    row = np.append(rows_in(log.catalogue.product_ids, state.catalogue.product_ids), -1)
+    number = {name: number for number, name in enumerate(log.currencies)}
+
+    def in_shop(lines: Lines) -> Lines:
+        if state.currency is not None:
+            lines = in_currency(lines, number.get(state.currency, _NO_NUMBER))
+        return replace(lines, product=row[lines.product].astype(np.int32))
+
+    return snapshot_of(
+        as_of=state.as_of,
+        start=state.start,
+        customer_ids=log.customer_ids,
+        customer_since=log.customer_since,
+        catalogue=state.catalogue,
+        purchases=in_shop(log.purchases),
+        returns=in_shop(log.returns),
+        timezone=state.as_of.timezone,
+        shop=state.context,
+    )
+
+
+def _refuse_the_future(orders: pa.Table, as_of: Instant) -> None:
+    """Raise where a line holds what nobody knew at `as_of`."""
+    for column, happened in (
+        ("ordered_at", "ordered"),
+        ("recorded_at", "recorded"),
+        ("returned_at", "returned"),
+    ):
+        late = np.flatnonzero(micros(orders[column], missing=as_of.us - 1) >= as_of.us)
+        if len(late):
+            lines = "1 line was" if len(late) == 1 else f"{len(late):,} lines were"
+            raise TimeError(
+                f"{lines} {happened} at {as_of.iso} or later, which these scores cannot know about",
+                table="orders",
+                column=column,
+                rows=late[:_SHOWN_ROWS].tolist(),
+                hint="send what was known before the as_of of the scores, or score the shop again",
+            )

@@ -1,0 +1,118 @@
+"""The service as a client meets it: a process of its own, asked over HTTP.
+
+What comes in: a scores folder and its model. What goes out: `Served`, which asks and keeps what the
+process wrote. It is stopped as an operator stops it, and must end well.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from command_line import PROGRAM
+
+_SECONDS_TO_START = 60
+
+
+@dataclass(frozen=True)
+class Reply:
+    """Status, headers in lower case, and body of a response."""
+
+    status: int
+    headers: dict[str, str]
+    text: str
+
+    @property
+    def body(self) -> Any:
+        """Strict JSON."""
+        return json.loads(self.text, parse_constant=_no_json)
+
+
+@dataclass(frozen=True)
+class Served:
+    """A running service.
+
+    Attributes:
+        url: Where it listens.
+        stdout: What it answered as a command.
+        stderr: Its log.
+    """
+
+    url: str
+    stdout: Path
+    stderr: Path
+
+    def post(self, path: str, body: Any, **headers: str) -> Reply:
+        """Send a body: bytes as they are, anything else as JSON."""
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        return self._ask(path, content, {"content-type": "application/json"} | headers)
+
+    def get(self, path: str, **headers: str) -> Reply:
+        """Ask without a body."""
+        return self._ask(path, None, headers)
+
+    def _ask(self, path: str, content: bytes | None, headers: dict[str, str]) -> Reply:
+        request = urllib.request.Request(f"{self.url}{path}", content, headers)
+        try:
+            response = urllib.request.urlopen(request, timeout=60)
+        except urllib.error.HTTPError as refused:
+            response = refused
+        with response:
+            told = {name.lower(): value for name, value in response.headers.items()}
+            return Reply(response.status, told, response.read().decode())
+
+
+@contextmanager
+def served(folder: Path, scores: Path, model: Path | str, *options: str) -> Iterator[Served]:
+    """`intentml serve`, ready; stopped in the end by SIGTERM, which it must obey."""
+    program, port = folder / "program.py", free_port()
+    program.write_text(PROGRAM)
+    words = ["serve", str(scores), "--model", str(model), "--port", str(port), *options]
+    service = Served(f"http://127.0.0.1:{port}", folder / "stdout", folder / "stderr")
+    environment = {**os.environ, "BENTOML_HOME": str(folder / "bentoml")}
+    with service.stdout.open("w") as out, service.stderr.open("w") as log:
+        process = subprocess.Popen(
+            [sys.executable, str(program), *words], stdout=out, stderr=log, cwd=folder, env=environment
+        )
+        try:
+            _wait_until_ready(service, process)
+            yield service
+        finally:
+            process.terminate()
+            status = process.wait(timeout=30)
+    assert status == 0, service.stderr.read_text()
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port: int = one.getsockname()[1]
+        return port
+
+
+def _wait_until_ready(service: Served, process: subprocess.Popen[bytes]) -> None:
+    for _ in range(10 * _SECONDS_TO_START):
+        assert process.poll() is None, service.stderr.read_text()
+        try:
+            if service.get("/readyz").status == 200:
+                return
+        except (urllib.error.URLError, ConnectionError):
+            pass
+        time.sleep(0.1)
+    raise AssertionError(service.stderr.read_text())
+
+
+def _no_json(constant: str) -> None:
+    raise AssertionError(f"{constant} is no JSON")

@@ -1,0 +1,368 @@
+"""The service over the wire: the numbers of batch scoring, the errors of contracts, nobody's data in the log.
+
+A real shop (the least busy households of Complete Journey, and two busy ones), a real model, BentoML in
+a process of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+
+import intentml as im
+from histories import as_json, known_lines
+from intentml.datasets.complete_journey import derive, read_package
+from intentml.scores.requests import (
+    CustomersRequest,
+    InterestedInRequest,
+    PredictRequest,
+    RecommendRequest,
+    Request,
+)
+from intentml.scores.scores import Scores
+from intentml.shipped import shipped_folder
+from served import Reply, Served, served
+
+AS_OF = pd.Timestamp("2017-11-01", tz="UTC")
+HORIZONS = (28, 14)
+HOUSEHOLDS, BUSY = 260, ("934", "380")
+# What is trained is asked about here, not how well.
+RECIPES: dict[str, tuple[str, ...]] = {
+    "priors": ("priors.horizons_days=[28]", "priors.windows=1", "priors.sample_per_window=5000"),
+}
+REQUESTS: dict[str, type[Request]] = {
+    "/customers": CustomersRequest,
+    "/interested_in": InterestedInRequest,
+    "/lifecycle": CustomersRequest,
+    "/predict": PredictRequest,
+    "/recommend": RecommendRequest,
+}
+# Columns that customers.parquet has once a horizon, the default one without its days.
+BY_HORIZON = ("churn_probability", "expected_orders", "expected_spend")
+TOLERANCE = 1e-5
+
+
+@dataclass(frozen=True)
+class Shop:
+    """A scored shop, and the service on it."""
+
+    orders: pd.DataFrame
+    scores: Scores
+    service: Served
+
+    def history(self, ids: list[str]) -> list[dict[str, Any]]:
+        """Customers' own lines, as a client sends them."""
+        lines = known_lines(self.orders, AS_OF)
+        return as_json(lines[lines["customer_id"].isin(ids)].dropna(axis=1, how="all"))
+
+    def buyers(self, count: int) -> list[str]:
+        """Customers with an order, sorted."""
+        ids: list[str] = self.scores.table.filter(pc.field("orders") > 0)["customer_id"].to_pylist()
+        return ids[:count]
+
+
+@pytest.fixture(scope="module")
+def tables() -> dict[str, pd.DataFrame]:
+    """The shop's tables."""
+    source = read_package()
+    households = source["transactions"]["household_id"].value_counts()
+    ranked = sorted((one["counts"], one["values"]) for one in households.to_pylist())
+    chosen = [household for _, household in ranked[:HOUSEHOLDS]] + [int(one) for one in BUSY]
+    mine = pc.is_in(
+        source["transactions"]["household_id"], value_set=pa.array(chosen, households.field("values").type)
+    )
+    derived = derive(source | {"transactions": source["transactions"].filter(mine)})
+    orders, products = derived.orders.to_pandas(), derived.products.to_pandas()
+    # Times of the source are the shop's local ones.
+    orders["ordered_at"] = orders["ordered_at"].dt.tz_localize("UTC")
+    return {"orders": orders, "products": products[products["product_id"].isin(orders["product_id"])]}
+
+
+@pytest.fixture(scope="module", params=RECIPES)
+def shop(
+    request: pytest.FixtureRequest,
+    tables: dict[str, pd.DataFrame],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Shop]:
+    folder = tmp_path_factory.mktemp(request.param)
+    log = im.read_tables(tables)
+    settings = RECIPES[request.param]
+    model = im.train(log, as_of=AS_OF, recipe=request.param, settings=settings, out=folder / "model")
+    im.score(model, log, as_of=AS_OF, horizon_days=HORIZONS, out=folder / "scores")
+    with served(folder, Path("scores"), Path("model")) as service:  # as a person writes them: relative
+        yield Shop(tables["orders"], im.load_scores(folder / "scores"), service)
+
+
+def problem(reply: Reply, status: int, code: str) -> dict[str, Any]:
+    """The error of a response, which must be of this status and code, and of the contract's form."""
+    assert reply.status == status, reply.text
+    assert set(reply.body) == {"error"}
+    error: dict[str, Any] = reply.body["error"]
+    assert list(error) == ["code", "message", "table", "column", "rows", "hint", "request_id"]
+    assert error["code"] == code
+    assert error["request_id"] == reply.headers["x-request-id"]
+    assert "Traceback" not in reply.text
+    return error
+
+
+# -- the numbers ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("count", [1, 200], ids=["one alone", "200 at once"])
+@pytest.mark.parametrize("days", HORIZONS)
+def test_a_history_over_the_wire_gets_the_numbers_of_batch_scoring(shop: Shop, count: int, days: int) -> None:
+    groups = [[one] for one in [*BUSY, *shop.buyers(3)]] if count == 1 else [shop.buyers(count)]
+    table = shop.scores.customers.set_index("customer_id")
+    suffix = "" if days == HORIZONS[0] else f"_{days}"
+    best = shop.scores.interests(10, horizon_days=days)
+    for ids in groups:
+        reply = shop.service.post("/predict", {"orders": shop.history(ids), "horizon_days": days})
+        assert reply.status == 200, reply.text
+        assert [one["customer_id"] for one in reply.body["customers"]] == sorted(ids)
+        for customer in reply.body["customers"]:
+            row = table.loc[customer["customer_id"]]
+            for name, value in customer.items():
+                if name not in {"customer_id", "interests"}:
+                    check(value, row[f"{name}{suffix}" if name in BY_HORIZON else name], name)
+            mine = best[best["customer_id"] == customer["customer_id"]].to_dict("records")
+            for told, wanted in zip(customer["interests"], mine, strict=True):
+                assert (told["kind"], told["target"], told["rank"]) == (
+                    wanted["kind"],
+                    wanted["target"],
+                    wanted["rank"],
+                )
+                check(told["probability"], wanted["probability"], "probability")
+
+
+def check(told: Any, wanted: Any, name: str) -> None:
+    """Fail unless the answer is what the scores say."""
+    if wanted is None or wanted != wanted:
+        assert told is None, name
+    elif isinstance(wanted, pd.Timestamp):
+        assert abs(pd.Timestamp(told) - wanted) < pd.Timedelta(minutes=2), name
+    elif isinstance(wanted, float):
+        assert told == pytest.approx(wanted, rel=TOLERANCE, abs=TOLERANCE), name
+    else:
+        assert told == wanted, name
+
+
+def test_every_number_of_a_customer_is_that_of_the_folder(shop: Shop) -> None:
+    ids = shop.buyers(50)
+    reply = shop.service.post("/customers", {"customer_ids": [*ids, "nobody"]})
+    assert reply.body["unknown_customer_ids"] == ["nobody"]
+    table = shop.scores.customers.set_index("customer_id", drop=False)
+    for customer in reply.body["customers"]:
+        for name, value in customer.items():
+            check(value, table.loc[customer["customer_id"], name], name)
+    stages = shop.service.post("/lifecycle", {"customer_ids": ids}).body["customers"]
+    assert [one["lifecycle"] for one in stages] == table.loc[ids, "lifecycle"].tolist()
+
+
+def test_who_wants_these_is_answered_as_by_the_command(shop: Shop) -> None:
+    reply = shop.service.post("/interested_in", {"category": "POTATOES", "share": 0.1})
+    assert reply.body == shop.scores.interested_in(category="POTATOES", share=0.1).to_dict()
+
+
+# -- the examples -----------------------------------------------------------------------------------
+
+
+def example(path: str) -> Any:
+    return json.loads((shipped_folder("serving") / "examples" / f"{path.removeprefix('/')}.json").read_text())
+
+
+def test_every_endpoint_has_an_example_and_every_example_an_endpoint(shop: Shop) -> None:
+    shipped = {f"/{path.stem}" for path in (shipped_folder("serving") / "examples").iterdir()}
+    told = shop.service.get("/docs.json").body["paths"]
+    posted = {path for path, methods in told.items() if "post" in methods}
+    assert shipped == posted == set(REQUESTS)
+
+
+@pytest.mark.parametrize("path", REQUESTS)
+def test_an_example_is_a_request_that_is_answered(shop: Shop, path: str) -> None:
+    REQUESTS[path].model_validate(example(path))
+    reply = shop.service.post(path, example(path))
+    assert reply.status == 200, reply.text
+    assert {"as_of", "horizon_days", "calibrated", "model_version"} <= set(reply.body)
+    assert reply.body["as_of"] == shop.scores.manifest.as_of
+    assert len(reply.body.get("customers") or reply.body["products"]) >= 2
+
+
+def test_the_example_of_histories_has_strangers_and_a_product_that_nobody_knows(shop: Shop) -> None:
+    answer = shop.service.post("/predict", example("/predict")).body
+    assert [one["customer_id"] for one in answer["customers"]] == ["new-1", "new-2"]
+    assert answer["unknown_products"] == ["not-in-the-catalogue"]
+    ranks = [[one["rank"] for one in customer["interests"]] for customer in answer["customers"]]
+    assert ranks == [[1, 2, 3, 1, 2, 3, 1, 2, 1, 2, 3]] * 2  # of each kind, and there are two brands
+
+
+# -- what is refused --------------------------------------------------------------------------------
+
+LINE = {"customer_id": "secret-7", "order_id": "1", "ordered_at": "2017-10-01", "product_id": "1082185"}
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "code", "column"),
+    [
+        ("/interested_in", b'{"category": ', 400, "malformed", None),
+        ("/interested_in", b"\xff", 400, "malformed", None),
+        ("/interested_in", b"", 400, "malformed", None),
+        ("/interested_in", b"[]", 400, "malformed", None),
+        ("/interested_in", b'{"share": NaN}', 422, "request", "share"),
+        ("/interested_in", b'{"share": 1e999}', 422, "request", "share"),
+        ("/interested_in", {"category": "POTATOES", "color": "red"}, 422, "request", "color"),
+        ("/interested_in", {"category": "POTATOES", "limit": 0}, 422, "scores", None),
+        ("/interested_in", {"category": "POTATOES", "limit": 5, "share": 0.5}, 422, "scores", None),
+        ("/interested_in", {}, 422, "request", None),
+        ("/interested_in", {"category": "POTATO"}, 404, "unknown_target", None),
+        ("/interested_in", {"product": "caviar"}, 404, "unknown_target", None),
+        ("/interested_in", {"category": "POTATOES", "horizon_days": 30}, 409, "horizon", None),
+        ("/recommend", {"customer_id": "nobody"}, 404, "unknown_customer", None),
+        ("/recommend", {"customer_id": "934", "horizon_days": 365}, 409, "horizon", None),
+        ("/customers", {"customer_ids": [str(n) for n in range(1001)]}, 413, "too_large", "customer_ids"),
+        ("/customers", {"customer_ids": "934"}, 422, "request", "customer_ids"),
+        ("/lifecycle", {"customer_ids": [None]}, 422, "request", "customer_ids"),
+        ("/predict", {"orders": []}, 422, "data", None),
+        ("/predict", {"orders": [LINE], "horizon_days": 90}, 409, "horizon", None),
+        ("/predict", {"orders": [LINE | {"ordered_at": "2017-11-01"}]}, 422, "time", "ordered_at"),
+        ("/predict", {"orders": [LINE | {"ordered_at": "soon"}]}, 422, "contract", "ordered_at"),
+        ("/predict", {"orders": [LINE | {"quantity": float("nan")}]}, 422, "request", "quantity"),
+        ("/predict", {"orders": [LINE | {"unit_price": float("inf")}]}, 422, "request", "unit_price"),
+        ("/predict", {"orders": [LINE | {"quantity": -1}]}, 422, "data", "customer_id"),
+        ("/predict", {"orders": [LINE | {"quantity": "many"}]}, 422, "request", "quantity"),
+        ("/nowhere", {}, 404, "not_found", None),
+    ],
+)
+def test_what_cannot_be_answered_is_told_by_contract(
+    shop: Shop, path: str, body: Any, status: int, code: str, column: str | None
+) -> None:
+    error = problem(shop.service.post(path, body), status, code)
+    assert error["column"] == column
+    assert error["message"]
+    if error["table"]:
+        assert error["table"] == "orders"
+    if column in LINE or column in {"quantity", "unit_price"}:
+        assert error["rows"] == [0]
+
+
+def test_an_unknown_horizon_names_those_there_are(shop: Shop) -> None:
+    reply = shop.service.post("/predict", {"orders": [LINE], "horizon_days": 90})
+    assert "28, 14 days, not 90" in problem(reply, 409, "horizon")["message"]
+
+
+def test_a_path_asked_in_the_wrong_way_is_told_which_is_right(shop: Shop) -> None:
+    reply = shop.service.get("/predict")
+    problem(reply, 405, "method_not_allowed")
+    assert reply.headers["allow"] == "POST"
+
+
+def test_a_body_beyond_all_measure_is_refused_before_it_is_read_as_anything(shop: Shop) -> None:
+    error = problem(shop.service.post("/predict", b" " * (33 * 2**20)), 413, "too_large")
+    assert "33,554,432" in error["message"]
+
+
+def test_json_under_another_name_is_told_how_to_be_sent(shop: Shop) -> None:
+    reply = shop.service.post("/interested_in", b"{}", **{"content-type": "text/plain"})
+    assert "Content-Type: application/json" in problem(reply, 400, "malformed")["hint"]
+
+
+# -- an operator's view -----------------------------------------------------------------------------
+
+
+def test_health_readiness_and_metrics_are_told(shop: Shop) -> None:
+    health = shop.service.get("/health").body
+    assert health["status"] == "ok"
+    assert health["model_version"] == shop.scores.manifest.model.version
+    assert [shop.service.get(path).status for path in ("/livez", "/readyz", "/healthz")] == [200] * 3
+    shop.service.post("/lifecycle", example("/lifecycle"))
+    metrics = shop.service.get("/metrics").text
+    assert 'endpoint="/lifecycle",http_response_code="200"' in metrics
+    assert "/predict" in shop.service.get("/").body["paths"]
+
+
+def test_a_request_is_known_by_its_own_id_where_it_is_a_plain_one(shop: Shop) -> None:
+    told = shop.service.get("/health", **{"x-request-id": "trace-7.a_b"})
+    assert told.headers["x-request-id"] == "trace-7.a_b"
+    foreign = shop.service.get("/health", **{"x-request-id": "a b; drop"})
+    assert foreign.headers["x-request-id"] != "a b; drop"
+
+
+def test_the_log_has_ids_of_requests_and_nobody_s_data(shop: Shop) -> None:
+    told = shop.service.post("/predict", {"orders": [LINE]}, **{"x-request-id": "seen-once"})
+    assert told.status == 200
+    shop.service.post("/predict", {"orders": [LINE | {"quantity": "secret-7"}]})
+    shop.service.get("/customers/secret-7")
+    log = shop.service.stderr.read_text()
+    assert "request seen-once POST /predict: 200 in " in log
+    assert "secret-7" not in log
+    assert "Traceback" not in log
+    assert shop.service.stdout.read_text() == f"Serving scores at {shop.service.url}\n"
+
+
+def test_a_failure_of_ours_is_told_without_what_was_asked(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A bug cannot be asked for over the wire: the door is handed an application that has one."""
+    spec = importlib.util.spec_from_file_location("service", shipped_folder("serving") / "service.py")
+    assert spec is not None
+    assert spec.loader is not None
+    service = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "service", service)
+    spec.loader.exec_module(service)
+
+    async def buggy(scope: Any, receive: Any, send: Any) -> None:
+        raise KeyError(LINE["customer_id"])
+
+    sent: list[dict[str, Any]] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "POST", "path": "/predict", "headers": [(b"x-request-id", b"r-1")]}
+    asyncio.run(service.Door(buggy)(scope, receive, send))
+    assert sent[0]["status"] == 500
+    error = json.loads(sent[1]["body"])["error"]
+    assert (error["code"], error["request_id"]) == ("bug", "r-1")
+    assert "request r-1 failed: KeyError" in caplog.text
+    assert "in buggy" in caplog.text
+    assert "secret-7" not in caplog.text + json.dumps(error)
+
+
+@pytest.mark.slow
+def test_the_service_is_packed_without_a_network(tmp_path: Path) -> None:
+    """Every address of a package index leads nowhere; the bento then answers as the folder does."""
+    nowhere = "http://127.0.0.1:9"
+    environment = {
+        **os.environ,
+        "BENTOML_HOME": str(tmp_path / "home"),
+        **dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "PIP_INDEX_URL", "UV_INDEX_URL"), nowhere),
+    }
+    built = subprocess.run(
+        [sys.executable, "-m", "bentoml", "build", str(shipped_folder("serving")), "--output", "tag"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert built.returncode == 0, built.stdout + built.stderr
+    (bento,) = (tmp_path / "home" / "bentos" / "intentml").glob("*/")
+    packed = {path.relative_to(bento / "src").as_posix() for path in (bento / "src").rglob("*.*")}
+    assert {"service.py", "examples/predict.json"} <= packed
+    assert "mlflow_model.py" not in packed
+    assert "intentml[serving]" in (bento / "env" / "python" / "requirements.txt").read_text()
