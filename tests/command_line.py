@@ -16,7 +16,14 @@ from typer.testing import CliRunner, Result
 from intentml.cli import app
 
 # A file, not -c: without one, libraries take the process for an interactive one and draw their own bars.
-PROGRAM = "import sys\nfrom intentml.cli import main\nsys.argv[0] = 'intentml'\nmain()\n"
+# Guarded, as the installed one is: the processes of `tune` read it again.
+PROGRAM = """import sys
+from intentml.cli import main
+
+if __name__ == "__main__":
+    sys.argv[0] = "intentml"
+    main()
+"""
 
 
 def run(*words: str | Path) -> Result:

@@ -12,8 +12,7 @@ from typing import Annotated
 
 import typer
 
-from intentml.cli import answers, data, demo, models, scoring
-from intentml.cli import serve as serving
+from intentml.cli import answers, data, demo, models, scoring, tune
 from intentml.cli.failures import Commands
 from intentml.version import __version__
 
@@ -49,6 +48,13 @@ COMMANDS: dict[str, tuple[Callable[..., None], tuple[str, ...]]] = {
         models.backtest,
         ("backtest shop --recipe priors --last-as-of 2017-11-01 --horizon 28 --windows 3 --out report",),
     ),
+    "tune": (
+        tune.tune,
+        (
+            "tune shop --search base --as-of 2017-11-01 --horizon 28 --trials 30 --jobs 2",
+            "tune shop --search ./mine.toml --recipe demo --as-of 2017-11-01 --horizon 28 --trials 10",
+        ),
+    ),
     "score": (scoring.score, ("score shop --model model --as-of 2017-11-01 --horizon 28 --out scores",)),
     "interested-in": (
         answers.interested_in,
@@ -62,13 +68,6 @@ COMMANDS: dict[str, tuple[Callable[..., None], tuple[str, ...]]] = {
     "recommend": (
         answers.recommend,
         ("recommend scores --customer C-7 --exclude-bought 90d --limit 5",),
-    ),
-    "serve": (
-        serving.serve,
-        (
-            "serve scores --model model",
-            "serve scores --model models:/intentml@champion --port 3001 --workers 2",
-        ),
     ),
 }
 DATASETS: dict[str, tuple[Callable[..., None], tuple[str, ...]]] = {

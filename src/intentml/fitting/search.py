@@ -59,10 +59,12 @@ class Study:
 
     Attributes:
         folder: Where its journal is.
+        start: The value of each setting before the search.
         trials: Those that have ended, by number.
     """
 
     folder: Path
+    start: Mapping[str, Value]
     trials: tuple[Trial, ...]
 
     @property
@@ -73,9 +75,17 @@ class Study:
             key=lambda trial: (trial.loss, trial.number),
         )
 
+    @property
+    def start_loss(self) -> float | None:
+        """The loss of `start`; None where the space does not hold it, or it could not be trained."""
+        return next((trial.loss for trial in self.ranked if trial.settings == self.start), None)
+
     def count(self, state: str) -> int:
         """How many trials ended so."""
         return sum(trial.state == state for trial in self.trials)
+
+
+OnTrial = Callable[[Trial, Study], None]
 
 
 def run_study(
@@ -87,7 +97,7 @@ def run_study(
     start: Mapping[str, Value],
     trials: int,
     jobs: int = 1,
-    on_trial: Callable[[Trial, Study], None] = lambda trial, study: None,
+    on_trial: OnTrial = lambda trial, study: None,
 ) -> Study:
     """Begin the study in `folder`, or go on with it, until so many trials have ended.
 
@@ -123,7 +133,7 @@ def run_study(
                 running[worker] = study.ask(bounds)
                 worker.say(running[worker].params)
             if not running:
-                return Study(folder, _ended(study))
+                return Study(folder, start, _ended(study))
             for worker in speaking(running):
                 said, trial = worker.hear(), running[worker]
                 if isinstance(said, Reported):
@@ -135,7 +145,7 @@ def run_study(
                         idle.append(worker)
                     _tell(study, trial, said)
                     ended += 1
-                    now = Study(folder, _ended(study))
+                    now = Study(folder, start, _ended(study))
                     on_trial(next(one for one in now.trials if one.number == trial.number), now)
 
 

@@ -148,6 +148,12 @@ class Search(BaseModel):
     sampler: Sampler = Sampler()
     pruner: Pruner = Pruner()
 
+    def seeded(self, seed: int | None) -> Search:
+        """This search, drawing from another seed where one is given."""
+        if seed is None:
+            return self
+        return self.model_copy(update={"sampler": self.sampler.model_copy(update={"seed": seed})})
+
 
 def load_search(search: str | Path | Search) -> Search:
     """A search by shipped name or file (a `/` or `.toml` means a file).

@@ -9,6 +9,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import threading
 import traceback
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -83,20 +84,25 @@ class Worker:
 
     def __init__(self, objective: Objective) -> None:
         context = multiprocessing.get_context("spawn")  # a fork would share locks, threads and CUDA
-        self.pipe, theirs = context.Pipe()
-        self.process = context.Process(target=_work, args=(objective, theirs), daemon=True)
-        with _one_thread(), _no_interrupt():
-            self.process.start()
-        theirs.close()
+        self.pipe, self._theirs = context.Pipe()
+        self.process = context.Process(target=_work, args=(objective, self._theirs), daemon=True)
         self._ready = False
 
     def __enter__(self) -> Self:
+        try:
+            with _one_thread(), _interrupt_later():
+                self.process.start()
+        except BaseException:  # ctrl-C among them, which has waited
+            self.__exit__()
+            raise
+        self._theirs.close()
         return self
 
     def __exit__(self, *problem: object) -> None:
-        self.process.terminate()
-        self.process.join(_END_WITHIN_S)
-        self.process.kill()
+        if self.process.pid is not None:
+            self.process.terminate()
+            self.process.join(_END_WITHIN_S)
+            self.process.kill()
         self.pipe.close()
 
     @property
@@ -140,10 +146,19 @@ def speaking(workers: Collection[Worker]) -> list[Worker]:
 
 def _work(objective: Objective, pipe: Connection) -> None:
     """The process: try what is sent, until nobody sends."""
+    threading.Thread(target=_leave_with_the_caller, daemon=True).start()
     with suppress(EOFError, OSError):  # the other end has gone
         pipe.send(Ready())
         while True:
             pipe.send(_tried(objective, pipe.recv(), pipe))
+
+
+def _leave_with_the_caller() -> None:
+    """End in the middle of a trial too: a caller that was killed tells nobody."""
+    caller = multiprocessing.parent_process()
+    if caller is not None:
+        caller.join()
+        os._exit(1)
 
 
 def _tried(objective: Objective, settings: Mapping[str, Value], pipe: Connection) -> Ended | _Bug:
@@ -182,10 +197,17 @@ def _one_thread() -> Iterator[None]:
 
 
 @contextmanager
-def _no_interrupt() -> Iterator[None]:
-    """What is started inside never hears ctrl-C: the process that started it does, and ends it."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+def _interrupt_later() -> Iterator[None]:
+    """Ctrl-C waits until the block has ended; what is started inside never hears it, its caller ends it."""
+    heard: list[int] = []
+    main = threading.current_thread() is threading.main_thread()  # the one that hears it
+    before = signal.signal(signal.SIGINT, lambda number, frame: heard.append(number)) if main else None
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # a new process has this thread's
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        if main:
+            signal.signal(signal.SIGINT, before)
+    if heard:
+        raise KeyboardInterrupt

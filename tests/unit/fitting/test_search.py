@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,19 @@ def study(folder: Path, objective: Any = objectives.bowl, trials: int = 3, **opt
 
 def tried(of: Study) -> list[dict[str, Any]]:
     return [dict(trial.settings) for trial in of.trials]
+
+
+def beats(folder: Path) -> dict[str, str]:
+    """How far each worker at work has come."""
+    return {path.name: path.read_text() for path in folder.glob("*.beat")}
+
+
+def until(it_is_so: Callable[[], bool]) -> None:
+    """Waits; fails where it takes a minute."""
+    deadline = time.monotonic() + 60
+    while not it_is_so():
+        assert time.monotonic() < deadline, "it does not come to that"
+        time.sleep(0.05)
 
 
 def test_two_workers_make_exactly_as_many_trials_as_asked(tmp_path: Path) -> None:
@@ -129,25 +143,23 @@ def test_a_trial_worse_than_the_median_of_the_others_is_given_up(tmp_path: Path)
     assert all(2 <= len(trial.losses) < 10 and trial.loss is None for trial in pruned)
 
 
-def test_ctrl_c_ends_the_workers_and_what_they_tried_is_tried_again(tmp_path: Path) -> None:
-    """Cut off for real: a process that is sent the signal, with two workers at their trials."""
+@pytest.mark.parametrize(("cut", "status"), [(signal.SIGINT, 1), (signal.SIGKILL, -9)])
+def test_a_process_cut_off_takes_its_workers_along_and_what_they_tried_is_tried_again(
+    tmp_path: Path, cut: signal.Signals, status: int
+) -> None:
+    """For real: a process that is sent the signal, with two workers in the middle of their trials."""
     context = multiprocessing.get_context("spawn")
     options = {"question": QUESTION, "start": START, "trials": 4, "jobs": 2}
     command = context.Process(
-        target=run_study, args=(SEARCH, tmp_path, objectives.Waiting(tmp_path)), kwargs=options
+        target=run_study, args=(SEARCH, tmp_path, objectives.Working(tmp_path)), kwargs=options
     )
     command.start()
-    deadline = time.monotonic() + 60
-    while len(list(tmp_path.glob("*.pid"))) < 2:
-        assert time.monotonic() < deadline, "the workers do not start"
-        time.sleep(0.05)
+    until(lambda: len(beats(tmp_path)) == 2)
     assert command.pid is not None
-    os.kill(command.pid, signal.SIGINT)
+    os.kill(command.pid, cut)
     command.join(30)
-    assert command.exitcode == 1  # a KeyboardInterrupt that nobody caught
-    for path in tmp_path.glob("*.pid"):
-        with pytest.raises(ProcessLookupError):
-            os.kill(int(path.stem), 0)
+    assert command.exitcode == status
+    until(lambda: beats(tmp_path) == (time.sleep(0.3), beats(tmp_path))[1])
     done = study(tmp_path, trials=4)
     assert done.count("complete") == 4
     assert START in tried(done)

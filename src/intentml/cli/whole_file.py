@@ -1,0 +1,32 @@
+"""A file that appears whole or not at all.
+
+What comes in: where a file shall be. What goes out: a path aside to write to, which takes the place when
+the writing ends well. It knows no format.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Yields a file beside `path`; at the end it takes the place of what was there.
+
+    Args:
+        path: Where to; its parents are made.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    os.close(handle)
+    aside = Path(name)
+    try:
+        yield aside
+        aside.chmod(0o644)  # as any file that a command writes; the one aside is its writer's alone
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
