@@ -12,7 +12,8 @@ from typing import Annotated
 
 import typer
 
-from intentml.cli import answers, data, demo, models, scoring, tune
+from intentml.cli import answers, data, demo, models, registry, scoring, tune
+from intentml.cli import serve as serving
 from intentml.cli.failures import Commands
 from intentml.version import __version__
 
@@ -55,7 +56,14 @@ COMMANDS: dict[str, tuple[Callable[..., None], tuple[str, ...]]] = {
             "tune shop --search ./mine.toml --recipe demo --as-of 2017-11-01 --horizon 28 --trials 10",
         ),
     ),
-    "score": (scoring.score, ("score shop --model model --as-of 2017-11-01 --horizon 28 --out scores",)),
+    "promote": (registry.promote, ("promote model --as champion",)),
+    "score": (
+        scoring.score,
+        (
+            "score shop --model model --as-of 2017-11-01 --horizon 28 --out scores",
+            "score shop --model models:/intentml@champion --as-of 2017-11-01 --horizon 28 --out scores",
+        ),
+    ),
     "interested-in": (
         answers.interested_in,
         (
@@ -68,6 +76,13 @@ COMMANDS: dict[str, tuple[Callable[..., None], tuple[str, ...]]] = {
     "recommend": (
         answers.recommend,
         ("recommend scores --customer C-7 --exclude-bought 90d --limit 5",),
+    ),
+    "serve": (
+        serving.serve,
+        (
+            "serve scores --model model",
+            "serve scores --model models:/intentml@champion --port 3001 --workers 2",
+        ),
     ),
 }
 DATASETS: dict[str, tuple[Callable[..., None], tuple[str, ...]]] = {
