@@ -14,10 +14,10 @@ import typer
 from intentml.cli import options
 from intentml.cli.output import Output, next_steps, say, table
 from intentml.cli.tracked import (
+    check_register,
     curves,
     keep_backtest,
     keep_training,
-    refuse_register_without_run,
     run_body,
     show_run,
     tracked,
@@ -54,7 +54,7 @@ def train(
     from intentml.recipe import load_recipe
 
     told = Output(json, quiet)
-    refuse_register_without_run(register, tracking)
+    check_register(register, tracking)
     chosen = load_recipe(recipe, with_seed(settings, seed))  # told before the tables are read
     check_place(out)
     log = options.read_log(source, columns, timezone, told)
@@ -235,4 +235,6 @@ def _model_body(model: SavedModel, out: Path) -> dict[str, Any]:
 
 def with_seed(settings: list[str] | None, seed: int | None) -> list[str]:
     """The settings, the seed among them."""
-    return [*(settings or ()), *([] if seed is None else [f"priors.seed={seed}"])]
+    from intentml.workflows import seeds
+
+    return [*(settings or ()), *seeds(seed)]

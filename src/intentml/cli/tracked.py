@@ -52,12 +52,16 @@ def tracked(name: str, wanted: bool, out: Output, *, register: str | None = None
     yield tracking.NoRun()
 
 
-def refuse_register_without_run(register: str | None, wanted: bool) -> None:
-    """A registered model comes from a run."""
-    if register and not wanted:
+def check_register(register: str | None, wanted: bool) -> None:
+    """Refuse what would only fail after the training."""
+    if register is None:
+        return
+    if not wanted:
         raise UsageError(
             "--register needs the run that --no-tracking leaves out", hint="leave out one of them"
         )
+    if not register.strip() or set("/:@") & set(register):
+        raise UsageError(f"--register {register!r} is no name", hint="a name has no / : or @, e.g. intentml")
 
 
 def curves(run: Run, out: Output) -> OnEpoch:

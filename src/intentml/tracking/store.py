@@ -98,7 +98,7 @@ def told(uri: str) -> Iterator[None]:
     except (MlflowException, SQLAlchemyError, OSError) as problem:
         first = (str(problem).splitlines() or [type(problem).__name__])[0][:300]
         raise TrackingError(
-            f"the tracking store {shown(uri)} does not answer as it should: {first}",
+            f"the tracking store {shown(uri)} refuses or fails: {first}",
             hint="is MLFLOW_TRACKING_URI right and the store of this MLflow's version? "
             "--no-tracking goes without",
         ) from problem

@@ -130,7 +130,7 @@ def test_a_run_that_keeps_nothing_takes_the_same_calls(tmp_path: Path) -> None:
 def test_a_store_that_cannot_be_written_is_told_with_the_way_out(tmp_path: Path) -> None:
     (tmp_path / "not_a_database").write_text("words")
     with (
-        pytest.raises(TrackingError, match="does not answer") as told,
+        pytest.raises(TrackingError, match="refuses or fails") as told,
         tracking.open_run("x", uri=f"sqlite:///{tmp_path}/not_a_database"),
     ):
         pass
