@@ -8,6 +8,7 @@ ranking, is shut out whole; what is left is then the prior, bit for bit.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,8 @@ from intentml.metrics.ranking import users_for_target
 from intentml.prediction import F32, F64, Mend
 from intentml.priors.linear import platt
 
+# Ranking is looked at for so many openings, the most gainful first.
+_OPENINGS_TRIED = 12
 WEIGHTS = (0.25, 0.5, 0.75, 1.0)
 # Logits are counted in bins of 1/64: as good as each for itself, and a thousand times fewer.
 _BINS_PER_UNIT, _FARTHEST = 64, 20
@@ -43,26 +46,24 @@ class Validation:
     bought: Mask
     seen: Mask
 
-    def corrected(self, repeat: Mend, explore: Mend) -> F32:
+    def corrected(self, repeat: float, explore: float) -> F32:
         """The honest prior's logits with corrections of these weights; not calibrated."""
-        return corrected_cells(
-            self.honest, self.seen, repeat.weight * self.repeat, explore.weight * self.explore
-        )
+        return corrected_cells(self.honest, self.seen, repeat * self.repeat, explore * self.explore)
 
 
 def gate_targets(window: Validation) -> tuple[Mend, Mend]:
-    """The gates of repeat and explore, chosen apart; then both are held against the ranking."""
-    repeat = _gate(window, window.repeat, window.seen)
-    explore = _gate(window, window.explore, ~window.seen)
-    closed = Mend()
-    shut = mean_average_precision(window.corrected(closed, closed), window)
-    # Of the gates that log-loss opened, the widest opening that costs no ranking.
-    for one, other in dict.fromkeys([(repeat, explore), (closed, explore), (repeat, closed)]):
-        if (one.closed and other.closed) or mean_average_precision(
-            window.corrected(one, other), window
-        ) >= shut:
-            return one, other
-    return closed, closed
+    """The gates of repeat and explore: of the openings that gain log-loss, the best that costs no ranking."""
+    repeat = _openings(window, window.repeat, window.seen)
+    explore = _openings(window, window.explore, ~window.seen)
+    pairs = sorted(product(repeat, explore), key=lambda pair: -(pair[0].gain + pair[1].gain))
+    shut = mean_average_precision(window.corrected(0.0, 0.0), window)
+    for one, other in pairs[:_OPENINGS_TRIED]:
+        if mean_average_precision(window.corrected(one.weight, other.weight), window) >= shut:
+            return (
+                _mend(window, window.repeat, window.seen, one.weight),
+                _mend(window, window.explore, ~window.seen, other.weight),
+            )
+    return Mend(), Mend()
 
 
 def gate_timing(prior: list[F64], corrected: list[dict[float, F64]]) -> float:
@@ -129,10 +130,19 @@ def target_precision(logits: F32, bought: Mask, seen: Mask, judged: npt.NDArray[
     return precision
 
 
-def _gate(window: Validation, correction: F32, stratum: Mask) -> Mend:
-    """The weight with the largest gain in log-loss over the prior, both calibrated, if beyond doubt."""
+@dataclass(frozen=True)
+class _Opening:
+    """A weight, and what it gains in log-loss over the closed gate, summed over pairs, a customer."""
+
+    weight: float
+    gain: float
+
+
+def _openings(window: Validation, correction: F32, stratum: Mask) -> list[_Opening]:
+    """The weights that gain beyond doubt, both sides calibrated, and the closed gate."""
+    closed = _Opening(0.0, 0.0)
     if not window.bought[stratum].any():
-        return Mend()
+        return [closed]
 
     def losses(weight: float) -> F64:
         """Summed a customer."""
@@ -145,11 +155,16 @@ def _gate(window: Validation, correction: F32, stratum: Mask) -> Mend:
 
     prior = losses(0.0)
     gains = {weight: prior - losses(weight) for weight in WEIGHTS}
-    best = max(gains, key=lambda weight: float(gains[weight].mean()))
-    if not beyond_doubt(gains[best]):
+    opened = [_Opening(weight, float(gain.mean())) for weight, gain in gains.items() if beyond_doubt(gain)]
+    return [*opened, closed]
+
+
+def _mend(window: Validation, correction: F32, stratum: Mask, weight: float) -> Mend:
+    """The opening, calibrated over the prior as it will be used; the closed gate changes nothing."""
+    if weight == 0.0:
         return Mend()
-    final = window.final[stratum] + best * correction[stratum]
-    return Mend(best, *calibrate(final, window.bought[stratum]))
+    final = window.final[stratum] + weight * correction[stratum]
+    return Mend(weight, *calibrate(final, window.bought[stratum]))
 
 
 def beyond_doubt(gains: F64) -> bool:

@@ -27,13 +27,13 @@ class TrainingConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    epochs: int = Field(8, ge=1, le=500)
+    epochs: int = Field(6, ge=1, le=500)
     patience: int = Field(2, ge=1)
     learning_rate: float = Field(2e-3, gt=0, le=1)
     weight_decay: float = Field(0.02, ge=0, le=10)
     batch_tokens: int = Field(8192, ge=64)
-    cutoffs: int = Field(6, ge=1, le=100)
-    anchors: int = Field(6, ge=0, le=500)
+    cutoffs: int = Field(8, ge=1, le=100)
+    anchors: int = Field(8, ge=0, le=500)
     customers_per_cutoff: int = Field(50_000, ge=1)
     product_columns: int = Field(512, ge=2)
     seed: int = Field(0, ge=0)
