@@ -15,9 +15,10 @@ import typer
 
 from intentml.cli import options
 from intentml.cli.data import show_gates, show_tables
-from intentml.cli.models import show_report, show_verdicts
+from intentml.cli.models import show_network, show_report, show_verdicts
 from intentml.cli.output import Output, counted, next_steps, say, table
 from intentml.cli.scoring import groups, questions, show_groups
+from intentml.cli.tracked import curves, keep_report, keep_training, run_body, show_run, tracked
 
 if TYPE_CHECKING:
     from intentml.evaluation import BacktestReport
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from intentml.timeline import OrderLog
 
 DATASET = "complete-journey"
+RECIPE = "demo"
 # A year of data; the 28 days after this instant are there to be predicted and then looked at.
 AS_OF, HORIZON_DAYS = "2017-11-01", 28
 # Complete Journey is small: contracts.md judges its targets from 10 buyers in the window on.
@@ -77,13 +79,14 @@ def demo(
             "--out", metavar="DIR", help="Folder for the shop, the model, the scores and the report."
         ),
     ] = Path("intentml-demo"),
+    tracking: options.Tracking = True,
     json: options.AsJson = False,
     quiet: options.Quiet = False,
 ) -> None:
     """The whole way on real data, with what to look at next.
 
-    A year of a grocery shop (Complete Journey), trained, measured on the next 28 days against every
-    prior, scored.
+    A year of a grocery shop (Complete Journey): the sequence model trained, measured on the next 28 days
+    against every prior, every customer scored.
     """
     from intentml import workflows
     from intentml.datasets.catalogue import get
@@ -97,17 +100,21 @@ def demo(
     log = options.read_log(str(shop), None, "UTC", told)
     gates = workflows.gate(log, AS_OF, HORIZON_DAYS)
     checked = check_report(log.tables, (), gates)
-    with told.step("training, and measuring on the 28 days after") as tell:
-        saved, report = workflows.train_and_measure(
-            log,
-            as_of=AS_OF,
-            horizon_days=HORIZON_DAYS,
-            settings=[f"priors.horizons_days=[{HORIZON_DAYS}]"],
-            config=BacktestConfig(min_buyers_in_window=MIN_BUYERS_IN_WINDOW, kinds=(KIND,)),
-            out=model,
-            progress=tell,
-        )
-    write_report(report, measured)
+    with tracked("demo", tracking, told) as run:
+        with told.step("training, and measuring on the 28 days after") as tell:
+            saved, report = workflows.train_and_measure(
+                log,
+                as_of=AS_OF,
+                horizon_days=HORIZON_DAYS,
+                recipe=RECIPE,
+                config=BacktestConfig(min_buyers_in_window=MIN_BUYERS_IN_WINDOW, kinds=(KIND,)),
+                out=model,
+                progress=tell,
+                on_epoch=curves(run, told),
+            )
+        write_report(report, measured)
+        version = keep_training(run, log, saved, model, None)
+        keep_report(run, report, measured)
     with told.step("scoring every customer") as tell:
         scores = workflows.score(
             saved, log, as_of=AS_OF, horizon_days=HORIZON_DAYS, out=scored, progress=tell
@@ -123,6 +130,8 @@ def demo(
             "model_version": scores.manifest.model.version,
             "check": checked,
             "validation": saved.card["validation"],
+            "judged": saved.card["judged"],
+            **run_body(run, version),
             "measurements": [asdict(one) for one in report.measurements],
             "calibration": [asdict(row) for row in curve],
             "examples": [asdict(one) for one in examples],
@@ -139,6 +148,7 @@ def demo(
         say("\nWhat was chosen: validation log-loss (orders and spend: deviance), lower is better.")
         say("* is used; for no_order it is the timing under which all history is likeliest")
         show_verdicts(saved.card["validation"])
+        show_network(saved)
         say(
             f"\nMeasured on the {HORIZON_DAYS} days that nobody had seen: "
             "the recipe, then every prior; * is best\n"
@@ -150,17 +160,17 @@ def demo(
         say(f"\n{counted(len(scores), 'customer')}, as they stand on {AS_OF}:")
         show_groups(scores)
         say(f"\nEverything lies in {out}; the whole measurement in {measured}")
+        show_run(run)
         next_steps(
             *questions(scores, scored),
+            ("serve", str(scored), "--model", str(model)),
             ("interested-in", str(scored), "--keyword", "cheese", "--share", "0.05", "--out", "cheese.csv"),
             (
                 *(
                     "backtest",
                     str(shop),
                     "--recipe",
-                    "priors",
-                    "--set",
-                    f"priors.horizons_days=[{HORIZON_DAYS}]",
+                    RECIPE,
                 ),
                 *("--last-as-of", AS_OF, "--horizon", str(HORIZON_DAYS), "--windows", "3"),
             ),

@@ -38,6 +38,11 @@ def train(
     recipe: options.RecipeName = "priors",
     settings: options.Settings = None,
     seed: options.Seed = None,
+    device: options.Device = "auto",
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Go on from the checkpoint that a killed run into MODEL_DIR left."),
+    ] = False,
     register: options.Register = None,
     tracking: options.Tracking = True,
     columns: options.Columns = None,
@@ -62,7 +67,14 @@ def train(
     with tracked(f"train {chosen.name} {as_of}", tracking, told, register=register) as run:
         with told.step("training") as tell:
             model = workflows.train(
-                log, as_of=as_of, recipe=chosen, out=out, progress=tell, on_epoch=curves(run, told)
+                log,
+                as_of=as_of,
+                recipe=chosen,
+                out=out,
+                device=device,
+                resume=resume,
+                progress=tell,
+                on_epoch=curves(run, told),
             )
         version = keep_training(run, log, model, out, register)
 
@@ -74,6 +86,7 @@ def train(
         say("\nValidation: log-loss (orders and spend: deviance), lower is better.")
         say("* is used, at all horizons; for no_order: the timing that makes all history likeliest")
         show_verdicts(model.card["validation"])
+        show_network(model)
         say(f"\nWritten to {out}")
         show_run(run, version)
         shop = options.shown_source(source)
@@ -100,6 +113,7 @@ def backtest(
     recipe: options.RecipeName = "priors",
     settings: options.Settings = None,
     seed: options.Seed = None,
+    device: options.Device = "auto",
     out: Annotated[
         Path | None,
         typer.Option(
@@ -142,6 +156,7 @@ def backtest(
                 step_days=step,
                 recipe=chosen,
                 config=BacktestConfig(min_buyers_in_window=min_buyers),
+                device=device,
                 progress=tell,
             )
         if out is not None:
@@ -190,6 +205,44 @@ def show_verdicts(verdicts: Sequence[Mapping[str, Any]]) -> None:
         rows = [(head, f"{days}", *(cells[head, days, name] for name in names)) for head, days in heads]
         say()
         table(("head", "days", *names), rows, right=("days", *names))
+
+
+def show_network(model: SavedModel) -> None:
+    """What the network brought on validation, head by head, and why there is none where one was wanted."""
+    card = model.card
+    for note in card["notes"]:
+        say(f"\nNote: {note}")
+    if "network" not in card:
+        return
+    network = card["network"]
+    say(
+        f"\nThe network: {network['weights']:,} weights, best after epoch {network['best_epoch']} of "
+        f"{len(network['epochs']) - 1}, on {network['device']} in {network['seconds']:.0f} s. On validation, "
+        "as its gates let it in:"
+    )
+    rows = []
+    for one in card["judged"]:
+        if one["role"] == "model":
+            key = (one["head"], one["horizon_days"])
+            priors = [
+                other
+                for other in card["judged"]
+                if (other["head"], other["horizon_days"]) == key and other["role"] == "prior"
+            ]
+            best = min(priors, key=lambda other: other["log_loss"])
+            precise = [other["map"] for other in priors if other["map"] is not None]
+            rows.append(
+                (
+                    one["head"],
+                    f"{one['horizon_days']}",
+                    f"{one['log_loss']:.4f}",
+                    f"{best['log_loss']:.4f}",
+                    "" if one["map"] is None else f"{one['map']:.4f}",
+                    f"{max(precise):.4f}" if precise else "",
+                )
+            )
+    headings = ("head", "days", "log-loss", "best prior", "mAP", "best prior's")
+    table(headings, rows, right=headings[1:])
 
 
 def show_report(report: BacktestReport) -> None:
