@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import signal
 import subprocess
 import sys
@@ -58,12 +57,12 @@ def way(tmp_path_factory: pytest.TempPathFactory) -> Way:
     search.write_text(SEARCH)
     answer("datasets", "get", "simulated", "--customers", "500", "--seed", "1", "--out", shop)
     command = ("tune", shop, "--search", search, *WHEN, *START, "--study", study)
-    return Way(shop, search, study, command, answer(*command, "--trials", "4", "--jobs", "2"))
+    return Way(shop, search, study, command, answer(*command, "--trials", "3", "--jobs", "2"))
 
 
 def test_the_best_trials_come_first_and_the_start_is_among_all(way: Way) -> None:
     losses = [one["loss"] for one in way.told["best"]]
-    assert way.told["trials"] == {"complete": 4, "pruned": 0, "failed": 0}
+    assert way.told["trials"] == {"complete": 3, "pruned": 0, "failed": 0}
     assert losses == sorted(losses)
     assert len(set(losses)) > 1
     assert way.told["start"]["settings"] == {"priors.windows": 2, "priors.sample_per_window": 3000}
@@ -82,7 +81,7 @@ def test_the_recipe_written_is_the_start_with_the_best_settings_and_trains_to_th
     assert recipe.priors.windows == best["settings"]["priors.windows"]
     assert recipe.priors.sample_per_window == best["settings"]["priors.sample_per_window"]
     assert recipe.priors.horizons_days == load_recipe("priors").priors.horizons_days
-    assert f"Trial {best['trial']} of 4, validation loss {best['loss']:.4f}" in path.read_text("utf-8")
+    assert f"Trial {best['trial']} of 3, validation loss {best['loss']:.4f}" in path.read_text("utf-8")
     model = im.train(
         im.read_tables(way.shop), as_of=AS_OF, recipe=load_recipe(path, ["priors.horizons_days=[28]"])
     )
@@ -95,7 +94,7 @@ def test_mlflow_has_a_run_of_the_study_and_in_it_one_of_each_trial(way: Way, tra
     inside = client.search_runs(
         [parent.info.experiment_id], f"tags.mlflow.parentRunId = '{parent.info.run_id}'"
     )
-    assert {child.info.run_name for child in inside} == {f"trial {number}" for number in range(4)}
+    assert {child.info.run_name for child in inside} == {f"trial {number}" for number in range(3)}
     losses = {child.info.run_name: child.data.metrics["loss"] for child in inside}
     best = way.told["best"][0]
     assert losses[f"trial {best['trial']}"] == best["loss"] == parent.data.metrics["best_loss"]
@@ -110,17 +109,6 @@ def test_mlflow_has_a_run_of_the_study_and_in_it_one_of_each_trial(way: Way, tra
     }
 
 
-def test_the_same_command_goes_on_until_there_are_as_many_trials_as_asked(way: Way, tmp_path: Path) -> None:
-    study = shutil.copytree(way.study, tmp_path / "study")
-    shown = run(*way.command[:-1], study, "--trials", "5", "--no-tracking")
-    assert shown.exit_code == 0, shown.output
-    assert "5 trials: 5 complete, 0 given up early, 0 failed" in shown.stdout
-    assert f"{way.told['start']['loss']:.4f}" in shown.stdout
-    assert f"--recipe {study / 'best.toml'} --out model" in shown.stdout
-    assert "Tracked" not in shown.stdout
-    assert "tuning: " in shown.stderr
-
-
 @pytest.mark.parametrize(
     ("other", "told"),
     [
@@ -131,7 +119,7 @@ def test_the_same_command_goes_on_until_there_are_as_many_trials_as_asked(way: W
     ],
 )
 def test_a_study_of_another_question_is_refused(way: Way, other: tuple[str, str], told: str) -> None:
-    error = answer(*way.command, "--trials", "5", "--no-tracking", *other, status=1)["error"]
+    error = answer(*way.command, "--trials", "4", "--no-tracking", *other, status=1)["error"]
     assert error["code"] == "study"
     assert told in error["message"]
 
@@ -158,7 +146,7 @@ def test_a_search_that_does_not_fit_its_recipe_is_told_before_the_tables_are_rea
 
 
 def test_a_best_recipe_that_no_command_would_take_is_wrong_usage(way: Way) -> None:
-    assert answer(*way.command, "--trials", "5", "--out", "best", status=2)["error"]["code"] == "usage"
+    assert answer(*way.command, "--trials", "4", "--out", "best", status=2)["error"]["code"] == "usage"
 
 
 def test_a_horizon_that_the_history_holds_no_window_of_is_told(way: Way, tmp_path: Path) -> None:
@@ -180,10 +168,23 @@ def test_settings_that_do_not_fit_each_other_fail_their_trials_and_say_why(way: 
         tune(log, search=search, as_of=AS_OF, horizon_days=28, trials=1, study=tmp_path / "study")
 
 
-def test_ctrl_c_says_how_to_go_on(way: Way, tmp_path: Path) -> None:
+def test_each_epoch_of_a_network_is_told_to_the_study(way: Way, tmp_path: Path) -> None:
+    search = tmp_path / "pace.toml"
+    search.write_text(
+        'name = "pace"\nrecipe = "smoke"\n[space."training.learning_rate"]\nlow = 1e-3\nhigh = 1e-2\n'
+    )
+    log = im.read_tables(way.shop)
+    best, done = tune(log, search=search, as_of=AS_OF, horizon_days=28, trials=1, study=tmp_path / "study")
+    (trial,) = done.trials
+    assert list(trial.losses) == [1, 2]
+    assert trial.loss == min(1, *trial.losses.values())
+    assert best.training.learning_rate == trial.settings["training.learning_rate"] == 0.002
+
+
+def test_ctrl_c_keeps_the_trials_and_the_same_command_goes_on_with_them(way: Way, tmp_path: Path) -> None:
     program, study = tmp_path / "program.py", tmp_path / "study"
     program.write_text(PROGRAM)
-    words = ("tune", way.shop, "--search", way.search, *WHEN, "--study", study, "--no-tracking")
+    words = (*way.command[:-1], study, "--no-tracking")
     with subprocess.Popen(
         [sys.executable, str(program), *map(str, words), "--trials", "50"],
         stdout=subprocess.PIPE,
@@ -199,7 +200,15 @@ def test_ctrl_c_says_how_to_go_on(way: Way, tmp_path: Path) -> None:
     assert command.returncode == 130
     assert f"the trials so far are kept in {study}; the same command goes on with them" in errors
     assert "Traceback" not in errors
-    assert answer(*words, "--trials", "1")["trials"]["complete"] >= 1
+
+    shown = run(*words, "--trials", "2")
+    assert shown.exit_code == 0, shown.output
+    assert "trials: " in shown.stdout
+    assert "complete, 0 given up early, 0 failed" in shown.stdout
+    assert f"{way.told['start']['loss']:.4f}" in shown.stdout
+    assert f"--recipe {study / 'best.toml'} --out model" in shown.stdout
+    assert "Tracked" not in shown.stdout
+    assert "tuning: " in shown.stderr
 
 
 def test_the_comment_of_the_best_recipe_is_for_its_reader_and_the_rest_is_toml(way: Way) -> None:

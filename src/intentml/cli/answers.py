@@ -7,10 +7,7 @@ but the folder is read.
 
 from __future__ import annotations
 
-import errno
 import json as json_
-import os
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,6 +16,7 @@ import typer
 from intentml.cli import options
 from intentml.cli.failures import UsageError
 from intentml.cli.output import Output, counted, say, table
+from intentml.cli.whole_file import whole_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -153,17 +151,8 @@ def recommend(
 
 def write_csv(customers: pd.DataFrame, path: Path) -> None:
     """Write the customers, whole or not at all."""
-    if path.is_dir():
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, aside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    os.close(handle)
-    try:
+    with whole_file(path) as aside:
         customers.to_csv(aside, index=False)
-        Path(aside).chmod(0o644)  # as any file that a command writes; the one aside is its writer's alone
-        Path(aside).replace(path)
-    finally:
-        Path(aside).unlink(missing_ok=True)
 
 
 def _show_interested(answer: InterestedIn, out: Path | None) -> None:

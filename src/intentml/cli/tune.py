@@ -77,7 +77,7 @@ def tune(
     start = tuning.search_start(chosen, recipe, with_seed(settings, seed))  # told before the tables are read
     folder = study or Path("studies") / chosen.name
     best_file = out or folder / "best.toml"
-    if best_file.suffix != ".toml":
+    if best_file.suffix != ".toml" or best_file.is_dir():  # told before the trials, not after
         raise UsageError(f"--out {best_file} is no .toml file", hint="--recipe takes a file that ends so")
     log = options.read_log(source, columns, timezone, told)
     refuse_too_little(log, as_of, told)

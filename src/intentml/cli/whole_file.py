@@ -6,6 +6,7 @@ the writing ends well. It knows no format.
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from collections.abc import Iterator
@@ -19,7 +20,12 @@ def whole_file(path: Path) -> Iterator[Path]:
 
     Args:
         path: Where to; its parents are made.
+
+    Raises:
+        IsADirectoryError: A folder is there.
     """
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     os.close(handle)

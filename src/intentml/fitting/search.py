@@ -164,6 +164,7 @@ def plots(folder: Path) -> dict[str, Figure]:
         }
     figures: dict[str, Figure] = {name: drawn.figure for name, drawn in axes.items()}
     for figure in figures.values():
+        figure.set_size_inches(6 + len(study.best_params), 5)
         figure.tight_layout()
         pyplot.close(figure)  # pyplot would keep it for a window that nobody opens
     return figures

@@ -117,5 +117,6 @@ def test_every_setting_of_a_shipped_search_is_one_of_its_recipe(name: str) -> No
     for setting, bounds in search.space.items():
         section, key = setting.split(".")
         assert key in recipe[section]
+        assert bounds.holds(recipe[section][key])
         for edge in bounds.edges:
             load_recipe(search.recipe, [f"{setting}={edge}"])
