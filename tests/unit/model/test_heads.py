@@ -80,6 +80,19 @@ def test_other_kinds_have_a_row_each_and_lean_on_nothing(network):
     assert not torch.equal(repeat[:, rank + 1 :], explore[:, rank + 1 :])
 
 
+def test_a_target_s_own_level_grows_with_the_place_of_the_horizon():
+    head = new_network().head("brand")
+    with torch.no_grad():
+        head.bias.weight[1] = torch.tensor([0.5, 0.25, -1.0, 2.0])  # of repeat, of explore
+    targets = head.targets(TargetCodes(torch.tensor([1])))
+    for place in (-1.0, 0.0, 2.0):
+        repeat, explore = (
+            float(stratum(torch.randn(1, 16), place) @ vector.T)
+            for stratum, vector in zip((head.repeat, head.explore), targets, strict=True)
+        )
+        assert (repeat, explore) == pytest.approx((0.5 + 0.25 * place, -1.0 + 2.0 * place))
+
+
 # -- timing --------------------------------------------------------------------------------------------
 
 
