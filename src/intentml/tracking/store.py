@@ -23,6 +23,8 @@ _QUIET = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3",  # MLflow's own seven keep a mistyped URI waiting for minutes
 }
 
+_KIND = {"mlflow.experimentKind": "custom_model_development"}  # its pages open on models, not on prompts
+
 
 def is_installed() -> bool:
     """Whether the extra `tracking` is there."""
@@ -73,7 +75,7 @@ def experiment_id(client: Any, uri: str, name: str) -> str:
             database = local_database(uri)
             location = None if database is None else (database.resolve().parent / "mlartifacts").as_uri()
             try:
-                return str(client.create_experiment(name, artifact_location=location))
+                return str(client.create_experiment(name, artifact_location=location, tags=_KIND))
             except MlflowException as problem:
                 if problem.error_code != "RESOURCE_ALREADY_EXISTS":
                     raise

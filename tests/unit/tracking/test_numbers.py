@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from intentml.tracking.numbers import backtest_metrics, epoch_metrics, training_metrics, window_metrics
+from intentml.tracking.numbers import backtest_metrics, training_metrics, window_metrics
 
 
 def judged(predictor: str, role: str, log_loss: float, ap: float | None) -> dict[str, Any]:
@@ -56,14 +56,6 @@ def test_a_network_tells_its_losses_and_its_time() -> None:
         "network/validation_loss": 0.98,
         "network/best_epoch": 4,
         "network/seconds": 31.5,
-    }
-
-
-def test_an_epoch_is_a_point_of_every_curve() -> None:
-    assert epoch_metrics(0.97, {"loss": 0.99, "brand/log_loss": 0.3}) == {
-        "curves/train_loss": 0.97,
-        "curves/validation_loss": 0.99,
-        "curves/brand/log_loss": 0.3,
     }
 
 
