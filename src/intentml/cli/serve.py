@@ -20,18 +20,10 @@ from intentml.cli import options
 from intentml.cli.failures import UsageError
 from intentml.cli.output import Output, say
 
-# A model in the registry, not a folder.
-_REGISTERED = "models:/"
-
 
 def serve(
     scores: options.ScoresFolder,
-    model: Annotated[
-        str,
-        typer.Option(
-            "--model", metavar="MODEL_DIR|models:/NAME@ALIAS", help="The model that made the scores."
-        ),
-    ],
+    model: options.Model,
     host: Annotated[
         str, typer.Option("--host", metavar="ADDRESS", help="IP address to listen on; 0.0.0.0 for all.")
     ] = "127.0.0.1",
@@ -40,13 +32,14 @@ def serve(
     json: options.AsJson = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Answer over HTTP: who wants these, where customers stand, what is to be expected of a history.
+    """Answer over HTTP, by BentoML, until stopped.
 
-    Runs until it is stopped. By default only this machine can ask; the service knows no keys yet.
+    Who wants these, where customers stand, what is to be expected of a history. By default only this
+    machine can ask: the service knows no keys yet.
     """
     told = Output(json, quiet)
     _check_address(host, port)
-    folder = _model_folder(model)
+    folder = options.model_folder(model)  # looked up once, so that all workers have the same
     with told.step("loading scores and model"):
         about = _check(scores, folder)
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
@@ -69,15 +62,6 @@ def _check(scores: Path, model: Path) -> dict[str, object]:
             hint="run: pip install 'intentml[serving]'",
         )
     return ScoredShop.of(workflows.load_scores(scores), workflows.load_model(model)).health()
-
-
-def _model_folder(model: str) -> Path:
-    """The folder of a model; one of the registry is looked up once, so that all workers have the same."""
-    if not model.startswith(_REGISTERED):
-        return Path(model)
-    from intentml.tracking.registry import local_model
-
-    return local_model(model)
 
 
 def _check_address(host: str, port: int) -> None:

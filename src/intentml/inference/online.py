@@ -17,7 +17,9 @@ from intentml.errors import DataError
 from intentml.tables.lines import PURCHASE, line_roles
 from intentml.tables.read import shop_from_frames
 from intentml.timeline import Snapshot
+from intentml.timeline.columns import sorted_unique, strings
 from intentml.timeline.histories import ShopState, snapshot_of_histories
+from intentml.timeline.log import rows_in
 
 _SHOWN_ROWS = 5
 
@@ -53,9 +55,9 @@ def read_histories(orders: pa.Table, state: ShopState) -> Histories:
         )
     tables = shop_from_frames(orders, timezone=state.as_of.timezone, source="the request")
     _refuse_without_purchase(tables.orders)
-    products = pc.unique(tables.orders["product_id"].drop_null()).to_pylist()
-    unknown = set(products).difference(state.catalogue.product_ids)
-    return Histories(snapshot_of_histories(state, tables), tuple(sorted(unknown)))
+    products = strings(sorted_unique(tables.orders["product_id"]))
+    unknown = products[rows_in(products, state.catalogue.product_ids) < 0]
+    return Histories(snapshot_of_histories(state, tables), tuple(unknown))
 
 
 def _refuse_without_purchase(orders: pa.Table) -> None:
