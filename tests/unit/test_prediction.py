@@ -7,7 +7,18 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import sparse
 
-from intentml.prediction import SURVIVAL_DAYS, ParentTerm, TargetScores, logit, sigmoid, survival_at
+from intentml.prediction import (
+    SURVIVAL_DAYS,
+    LowRank,
+    Mend,
+    Newcomer,
+    ParentTerm,
+    TargetScores,
+    at_pairs,
+    logit,
+    sigmoid,
+    survival_at,
+)
 
 
 def random_scores(
@@ -59,6 +70,129 @@ def test_taken_customers_keep_their_logits(seed):
     some = np.array([2, 3, 16])
     np.testing.assert_allclose(scores.take(some).rows(slice(None)), dense[some], atol=1e-5)
     np.testing.assert_allclose(scores.take(some).columns([1, 4]), dense[some][:, [1, 4]], atol=1e-5)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_selected_targets_keep_their_logits(seed):
+    scores, dense = random_scores(seed)
+    scores.columns([1])
+    some = np.array([10, 2, 3])
+    chosen = scores.select(some)
+    assert chosen.targets.tolist() == ["t010", "t002", "t003"]
+    np.testing.assert_allclose(chosen.rows(slice(None)), dense[:, some], atol=1e-5)
+    np.testing.assert_allclose(chosen.columns([2, 0]), dense[:, [3, 10]], atol=1e-5)
+    np.testing.assert_allclose(chosen.take(np.array([4])).rows(slice(None)), dense[4:5, some], atol=1e-5)
+    assert scores.select(np.zeros(0, np.int64)).rows(slice(None)).shape == (17, 0)
+
+
+# -- corrections ----------------------------------------------------------------------------------------
+
+
+def random_correction(seed: int, customers: int = 17, targets: int = 11, rank: int = 4) -> LowRank:
+    rng = np.random.default_rng(seed + 1000)
+    return LowRank(*(rng.normal(size=(n, rank)).astype(np.float32) for n in (customers, targets)))
+
+
+def seen_of(scores: TargetScores, seed: int) -> np.ndarray:
+    """Half of the entries of `pairs` are history; the others are neighbours of it."""
+    return np.random.default_rng(seed).random(scores.pairs.nnz) < 0.5
+
+
+# Weight, intercept and slope of repeat and of explore; both open, either closed, calibration alone.
+MENDS = {
+    "both open": (Mend(0.75, 0.3, 1.2), Mend(0.5, -0.4, 0.7)),
+    "repeat alone": (Mend(1.0, -0.1, 0.9), Mend()),
+    "explore alone": (Mend(), Mend(0.25, 0.2, 1.1)),
+    "calibration alone": (Mend(0.0, 0.5, 2.0), Mend(0.0, -0.5, 0.5)),
+}
+
+
+@pytest.mark.parametrize("mends", MENDS.values(), ids=MENDS)
+@pytest.mark.parametrize("seed", range(3))
+def test_corrected_scores_are_the_dense_correction_of_each_stratum(seed, mends):
+    scores, dense = random_scores(seed)
+    scores.columns([1])  # a column read before must not be handed on
+    repeat, explore = mends
+    of_repeat, of_explore = random_correction(seed), random_correction(seed + 1)
+    seen = seen_of(scores, seed)
+    history = np.zeros(dense.shape, bool)
+    rows = np.repeat(np.arange(17), np.diff(scores.pairs.indptr))
+    history[rows[seen], scores.pairs.indices[seen]] = True
+    assert history.sum() > 10
+    assert (~history & (scores.pairs.toarray() != 0)).sum() > 10
+
+    corrected = scores.corrected(seen, (of_repeat, repeat), (of_explore, explore))
+
+    wanted = np.where(
+        history,
+        repeat.intercept + repeat.slope * (dense + repeat.weight * of_repeat.customer @ of_repeat.target.T),
+        explore.intercept
+        + explore.slope * (dense + explore.weight * of_explore.customer @ of_explore.target.T),
+    )
+    close = {"atol": 2e-5, "rtol": 1e-5}
+    np.testing.assert_allclose(corrected.rows(slice(None)), wanted, **close)
+    np.testing.assert_allclose(corrected.columns(np.arange(11)), wanted, **close)
+    np.testing.assert_allclose(corrected.columns([7, 2, 7]), wanted[:, [7, 2, 7]], **close)
+    some, chosen = np.array([16, 0, 5]), np.array([10, 1])
+    np.testing.assert_allclose(corrected.take(some).rows(slice(None)), wanted[some], **close)
+    np.testing.assert_allclose(corrected.take(some).columns([3]), wanted[some][:, [3]], **close)
+    np.testing.assert_allclose(corrected.select(chosen).rows(slice(None)), wanted[:, chosen], **close)
+    np.testing.assert_allclose(scores.rows(slice(None)), dense, atol=1e-5)  # the old ones stay
+    assert corrected.pairs.data.dtype == corrected.customer_vectors.dtype == np.float32
+
+
+def test_a_correction_with_closed_gates_changes_no_logit_beyond_rounding():
+    scores, dense = random_scores(0)
+    closed = scores.corrected(
+        seen_of(scores, 0), (random_correction(0), Mend()), (random_correction(1), Mend())
+    )
+    np.testing.assert_allclose(closed.rows(slice(None)), dense, atol=1e-5)
+
+
+def test_a_newcomer_is_explored_so_its_own_numbers_take_the_slope_of_explore():
+    scores, _ = random_scores(0)
+    asked = TargetScores(
+        "product",
+        scores.targets,
+        scores.customer_vectors,
+        scores.target_vectors,
+        scores.pairs,
+        newcomer=Newcomer(-3.0, {28: 0.5, 0: 0.25}),
+    )
+    repeat, explore = MENDS["both open"]
+    parts = (random_correction(0), repeat), (random_correction(1), explore)
+    newcomer = asked.corrected(seen_of(asked, 0), *parts).newcomer
+    assert newcomer is not None
+    assert newcomer.intercept == pytest.approx(0.7 * -3.0)
+    assert dict(newcomer.popularity) == pytest.approx({28: 0.7 * 0.5, 0: 0.7 * 0.25})
+    assert newcomer.activity == pytest.approx(0.7)
+    assert scores.corrected(seen_of(scores, 0), *parts).newcomer is None
+
+
+def test_a_mend_that_changes_anything_is_not_closed():
+    assert Mend().closed
+    assert not any(mend.closed for mend in (Mend(0.25), Mend(0.0, 0.1), Mend(0.0, 0.0, 1.1)))
+
+
+def test_a_low_rank_correction_at_some_pairs_is_its_dense_value_there(monkeypatch):
+    correction = random_correction(3)
+    rng = np.random.default_rng(0)
+    who, what = rng.integers(0, 17, 1000), rng.integers(0, 11, 1000)
+    wanted = (correction.customer @ correction.target.T)[who, what]
+    np.testing.assert_allclose(correction.at(who, what), wanted, atol=1e-5)
+    monkeypatch.setattr("intentml.prediction._PAIRS_AT_ONCE", 7)
+    np.testing.assert_allclose(correction.at(who, what), wanted, atol=1e-5)
+    assert correction.at(who[:0], what[:0]).shape == (0,)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_values_at_pairs_are_those_of_the_matrix_and_zero_where_nothing_stands(seed):
+    rng = np.random.default_rng(seed)
+    matrix = random_sparse(rng, 17, 11)
+    who, what = rng.integers(0, 17, 300), rng.integers(-1, 11, 300).astype(np.int32)
+    wanted = np.where(what >= 0, matrix.toarray()[who, what], 0.0)
+    np.testing.assert_array_equal(at_pairs(matrix, who, what), wanted)
+    assert not at_pairs(sparse.csr_array((17, 11), dtype=np.float32), who, what).any()
 
 
 def test_logits_are_single_precision_whatever_the_parts():
