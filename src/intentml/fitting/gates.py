@@ -73,14 +73,15 @@ def gate_timing(prior: list[F64], corrected: list[dict[float, F64]]) -> float:
         prior: Log-loss of no order per customer, one array a horizon. Shape: (n,) each.
         corrected: The same under each weight.
     """
-    gains = {
-        weight: sum(
+
+    def gains(weight: float) -> list[F64]:
+        """In units of the prior's own loss."""
+        return [
             (base - by_weight[weight]) / base.mean() for base, by_weight in zip(prior, corrected, strict=True)
-        )
-        for weight in corrected[0]
-    }
-    best = max(gains, key=lambda weight: float(np.mean(gains[weight])))
-    return best if beyond_doubt(np.asarray(gains[best])) else 0.0
+        ]
+
+    best = max(corrected[0], key=lambda weight: float(np.mean([one.mean() for one in gains(weight)])))
+    return best if beyond_doubt(*gains(best)) else 0.0
 
 
 def corrected_cells(logits: F32, seen: Mask, repeat: F32, explore: F32) -> F32:
@@ -167,6 +168,13 @@ def _mend(window: Validation, correction: F32, stratum: Mask, weight: float) -> 
     return Mend(weight, *calibrate(final, window.bought[stratum]))
 
 
-def beyond_doubt(gains: F64) -> bool:
-    """Whether the mean gain exceeds its standard error over customers."""
-    return bool(gains.mean() > gains.std() / np.sqrt(len(gains)))
+def beyond_doubt(*gains: F64) -> bool:
+    """Whether the mean gain exceeds its standard error over customers.
+
+    Several windows hold mostly the same customers, so the errors of their means do not average out.
+
+    Args:
+        gains: Per customer, one array a window. Shape: (n,) each.
+    """
+    errors = [one.std() / np.sqrt(len(one)) for one in gains]
+    return bool(np.mean([one.mean() for one in gains]) > np.mean(errors))
