@@ -193,6 +193,8 @@ def _content(predictor: PriorPredictor | IntentPredictor, card: Mapping[str, Any
     prior = predictor if isinstance(predictor, PriorPredictor) else predictor.prior
     arrays, vocabularies = _arrays(prior.kinds)
     about = {**_strict(card), **_settings(prior), "name": predictor.name}
+    # Of the run, not of the model: the same training gives the same folder.
+    about.get("network", {}).pop("seconds", None)
     if not isinstance(predictor, PriorPredictor):
         from intentml.inference.network import correction_settings, network_arrays
 
