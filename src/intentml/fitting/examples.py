@@ -14,9 +14,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from intentml.fitting.gates import calibrate
 from intentml.fitting.slices import Slice
 from intentml.model.heads import TargetCodes
-from intentml.prediction import F32, SURVIVAL_DAYS, LowRank, TargetScores, at_pairs
+from intentml.prediction import F32, SURVIVAL_DAYS, LowRank, Mend, TargetScores, at_pairs
 from intentml.priors.activity import ActivityPrior
 from intentml.priors.designs import Design, design_of
 from intentml.priors.linear import LinearPrior
@@ -27,6 +28,9 @@ from intentml.timeline import Instant, OrderLog
 from intentml.timeline.instants import MAX_HORIZON_DAYS
 
 I64 = npt.NDArray[np.int64]
+
+# Customers that the level of a window is taken from.
+_SETTLED_BY = 6_000
 
 
 @dataclass(frozen=True)
@@ -169,16 +173,45 @@ def target_examples(
     design: Design,
     prior: LinearPrior,
     codes: Callable[[Slice, str, I64], TargetCodes],
+    *,
+    settled: bool,
 ) -> TargetExamples:
-    """Eligible targets of one kind and horizon."""
+    """Eligible targets of one kind and horizon.
+
+    Args:
+        part: The window.
+        customers: Rows of its snapshot. Shape: (n,).
+        days: The horizon.
+        design: The priors' features of the window.
+        prior: What the network corrects.
+        codes: The network's codes of targets.
+        settled: Whether the prior is brought to the window's own level first. In training it is, so that
+            the network learns who and what, not whether last summer sold more than this autumn.
+    """
     kind = design.kind
     eligible = part.eligible(kind)
+    scores = prior.score(design).take(customers).select(eligible)
+    bought = part.labels(days).bought[kind][customers][:, eligible].tocsr()
+    seen = part.seen(kind)[customers][:, eligible].tocsr()
     return TargetExamples(
         kind=kind,
         horizon_days=days,
-        prior=prior.score(design).take(customers).select(eligible),
-        bought=part.labels(days).bought[kind][customers][:, eligible].tocsr(),
-        seen=part.seen(kind)[customers][:, eligible].tocsr(),
+        prior=_settled(scores, bought, seen) if settled else scores,
+        bought=bought,
+        seen=seen,
         buyers_before=part.snapshot.shop.popularity[kind][0][eligible],
         codes=codes(part, kind, eligible),
     )
+
+
+def _settled(scores: TargetScores, bought: sparse.csr_array, seen: sparse.csr_array) -> TargetScores:
+    """The scores calibrated on the window itself, repeat and explore apart; by some of its customers."""
+    rows = slice(0, None, max(1, -(-len(scores.customer_vectors) // _SETTLED_BY)))
+    logits, came, before = scores.rows(rows), bought[rows].toarray(), seen[rows].toarray()
+    repeat, explore = (Mend(0.0, *calibrate(logits[stratum], came[stratum])) for stratum in (before, ~before))
+    nothing = LowRank(
+        np.zeros((len(scores.customer_vectors), 0), np.float32), np.zeros((len(scores), 0), np.float32)
+    )
+    who = np.repeat(np.arange(scores.pairs.shape[0]), np.diff(scores.pairs.indptr))
+    history = at_pairs(seen, who, scores.pairs.indices.astype(np.int32)) > 0
+    return scores.corrected(history, (nothing, repeat), (nothing, explore))

@@ -38,14 +38,17 @@ from intentml.fitting.priors import FittedPriors, PriorsConfig
 from intentml.fitting.slices import Past, Slice
 from intentml.fitting.targets import FittedTargets, fit_targets
 from intentml.fitting.training import Progress, Trained, train_network
+from intentml.fitting.vectors import co_purchase_vectors
 from intentml.fitting.windows import Cutoffs
 from intentml.model.config import ModelConfig
 from intentml.model.correction import Correction, corrected_silence, low_rank, orders_following
 from intentml.model.heads import TargetCodes, horizon_place
 from intentml.model.intent_model import IntentModel, Sizes
 from intentml.model.losses import hazard_losses
+from intentml.model.orders import ITEM_KINDS
 from intentml.model.states import states_of, target_codes
 from intentml.model.tensors import order_tensors
+from intentml.pairs.history import PairTable
 from intentml.prediction import F32, F64, SURVIVAL_DAYS, Mend, logit
 from intentml.sequences.batches import batches
 from intentml.sequences.vocabulary import Vocabulary
@@ -328,6 +331,7 @@ class _Fit:
         )
         network = IntentModel(model, sizes, hazard_bins=len(SURVIVAL_DAYS))
         network.tokens.items.know(torch.from_numpy(row), torch.from_numpy(buyers.astype(np.float32)))
+        self._start_vectors(network, row)
         rows = some_buyers(self.learned, self.plan.teaches(snapshot.customer_ids), 2_000, self.training.seed)
         sequences = sequences_of(self.learned, rows, vocabulary, model.max_orders)
         drawn = [
@@ -338,13 +342,29 @@ class _Fit:
         network.tokens.now_numbers.know(torch.cat([batch.now for batch in drawn]))
         return network
 
+    def _start_vectors(self, network: IntentModel, row: I64) -> None:
+        """Targets and items start where co-purchases put them."""
+        config, seed = network.config, self.training.seed
+        for kind in network.sizes.kinds:
+            history = self.learned.history(kind)
+            codes = self.vocabulary.codes(kind, self.learned.snapshot.catalogue.targets(kind).targets)
+            rows = row[codes] if kind == "product" else codes.astype(np.int64)
+            known = torch.from_numpy(rows[rows > 0])
+
+            def vectors(width: int, history: PairTable = history, rows: I64 = rows) -> torch.Tensor:
+                return torch.from_numpy(co_purchase_vectors(history, width, seed)[rows > 0])
+
+            network.head(kind).start(known, vectors(config.rank))
+            if kind in ITEM_KINDS:
+                network.tokens.items.start(kind, known, vectors(config.item_dim))
+
     def _examples(self, part: Slice, *, whole: bool) -> Examples:
         """Examples to learn from; `whole` windows have targets, anchors timing alone."""
         teaches = self.plan.teaches(part.snapshot.customer_ids)
         customers = some_buyers(part, teaches, self.training.customers_per_cutoff, self.training.seed)
         reach = self.plan.ends.days_since(part.cutoff)
         horizons = [days for days in self.plan.horizons if whole and days <= reach]
-        return self._examples_of(part, customers, self.plan.ends, horizons)
+        return self._examples_of(part, customers, self.plan.ends, horizons, settled=True)
 
     def _judged(self) -> dict[int, _Judged]:
         """The validation window of each horizon, with the prior that has not seen it."""
@@ -353,12 +373,14 @@ class _Fit:
             part = self.past.at(cutoff)
             judges = self.plan.judges(part.snapshot.customer_ids)
             customers = some_buyers(part, judges, _JUDGED_CUSTOMERS, self.training.seed)
-            examples = self._examples_of(part, customers, cutoff.plus_days(days), {days})
+            examples = self._examples_of(part, customers, cutoff.plus_days(days), {days}, settled=False)
             silence = part.activity(self.timing).no_order(part.snapshot.take(customers), _grid(days))
             found[days] = _Judged(examples, silence, part.labels(days).no_order[customers])
         return found
 
-    def _examples_of(self, part: Slice, customers: I64, ends: Instant, horizons: Collection[int]) -> Examples:
+    def _examples_of(
+        self, part: Slice, customers: I64, ends: Instant, horizons: Collection[int], *, settled: bool
+    ) -> Examples:
         """Examples of some customers of a slice."""
         targets = {}
         for kind, knots in self.targets.items():
@@ -366,7 +388,13 @@ class _Fit:
                 if days in horizons and len(part.eligible(kind)):
                     design = design_at(part, kind, days, self.timing)
                     targets[kind, days] = target_examples(
-                        part, customers, days, design, fitted.on_older[fitted.best], self._codes
+                        part,
+                        customers,
+                        days,
+                        design,
+                        fitted.on_older[fitted.best],
+                        self._codes,
+                        settled=settled,
                     )
         prior = part.activity(self.timing)
         return Examples(

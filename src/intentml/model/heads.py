@@ -54,6 +54,8 @@ class Stratum(nn.Module):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
+        # A state's numbers are about 1 each: unscaled, one step of the optimiser would move a logit by a tenth.
+        self.scale = config.d_model**-0.5
         # The last output is q; twice, for the part that grows with the horizon.
         self.customer = nn.Linear(config.d_model, 2 * (config.rank + 1))
         nn.init.zeros_(self.customer.weight)
@@ -61,7 +63,7 @@ class Stratum(nn.Module):
 
     def forward(self, states: Tensor, place: float) -> Tensor:
         """Customer vectors [.., q, 1, t]. Shape: (B, d) -> (B, rank + 3)."""
-        fixed, growing = self.customer(states).chunk(2, dim=-1)
+        fixed, growing = (self.customer(states) * self.scale).chunk(2, dim=-1)
         ends = torch.tensor([1.0, place], dtype=fixed.dtype, device=fixed.device).expand(len(states), 2)
         return torch.cat([fixed + place * growing, ends], dim=-1)
 
@@ -80,10 +82,15 @@ class TargetHead(nn.Module):
             self.brand = nn.Embedding(sizes.brand, config.rank)
             tables += [self.category, self.brand]
         for table in tables:
-            nn.init.normal_(table.weight, std=config.rank**-0.5)
+            nn.init.zeros_(table.weight)
         # b and b' of each stratum.
         self.bias = nn.Embedding(self.own.num_embeddings, 4)
         nn.init.zeros_(self.bias.weight)
+
+    def start(self, rows: Tensor, vectors: Tensor) -> None:
+        """Put target vectors where learning starts. Shape: (n,), (n, rank)."""
+        with torch.no_grad():
+            self.own.weight[rows] = vectors
 
     def targets(self, codes: TargetCodes) -> tuple[Tensor, Tensor]:
         """Target vectors [e, 1, b, b'] of repeat and of explore. Shape: (J, rank + 3) each."""

@@ -15,6 +15,8 @@ from torch.nn import functional
 from intentml.model.config import ModelConfig
 from intentml.model.tensors import NOW_NUMBERS, ORDER_NUMBERS, SEASON_NUMBERS, OrderTensors
 
+# Kinds of targets that are also read as history.
+ITEM_KINDS = ("product", "category", "brand")
 # A product bought by n customers is trusted n / (n + this); the rest of it is its category and brand.
 _BUYERS_OF_BELIEF = 10.0
 # What the history holds, forgotten at these half-lives; the last one hardly forgets.
@@ -68,6 +70,12 @@ class Items(nn.Module):
         """Tell which row of the table each product code has, and how many customers bought it."""
         self.product_row.copy_(row)
         self.product_trust.copy_(torch.where(row > 0, buyers / (buyers + _BUYERS_OF_BELIEF), 0.0))
+
+    def start(self, kind: str, rows: Tensor, vectors: Tensor) -> None:
+        """Put vectors of product, category or brand where learning starts. Shape: (n,), (n, item_dim)."""
+        table: nn.Embedding = getattr(self, kind)
+        with torch.no_grad():
+            table.weight[rows] = vectors
 
     def baskets(self, batch: OrderTensors) -> Tensor:
         """Sum of each cell's lines over the square root of their number. Shape: (B, L, item_dim)."""
