@@ -82,16 +82,16 @@ class Checkpoint:
             with safe_open(str(self.path), "pt", device=str(network.device)) as file:
                 about = json.loads(file.metadata()["state"])
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        except (SafetensorError, OSError, KeyError, TypeError, ValueError) as problem:
+            self._check(about["identity"])
+            network.load_state_dict(_part(tensors, "network."))
+            optimiser.load_state_dict(_optimiser_state(optimiser, _part(tensors, "optimiser.")))
+            epochs = tuple(Epoch(**epoch) for epoch in about["epochs"])
+            return TrainingState(epochs, about["best_epoch"], _part(tensors, "best."))
+        except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError) as problem:
             raise ModelError(
                 f"the checkpoint {self.path} cannot be read ({type(problem).__name__})",
                 hint="delete it, or train without --resume",
             ) from problem
-        self._check(about["identity"])
-        network.load_state_dict(_part(tensors, "network."))
-        optimiser.load_state_dict(_optimiser_state(optimiser, _part(tensors, "optimiser.")))
-        epochs = tuple(Epoch(**epoch) for epoch in about["epochs"])
-        return TrainingState(epochs, about["best_epoch"], _part(tensors, "best."))
 
     def save(self, state: TrainingState, network: IntentModel, optimiser: torch.optim.Optimizer) -> None:
         """Leave the state; a kill at any moment leaves this one or the one before."""
@@ -125,7 +125,7 @@ class Checkpoint:
         other = [name for name in here if identity.get(name) != here[name]]
         if other:
             raise ModelError(
-                f"the checkpoint {self.path} is of another training: {', '.join(other)} differ",
+                f"the checkpoint {self.path} is of another training: it differs in {', '.join(other)}",
                 hint="resume with the same data, date and recipe, or train without --resume",
             )
 
