@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -150,9 +151,9 @@ def run_study(
 
 
 def plots(folder: Path) -> dict[str, Figure]:
-    """Pictures of a study by file name; none before two trials are complete with different losses."""
+    """Pictures of a study by file name; none before two complete trials differ, or without matplotlib."""
     study = _optuna().load_study(study_name=_NAME, storage=_storage(folder))
-    if len({trial.loss for trial in _ended(study)} - {None}) < 2:
+    if len({trial.loss for trial in _ended(study)} - {None}) < 2 or find_spec("matplotlib") is None:
         return {}
     from matplotlib import pyplot
     from optuna.visualization import matplotlib as drawn
