@@ -377,7 +377,7 @@ def test_a_failure_of_ours_is_told_without_what_was_asked(
 
 @pytest.mark.slow
 def test_the_service_is_packed_without_a_network(tmp_path: Path) -> None:
-    """Every address of a package index leads nowhere; the bento then answers as the folder does."""
+    """Every address of a package index leads nowhere."""
     nowhere = "http://127.0.0.1:9"
     environment = {
         **os.environ,

@@ -87,19 +87,21 @@ def _become_the_server(scores: Path, model: Path, host: str, port: int, workers:
     """Put BentoML's server in the place of this process, so that signals reach it as they come."""
     from intentml.shipped import shipped_folder
 
-    settings = {
+    # A worker answers one request at a time, on one core, unless the caller says otherwise.
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    environment = {
+        **threads,
+        **os.environ,
         "INTENTML_SCORES": str(scores.resolve()),
         "INTENTML_MODEL": str(model.resolve()),
         "INTENTML_WORKERS": str(workers),
         "BENTOML_DO_NOT_TRACK": "True",
-        "BENTOML_QUIET": str(quiet),
     }
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ.setdefault(name, "1")  # a worker answers one request at a time, on one core
-    if "BENTOML_HOME" not in os.environ:
+    if "BENTOML_HOME" not in environment:
         # A server empties the metrics of its home as it starts: two of them must not share one.
-        settings["BENTOML_HOME"] = tempfile.mkdtemp(prefix="intentml-serve-")
+        environment["BENTOML_HOME"] = tempfile.mkdtemp(prefix="intentml-serve-")
     os.dup2(2, 1)  # stdout was for the answer; what the server writes is a log
     where = ["--working-dir", str(shipped_folder("serving")), "--host", host, "--port", str(port)]
-    command = [sys.executable, "-m", "bentoml", "serve", "service:Intent", *where]
-    os.execve(sys.executable, command, {**os.environ, **settings})
+    hushed = ["--quiet"] if quiet else []
+    command = [sys.executable, "-m", "bentoml", "serve", "service:Intent", *where, *hushed]
+    os.execve(sys.executable, command, environment)
