@@ -145,7 +145,8 @@ def timing_examples(
     part: Slice, customers: I64, log: OrderLog, ends: Instant, prior: ActivityPrior
 ) -> TimingExamples:
     """Next orders up to `ends`, after which nothing is looked at."""
-    days = min(MAX_HORIZON_DAYS, int(ends.days_since(part.cutoff)))
+    # Both stand at the same time of day: an hour more or less is the clock's.
+    days = min(MAX_HORIZON_DAYS, round(ends.days_since(part.cutoff)))
     outcomes = log.outcomes(part.snapshot, days)
     found = next_order_of(outcomes, SURVIVAL_DAYS)
     silence = prior.no_order(part.snapshot.take(customers), SURVIVAL_DAYS)

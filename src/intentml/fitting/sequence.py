@@ -362,9 +362,12 @@ class _Fit:
         """Examples to learn from; `whole` windows have targets, anchors timing alone."""
         teaches = self.plan.teaches(part.snapshot.customer_ids)
         customers = some_buyers(part, teaches, self.training.customers_per_cutoff, self.training.seed)
-        reach = self.plan.ends.days_since(part.cutoff)
-        horizons = [days for days in self.plan.horizons if whole and days <= reach]
-        return self._examples_of(part, customers, self.plan.ends, horizons, settled=True)
+        # By the calendar: four weeks in which clocks go forward are an hour short.
+        ends = self.plan.ends
+        horizons = [
+            days for days in self.plan.horizons if whole and part.cutoff.plus_days(days).us <= ends.us
+        ]
+        return self._examples_of(part, customers, ends, horizons, settled=True)
 
     def _judged(self) -> dict[int, _Judged]:
         """The validation window of each horizon, with the prior that has not seen it."""
