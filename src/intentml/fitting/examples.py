@@ -133,7 +133,9 @@ def some_buyers(part: Slice, wanted: npt.NDArray[np.bool_], most: int, seed: int
     rows = np.flatnonzero((part.snapshot.n_orders > 0) & wanted)
     if len(rows) <= most:
         return rows
-    return np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))
+    # Others in every window, so that together they are more of the shop.
+    rng = np.random.default_rng((seed, part.cutoff.us % 2**32))
+    return np.sort(rng.choice(rows, most, replace=False))
 
 
 def sequences_of(part: Slice, customers: I64, vocabulary: Vocabulary, max_orders: int) -> OrderSequences:

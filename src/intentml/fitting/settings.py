@@ -34,6 +34,6 @@ class TrainingConfig(BaseModel):
     batch_tokens: int = Field(8192, ge=64)
     cutoffs: int = Field(8, ge=1, le=100)
     anchors: int = Field(8, ge=0, le=500)
-    customers_per_cutoff: int = Field(50_000, ge=1)
+    customers_per_cutoff: int = Field(10_000, ge=1)
     product_columns: int = Field(512, ge=2)
     seed: int = Field(0, ge=0)
