@@ -87,7 +87,7 @@ def test_a_target_s_own_level_grows_with_the_place_of_the_horizon():
     targets = head.targets(TargetCodes(torch.tensor([1])))
     for place in (-1.0, 0.0, 2.0):
         repeat, explore = (
-            float(stratum(torch.randn(1, 16), place) @ vector.T)
+            (stratum(torch.randn(1, 16), place) @ vector.T).item()
             for stratum, vector in zip((head.repeat, head.explore), targets, strict=True)
         )
         assert (repeat, explore) == pytest.approx((0.5 + 0.25 * place, -1.0 + 2.0 * place))

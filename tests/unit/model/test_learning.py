@@ -58,6 +58,7 @@ def learner(encoder: str) -> IntentModel:
     _, vocabulary, sequences, _, _ = planted()
     network = IntentModel(config(encoder, dropout=0.0), sizes_of(vocabulary), len(SURVIVAL_DAYS))
     network.tokens.items.know(torch.arange(3), torch.full((3,), 100.0))
+    network.head("product").start(torch.arange(3), torch.eye(3, network.config.rank))
     everybody = tensors(sequences)
     network.tokens.order_numbers.know(everybody.orders[everybody.mask])
     network.tokens.now_numbers.know(everybody.now)
@@ -70,7 +71,7 @@ def test_who_bought_a_last_buys_b_next(encoder):
     network, batch = learner(encoder), tensors(sequences)
     happened = torch.from_numpy(bought.astype(np.float32))
     codes = target_codes(network, vocabulary, snapshot.catalogue, "product", np.arange(2))
-    optimiser = torch.optim.AdamW(network.parameters(), lr=1e-2)
+    optimiser = torch.optim.AdamW(network.parameters(), lr=3e-2)
     losses = []
     for _ in range(40):
         states, head = network(batch), network.head("product")
