@@ -7,6 +7,7 @@ where a path to write to is given. The command line and the Python door call the
 from __future__ import annotations
 
 import datetime as dt
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,7 @@ from intentml.errors import DataError
 from intentml.fitting.checkpoint import Checkpoint
 from intentml.fitting.epochs import Epoch, OnEpoch
 from intentml.fitting.model import FittedModel, SequenceSettings, fit_model
+from intentml.fitting.parallel import Processes
 from intentml.inference.folder import SavedModel, fingerprint, load_model, save_model
 from intentml.inference.folder import check_place as check_model_place
 from intentml.prediction import Predictor
@@ -135,6 +137,8 @@ def train(
 ) -> SavedModel:
     """Train a predictor on what was known before `as_of`; write it to `out` where given.
 
+    Under `torchrun` all processes train one network; each returns the model, the first one writes it.
+
     Args:
         log: The shop's history.
         as_of: Nothing known at or after it is used.
@@ -152,8 +156,10 @@ def train(
     if out is not None:
         check_model_place(Path(out))
     watch = _Watch(device, progress, on_epoch, _checkpoint(log, instant, chosen, out, resume=resume))
-    saved = _kept(log, chosen, _fitted(log, instant, chosen, watch), out)
-    watch.checkpoint.remove()
+    writes = Processes.of(os.environ).is_first
+    saved = _kept(log, chosen, _fitted(log, instant, chosen, watch), out if writes else None)
+    if writes:
+        watch.checkpoint.remove()
     return saved
 
 
@@ -323,14 +329,16 @@ class _Watch:
 
 def _fitted(log: OrderLog, as_of: Instant, recipe: Recipe, watch: _Watch) -> FittedModel:
     """What the recipe asks for, fitted."""
-    sequence = None
-    if recipe.predictor == "sequence":
-        from intentml.model.device import device_of
+    if recipe.predictor == "priors":
+        return fit_model(log, as_of, recipe.priors, None, watch.progress)
+    from intentml.model.device import device_of
 
+    together = Processes.of(os.environ)
+    with together.joined(device_of(watch.device), os.environ) as device:
         sequence = SequenceSettings(
-            recipe.model, recipe.training, device_of(watch.device), watch.checkpoint, watch.on_epoch
+            recipe.model, recipe.training, device, watch.checkpoint, watch.on_epoch, together
         )
-    return fit_model(log, as_of, recipe.priors, sequence, watch.progress)
+        return fit_model(log, as_of, recipe.priors, sequence, watch.progress)
 
 
 def _checkpoint(

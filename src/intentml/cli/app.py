@@ -6,6 +6,7 @@ subject; what all share is in `options`, `output` and `failures`.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from typing import Annotated
@@ -14,7 +15,8 @@ import typer
 
 from intentml.cli import answers, data, demo, models, registry, scoring, tune
 from intentml.cli import serve as serving
-from intentml.cli.failures import Commands
+from intentml.cli.failures import Commands, UsageError
+from intentml.fitting.parallel import Processes
 from intentml.version import __version__
 
 
@@ -119,6 +121,7 @@ def _version(asked: bool) -> None:
 
 @app.callback()
 def about(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
@@ -127,6 +130,11 @@ def about(
 
     Ranked, calibrated answers from a shop's order histories.
     """
+    if context.invoked_subcommand != "train" and Processes.of(os.environ).count > 1:
+        raise UsageError(
+            f"intentml {context.invoked_subcommand} runs in one process",
+            hint="torchrun is for intentml train",
+        )
 
 
 def main() -> None:

@@ -6,6 +6,7 @@ work is `workflows`'; here it is asked for and told.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -52,19 +53,22 @@ def train(
 ) -> None:
     """Train a model on what was known before a date.
 
-    Tells what was chosen for each question, and by which losses on validation.
+    Tells what was chosen for each question, and by which losses on validation. Several processes, started
+    by torchrun, train one model.
     """
     from intentml import workflows
+    from intentml.fitting.parallel import Processes
     from intentml.inference.folder import check_place
     from intentml.recipe import load_recipe
 
-    told = Output(json, quiet)
+    speaks = Processes.of(os.environ).is_first
+    told = Output(json, quiet or not speaks)
     check_register(register, tracking)
     chosen = load_recipe(recipe, with_seed(settings, seed))  # told before the tables are read
     check_place(out)
     log = options.read_log(source, columns, timezone, told)
     refuse_too_little(log, as_of, told)
-    with tracked(f"train {chosen.name} {as_of}", tracking, told, register=register) as run:
+    with tracked(f"train {chosen.name} {as_of}", tracking and speaks, told, register=register) as run:
         with told.step("training") as tell:
             model = workflows.train(
                 log,
@@ -93,7 +97,8 @@ def train(
         at = ("--as-of", as_of, "--horizon", "28")
         next_steps(("score", shop, "--model", str(out), *at, "--out", "scores"))
 
-    told.answer(lambda: {**_model_body(model, out), **run_body(run, version)}, show)
+    if speaks:
+        told.answer(lambda: {**_model_body(model, out), **run_body(run, version)}, show)
 
 
 def backtest(

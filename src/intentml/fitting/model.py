@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from intentml.fitting.epochs import OnEpoch
+from intentml.fitting.parallel import Processes
 from intentml.fitting.priors import FittedPriors, PriorsConfig, Progress, fit_priors_on
 from intentml.fitting.settings import TrainingConfig
 from intentml.fitting.slices import Past
@@ -37,6 +38,7 @@ class SequenceSettings:
         device: Where to train.
         checkpoint: Where to go on from, and to leave each epoch.
         on_epoch: Told each epoch; it may raise to stop.
+        together: This process among those that train.
     """
 
     model: ModelConfig
@@ -44,6 +46,7 @@ class SequenceSettings:
     device: torch.device
     checkpoint: Checkpoint
     on_epoch: OnEpoch
+    together: Processes
 
 
 @dataclass(frozen=True)

@@ -141,6 +141,7 @@ def fit_sequence(
         settings.checkpoint,
         progress=progress,
         on_epoch=settings.on_epoch,
+        together=settings.together,
     )
     return FittedSequence(fit.gated(), plan, fit.targets, trained, device_name(settings.device))
 

@@ -14,12 +14,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from intentml.fitting.checkpoint import Checkpoint
+from intentml.fitting.checkpoint import Checkpoint, TrainingState
 from intentml.fitting.epochs import Epoch, OnEpoch
 from intentml.fitting.examples import Examples
 from intentml.fitting.losses import DrawnTargets, draw, head_losses
+from intentml.fitting.parallel import Processes
 from intentml.fitting.settings import TrainingConfig
 from intentml.model.intent_model import IntentModel
 from intentml.model.tensors import order_tensors
@@ -56,6 +56,7 @@ def train_network(
     *,
     progress: Progress,
     on_epoch: OnEpoch,
+    together: Processes,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Trained:
     """Train in place; at the end the weights are those of the best epoch.
@@ -69,29 +70,31 @@ def train_network(
         checkpoint: Where to go on from, and to leave each epoch.
         progress: Told customers done.
         on_epoch: Told each epoch; it may raise to stop.
+        together: This process among those that train this network.
         clock: A stop watch, in seconds.
     """
     started = clock()
     optimiser = _optimiser(network, config)
     per_epoch = sum(len(part) for part in parts)
-    state = checkpoint.resume(network, optimiser)
+    state = _resumed(network, optimiser, checkpoint, together)
     if not state.epochs:
         network.eval()
         state = state.after(Epoch(0, config.epochs, 1.0, dict(validate(network))), network)
     while len(state.epochs) <= config.epochs and not state.stalled(config.patience):
         number = len(state.epochs)
-        torch.manual_seed(config.seed * 100_003 + number)
+        # Each process drops out for its own customers.
+        torch.manual_seed((config.seed * 100_003 + number) * together.count + together.rank)
         network.train()
         total, done, seen = 0.0, 0, 0
         drawn = [_drawn(part, config, number, at) for at, part in enumerate(parts)]
-        for at, batch in _mixed_batches(parts, config, number):
+        for at, batch in _mixed_batches(parts, config, number, together.share):
             _set_rate(optimiser, config, (number - 1 + seen / per_epoch) / config.epochs)
-            loss = _step_loss(network, batch, parts[at], drawn[at], baselines)
             optimiser.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss = _learn(network, batch, parts[at], drawn[at], baselines) if len(batch) else 0.0
+            customers, loss = together.mean_gradients(network, len(batch), loss)
             torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
             optimiser.step()
-            total, done, seen = total + float(loss.detach()), done + 1, seen + len(batch)
+            total, done, seen = total + loss, done + 1, seen + customers
             progress(
                 f"epoch {number}/{config.epochs}, loss {total / done:.4f}, "
                 f"validation {state.epochs[-1].validation['loss']:.4f}",
@@ -99,13 +102,29 @@ def train_network(
                 config.epochs * per_epoch,
             )
         network.eval()
-        epoch = Epoch(number, config.epochs, total / max(done, 1), dict(validate(network)))
+        # The first one's numbers for all, so that all stop together.
+        validation = together.of_first(dict(validate(network)))
+        epoch = Epoch(number, config.epochs, total / max(done, 1), validation)
         state = state.after(epoch, network)
-        checkpoint.save(state, network, optimiser)
+        if together.is_first:
+            checkpoint.save(state, network, optimiser)
         on_epoch(epoch)
     network.load_state_dict(state.best)
     network.eval()
     return Trained(state.epochs, state.best_epoch, clock() - started)
+
+
+def _resumed(
+    network: IntentModel, optimiser: torch.optim.Optimizer, checkpoint: Checkpoint, together: Processes
+) -> TrainingState:
+    """Where to go on from; every process starts with the weights of the first."""
+    state = checkpoint.resume(network, optimiser) if together.is_first else TrainingState()
+    here = (state, network.state_dict(), optimiser.state_dict())
+    state, weights, moments = together.of_first(here)
+    if not together.is_first:
+        network.load_state_dict(weights)
+        optimiser.load_state_dict(moments)
+    return state
 
 
 def _optimiser(network: IntentModel, config: TrainingConfig) -> torch.optim.AdamW:
@@ -129,9 +148,9 @@ def _set_rate(optimiser: torch.optim.Optimizer, config: TrainingConfig, done: fl
 
 
 def _mixed_batches(
-    parts: Sequence[Examples], config: TrainingConfig, number: int
+    parts: Sequence[Examples], config: TrainingConfig, number: int, share: slice
 ) -> Iterator[tuple[int, SequenceBatch]]:
-    """Batches of all windows, mixed; every customer of every window once."""
+    """A share of the batches of all windows, mixed; in all shares every customer of every window once."""
     rng = np.random.default_rng((config.seed, number))
     streams = {
         at: batches(
@@ -139,6 +158,7 @@ def _mixed_batches(
             seed=int(rng.integers(2**31)),
             buckets=buckets_of(part.sequences),
             max_tokens=config.batch_tokens,
+            share=share,
         )
         for at, part in enumerate(parts)
     }
@@ -159,16 +179,18 @@ def _drawn(
     return {key: draw(one, config.product_columns, rng) for key, one in part.targets.items()}
 
 
-def _step_loss(
+def _learn(
     network: IntentModel,
     batch: SequenceBatch,
     part: Examples,
     targets: Mapping[tuple[str, int], DrawnTargets],
     baselines: Mapping[str, float],
-) -> Tensor:
-    """Mean over heads of the loss over the prior's."""
+) -> float:
+    """The mean over heads of the loss over the prior's; its gradients are left in the weights."""
     device = network.device
     with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
         states = network(order_tensors(batch, season=network.sizes.season, device=device))
     losses = head_losses(network, states.float(), batch.customer, part.timing, targets)
-    return torch.stack([loss / baselines[head] for head, loss in losses.items()]).mean()
+    mean = torch.stack([loss / baselines[head] for head, loss in losses.items()]).mean()
+    mean.backward()  # type: ignore[no-untyped-call]
+    return float(mean.detach())

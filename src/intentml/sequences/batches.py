@@ -92,6 +92,7 @@ def batches(
     buckets: tuple[int, ...] = BUCKETS,
     max_tokens: int = MAX_TOKENS,
     max_lines: int = MAX_LINES,
+    share: slice = slice(None),
 ) -> Iterator[SequenceBatch]:
     """Every customer once, in batches of like length; one batch in memory at a time.
 
@@ -106,6 +107,7 @@ def batches(
         buckets: Column counts, ascending.
         max_tokens: Limit of B * L.
         max_lines: Limit of n.
+        share: Which customers of each batch are wanted, where several processes share it; may be none.
     """
     rows = np.arange(len(sequences)) if customers is None else np.asarray(customers, dtype=np.int64)
     rng = None if seed is None else np.random.default_rng(seed)
@@ -124,7 +126,7 @@ def batches(
         ]
     for number in np.arange(len(plan)) if rng is None else rng.permutation(len(plan)):
         columns, part = plan[number]
-        yield pad(sequences, part, columns)
+        yield pad(sequences, part[share], columns)
 
 
 def pad(sequences: OrderSequences, customers: I64, columns: int) -> SequenceBatch:
