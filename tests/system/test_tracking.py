@@ -6,11 +6,18 @@ Everything goes through the command line into a real store, and is read back by 
 from __future__ import annotations
 
 import json
+import os
+import signal
+import socket
+import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import pandas as pd
 import pytest
@@ -277,6 +284,7 @@ def test_a_model_folder_from_elsewhere_gets_a_run_of_its_own(
     kept = client.get_run(run_id)
     assert kept.info.run_id != tracked.trained["run"]["run_id"]
     assert kept.data.params["recipe.name"] == "smoke"
+    assert kept.data.params["data.fingerprint"] == tracked.trained["data"]["fingerprint"]
 
 
 def test_a_model_that_loses_to_a_prior_is_refused_and_the_alias_stays(
@@ -318,10 +326,51 @@ def test_scoring_and_promoting_without_a_store_make_none(
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
     words = ("score", tracked.shop, "--as-of", AS_OF, "--horizon", HORIZON, "--out", "s")
-    for asked in ((*words, "--model", "models:/shop@champion"), ("promote", "nosuchrun", "--as", "champion")):
+    champion = "models:/shop@champion"
+    for asked in ((*words, "--model", champion), ("promote", "nosuchrun", "--as", "champion")):
         error = answer(*asked, status=1)["error"]
-        assert (error["code"], error["message"]) == (
-            "tracking",
-            "there is no tracking store sqlite:///mlflow.db",
-        )
+        assert error["code"] == "tracking"
+        assert error["message"].startswith("there is no tracking store sqlite:///mlflow.db")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_a_server_keeps_runs_and_hands_out_models_and_says_nothing_on_stdout(
+    tracked: Tracked, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a team has it: the database and the files are the server's, and come over HTTP."""
+    with server(tmp_path) as uri:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+        words = ("train", tracked.shop, "--as-of", AS_OF, *QUICK, "--register", "shop")
+        trained = answer(*words, "--out", tmp_path / "m")
+        assert trained["run"]["store"] == uri
+        told = answer(
+            *("score", tracked.shop, "--as-of", AS_OF, "--horizon", HORIZON, "--out", tmp_path / "s"),
+            *("--model", "models:/shop/1"),
+        )
+        assert told["model_version"] == trained["version"]
+
+
+@contextmanager
+def server(folder: Path) -> Iterator[str]:
+    """An MLflow server on a free port of this machine."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    store = (
+        "--backend-store-uri",
+        f"sqlite:///{folder}/server.db",
+        "--artifacts-destination",
+        folder / "files",
+    )
+    command = (sys.executable, "-m", "mlflow", "server", *store, "--port", port, "--workers", 1)
+    process = subprocess.Popen([str(word) for word in command], start_new_session=True)
+    try:
+        for _ in range(240):
+            with suppress(OSError), urlopen(f"http://127.0.0.1:{port}/health"):
+                break
+            time.sleep(0.5)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(30)

@@ -101,7 +101,9 @@ def keep_folder(model: SavedModel, folder: Path, name: str) -> str:
     """A run for a model folder that has none; the logged model's URI."""
     from intentml import tracking
 
+    data = model.card["data"]
     with tracking.open_run(f"register {name}") as run:
+        run.parameters({"data": {**data, "source": _source_name(data["source"])}})
         return _keep_model(run, model, folder, None)
 
 
@@ -148,9 +150,8 @@ def keep_report(run: Run, report: BacktestReport, written: Path | None) -> None:
 
 
 def keep_data(run: Run, log: OrderLog) -> None:
-    """The data by name, fingerprint and size; no path of this machine, and nothing about people."""
-    source = log.tables.source
-    name = source if "://" in source else Path(source).resolve().name
+    """The data by name, fingerprint and size; nothing about people."""
+    name = _source_name(log.tables.source)
     counts = {
         "purchase_lines": len(log.purchases),
         "return_lines": len(log.returns),
@@ -168,9 +169,9 @@ def show_run(run: Run, version: Version | None = None) -> None:
     if run.run_id is None or run.uri is None:
         return
     registered = f", registered as {version.name} version {version.number}" if version else ""
+    store = tracking.shown(run.uri)
     say(f"Tracked as run {run.run_id}{registered}")
-    if not run.uri.startswith("http"):
-        say(f"  look at it: mlflow ui --backend-store-uri {tracking.shown(run.uri)}")
+    say(f"  look at it: {store if store.startswith('http') else f'mlflow ui --backend-store-uri {store}'}")
 
 
 def run_body(run: Run, version: Version | None = None) -> dict[str, Any]:
@@ -209,6 +210,11 @@ def _model_tags(model: SavedModel) -> dict[str, str]:
         "as_of": model.predictor.trained_until.iso,
         "recipe": model.card["recipe"]["name"],
     }
+
+
+def _source_name(source: str) -> str:
+    """A folder's own name, without its path on this machine; a database's URL as it is told elsewhere."""
+    return source if "://" in source else Path(source).resolve().name
 
 
 def _products(log: OrderLog) -> pd.DataFrame | None:

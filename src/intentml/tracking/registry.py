@@ -97,7 +97,7 @@ def model_of_run(run_id: str, uri: str | None = None) -> str:
     Raises:
         TrackingError: No run has that id, or it logged no model.
     """
-    store = _existing(store_uri(uri))
+    store = _existing(store_uri(uri), run_id)
     client = connect(store)
     from mlflow.exceptions import MlflowException
 
@@ -144,7 +144,7 @@ def local_model(model_uri: str, uri: str | None = None) -> Path:
         TrackingError: The store, the name, the alias or the version is not there; the message tells
             those that are.
     """
-    store = _existing(store_uri(uri))
+    store = _existing(store_uri(uri), model_uri)
     client = connect(store)
     from mlflow.artifacts import download_artifacts
 
@@ -187,7 +187,7 @@ def _version_asked(client: Any, store: str, model_uri: str) -> tuple[str, str]:
     return name, str(number)
 
 
-def _existing(store: str) -> str:
+def _existing(store: str, wanted: str) -> str:
     """The store, refused where it is a database that is not there: asking would make an empty one.
 
     Raises:
@@ -196,7 +196,7 @@ def _existing(store: str) -> str:
     database = local_database(store)
     if database is not None and not database.is_file():
         raise TrackingError(
-            f"there is no tracking store {shown(store)}",
+            f"there is no tracking store {shown(store)} to look for {wanted} in",
             hint="call from the folder where the model was tracked, or set MLFLOW_TRACKING_URI",
         )
     return store

@@ -11,12 +11,13 @@ import json
 import math
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Protocol
 
+from intentml.errors import TrackingError
 from intentml.tracking.flat import allowed_name, flat
 from intentml.tracking.pyfunc import save_pyfunc
 from intentml.tracking.store import connect, experiment_id, store_uri, told
@@ -237,7 +238,7 @@ def _opened(
     try:
         yield run
     except BaseException as problem:
-        with told(uri):
+        with suppress(TrackingError), told(uri):  # what failed is told, not that the store failed too
             client.set_tag(run_id, "failed_with", type(problem).__name__)
             client.set_terminated(run_id, "KILLED" if isinstance(problem, KeyboardInterrupt) else "FAILED")
         raise

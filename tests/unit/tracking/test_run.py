@@ -144,7 +144,8 @@ def test_a_uri_that_mlflow_does_not_know_is_told(tmp_path: Path) -> None:
 
 def test_a_password_in_a_uri_is_not_shown() -> None:
     assert shown("postgresql://me:secret@host/db") == "postgresql://host/db"
-    assert shown("sqlite:///mlflow.db") == "sqlite:///mlflow.db"
+    for uri in ("sqlite:///mlflow.db", "sqlite:////data/me@work/mlflow.db", "http://host:5000"):
+        assert shown(uri) == uri
 
 
 def test_without_mlflow_the_extra_that_brings_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
