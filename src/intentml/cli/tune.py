@@ -88,7 +88,8 @@ def tune(
             def on_trial(trial: Trial, so_far: Study) -> None:
                 best = so_far.ranked[0].loss if so_far.ranked else None
                 tell("no trial yet" if best is None else f"best {best:.4f}", len(so_far.trials), trials)
-                _keep_trial(run, trial, best)
+                _keep_trial(run, trial)
+                run.metrics({"best_loss": best}, step=len(so_far.trials))  # they end in any order
 
             try:
                 best, done = tuning.tune(
@@ -187,7 +188,7 @@ def _body(study: Study) -> dict[str, Any]:
     }
 
 
-def _keep_trial(run: Run, trial: Trial, best: float | None) -> None:
+def _keep_trial(run: Run, trial: Trial) -> None:
     """A run of its own inside the study's: settings, loss and learning curve."""
     with run.child(f"trial {trial.number}") as child:
         child.tags({"state": trial.state, **({} if trial.error is None else {"error": trial.error})})
@@ -195,7 +196,6 @@ def _keep_trial(run: Run, trial: Trial, best: float | None) -> None:
         child.metrics({"loss": trial.loss, "seconds": trial.seconds})
         for epoch, loss in trial.losses.items():
             child.metrics({"epoch_loss": loss}, step=epoch)
-    run.metrics({"best_loss": best}, step=trial.number)
 
 
 def _keep_study(run: Run, study: Study, best_file: Path) -> None:
