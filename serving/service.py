@@ -16,6 +16,7 @@ import traceback
 import uuid
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from time import perf_counter
 from typing import Any, TypeVar
 
@@ -135,9 +136,7 @@ async def not_a_request(request: Request, problem: RequestValidationError) -> JS
 async def not_readable(request: Request, problem: HTTPException) -> JSONResponse:
     """What FastAPI says of a body that it cannot read, and of a path asked in the wrong way."""
     if problem.status_code == 400:
-        return await refused(
-            request, MalformedRequestError("the body is not a JSON object", hint="send one")
-        )
+        return await refused(request, MalformedRequestError("the body is not a JSON object", hint="send one"))
     return JSONResponse(
         _framework_error(problem.status_code, request.state.request_id), problem.status_code, problem.headers
     )
@@ -225,13 +224,17 @@ def _request_id(scope: Message) -> str:
 
 async def _body(receive: Callable[[], Awaitable[Message]]) -> bytes:
     """The whole body. One too large is read to its end and thrown away, so that the client hears why."""
-    parts, size, more = [], 0, True
+    parts: list[bytes] = []
+    size, more = 0, True
     while more:
         message = await receive()
         more = message.get("more_body", False)
         part = message.get("body", b"")
         size += len(part)
-        parts = [*parts, part] if size <= LARGEST_BODY else []
+        if size <= LARGEST_BODY:
+            parts.append(part)
+        else:
+            parts.clear()
     if size > LARGEST_BODY:
         raise TooLargeError(
             f"the body has {size:,} bytes, more than the {LARGEST_BODY:,} that one request may have",
@@ -265,7 +268,7 @@ class Intent:
         missing = [name for name in (SCORES, MODEL) if not os.environ.get(name)]
         if missing:
             raise IntentmlError(f"{' and '.join(missing)} must be set", hint="`intentml serve` sets them")
-        self.shop = ScoredShop.of(load_scores(os.environ[SCORES]), load_model(os.environ[MODEL]))
+        self.shop = ScoredShop.of(load_scores(os.environ[SCORES]), load_model(Path(os.environ[MODEL])))
         self.one_at_a_time = ThreadPoolExecutor(max_workers=1)
         if torch := sys.modules.get("torch"):
             torch.set_num_threads(1)
