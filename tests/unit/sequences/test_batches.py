@@ -48,6 +48,19 @@ def test_everybody_comes_once_whatever_the_seed(sequences: OrderSequences) -> No
         assert sorted(seen.tolist()) == list(range(len(ORDERS)))
 
 
+def test_processes_that_share_batches_have_each_customer_in_one_of_them(sequences: OrderSequences) -> None:
+    """Every share has as many batches as the whole; some are empty, and are batches still."""
+    whole = list(batches(sequences, seed=1, max_tokens=80))
+    shared = [
+        list(batches(sequences, seed=1, max_tokens=80, share=slice(rank, None, 3))) for rank in range(3)
+    ]
+    for batch, *parts in zip(whole, *shared, strict=True):
+        together = np.concatenate([part.customer for part in parts])
+        assert sorted(together.tolist()) == sorted(batch.customer.tolist())
+        assert {part.mask.shape[1] for part in parts} == {batch.mask.shape[1]}
+    assert min(len(part) for parts in shared for part in parts) == 0
+
+
 def test_a_sequence_goes_to_the_shortest_bucket_it_fits_in(sequences: OrderSequences) -> None:
     columns = {int(who): batch.mask.shape[1] for batch in batches(sequences) for who in batch.customer}
     assert [columns[who] for who in range(9)] == [8, 8, 8, 16, 16, 32, 64, 64, 64]
