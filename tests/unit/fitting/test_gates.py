@@ -1,0 +1,232 @@
+"""The cannot-lose gate: what helps is let in, what does not is shut out whole, and ranking never pays."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from intentml.fitting.gates import (
+    WEIGHTS,
+    Validation,
+    beyond_doubt,
+    calibrate,
+    gate_targets,
+    gate_timing,
+    judged_columns,
+    mean_average_precision,
+    pair_log_loss,
+)
+from intentml.prediction import Mend
+
+CUSTOMERS, TARGETS = 1500, 12
+
+
+def window(seed: int = 0, taste: float = 1.0) -> tuple[Validation, np.ndarray]:
+    """Customers with a taste that the prior does not know, half of the pairs with history; and the taste."""
+    rng = np.random.default_rng(seed)
+    level = rng.normal(-1.5, 0.5, TARGETS)
+    known = rng.normal(0, 0.7, (CUSTOMERS, TARGETS))
+    hidden = rng.normal(0, taste, (CUSTOMERS, TARGETS)).astype(np.float32)
+    bought = rng.random((CUSTOMERS, TARGETS)) < 1 / (1 + np.exp(-(level + known + hidden)))
+    honest = (level + known).astype(np.float32)
+    nothing = np.zeros_like(honest)
+    seen = rng.random((CUSTOMERS, TARGETS)) < 0.5
+    return Validation(honest, honest.copy(), nothing, nothing, bought, seen), hidden
+
+
+def loss(logits: np.ndarray, of: Validation) -> float:
+    return float(pair_log_loss(logits, of.bought).mean())
+
+
+def mended(of: Validation, repeat: Mend, explore: Mend) -> np.ndarray:
+    """What a predictor would answer."""
+    parts = [
+        mend.intercept + mend.slope * (of.final + mend.weight * correction)
+        for mend, correction in ((repeat, of.repeat), (explore, of.explore))
+    ]
+    return np.where(of.seen, *parts)
+
+
+def test_a_useful_correction_is_let_in_and_makes_the_answer_better():
+    of, hidden = window()
+    of = replace(of, repeat=hidden, explore=hidden)
+    repeat, explore = gate_targets(of)
+    assert repeat.weight == explore.weight == 1.0
+    assert (repeat.slope, repeat.intercept) == pytest.approx((1.0, 0.0), abs=0.15)
+    assert loss(mended(of, repeat, explore), of) < 0.95 * loss(of.final, of)
+
+
+def test_each_stratum_has_a_gate_of_its_own():
+    of, hidden = window()
+    noise = np.random.default_rng(5).normal(0, 1, hidden.shape).astype(np.float32)
+    repeat, explore = gate_targets(replace(of, repeat=hidden, explore=noise))
+    assert repeat.weight > 0
+    assert explore == Mend()
+    repeat, explore = gate_targets(replace(of, repeat=noise, explore=hidden))
+    assert repeat == Mend()
+    assert explore.weight > 0
+
+
+def test_a_correction_that_goes_too_far_is_taken_in_part():
+    of, hidden = window()
+    repeat, explore = gate_targets(replace(of, repeat=4 * hidden, explore=4 * hidden))
+    assert repeat.weight == explore.weight == 0.25
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("size", [0.3, 1.0, 3.0])
+def test_noise_is_shut_out_whole(seed, size):
+    of, _ = window(seed)
+    rng = np.random.default_rng(100 + seed)
+    repeat, explore = (rng.normal(0, size, of.honest.shape).astype(np.float32) for _ in range(2))
+    assert gate_targets(replace(of, repeat=repeat, explore=explore)) == (Mend(), Mend())
+
+
+def test_harm_is_shut_out_whole_and_what_is_left_is_the_prior_bit_for_bit():
+    of, hidden = window()
+    of = replace(of, repeat=-hidden, explore=-hidden)
+    gates = gate_targets(of)
+    assert gates == (Mend(), Mend())
+    assert all(mend.closed for mend in gates)
+    assert (gates[0].weight, gates[0].intercept, gates[0].slope) == (0.0, 0.0, 1.0)
+    np.testing.assert_array_equal(mended(of, *gates), of.final)
+
+
+def test_nothing_corrected_is_nothing_let_in():
+    of, _ = window()
+    assert gate_targets(of) == (Mend(), Mend())
+
+
+def test_a_stratum_in_which_nobody_bought_stays_closed():
+    of, hidden = window()
+    of = replace(of, repeat=hidden, explore=hidden, bought=of.bought & ~of.seen)
+    repeat, explore = gate_targets(of)
+    assert repeat == Mend()
+    assert explore.weight > 0
+
+
+def test_what_gains_log_loss_and_costs_ranking_is_shut_out():
+    # The prior ranks customers well, and is far off in how much each target sells; the correction knows the
+    # levels and mixes the customers up.
+    rng = np.random.default_rng(0)
+    level = np.array([-3.0, 1.0] * (TARGETS // 2))
+    taste = rng.normal(0, 0.8, (CUSTOMERS, TARGETS))
+    bought = rng.random(taste.shape) < 1 / (1 + np.exp(-(level + taste)))
+    honest = taste.astype(np.float32)
+    mixing = (level + rng.normal(0, 1.0, taste.shape)).astype(np.float32)
+    everywhere = np.zeros(taste.shape, bool)
+    of = Validation(honest, honest, 0 * honest, mixing, bought, everywhere)
+    assert loss(honest + mixing, of) < 0.9 * loss(honest, of)
+    for weight in WEIGHTS:
+        assert mean_average_precision(of.corrected(0.0, weight), of) < mean_average_precision(honest, of)
+    assert gate_targets(of) == (Mend(), Mend())
+    # The levels alone cost no ranking, and are let in.
+    levels = np.broadcast_to(level, taste.shape).astype(np.float32)
+    _, explore = gate_targets(replace(of, explore=levels))
+    assert explore.weight == 1.0
+
+
+def test_where_one_gate_alone_costs_ranking_the_other_stays_open():
+    rng = np.random.default_rng(1)
+    of, hidden = window(1)
+    level = np.array([-3.0, 1.5] * (TARGETS // 2))
+    chance = 1 / (1 + np.exp(-(level + hidden)))
+    bought = np.where(of.seen, of.bought, rng.random(chance.shape) < chance)
+    honest = np.where(of.seen, of.honest, hidden).astype(np.float32)
+    mixing = (level + rng.normal(0, 1.5, chance.shape)).astype(np.float32)
+    of = Validation(honest, honest, hidden, mixing, bought, of.seen)
+    repeat, explore = gate_targets(of)
+    assert repeat.weight > 0
+    shut = mean_average_precision(of.corrected(0.0, 0.0), of)
+    assert mean_average_precision(of.corrected(repeat.weight, explore.weight), of) >= shut
+
+
+def test_the_gate_is_chosen_by_the_honest_prior_and_calibrated_over_the_final_one():
+    of, hidden = window()
+    final = (0.5 * of.honest - 1.0).astype(np.float32)
+    of = replace(of, repeat=hidden, explore=hidden, final=final)
+    for mend, stratum in zip(gate_targets(of), (of.seen, ~of.seen), strict=True):
+        assert mend.weight == 1.0
+        logits = final[stratum] + hidden[stratum]
+        assert (mend.intercept, mend.slope) == calibrate(logits, of.bought[stratum])
+        chance = 1 / (1 + np.exp(-(mend.intercept + mend.slope * logits)))
+        assert chance.mean() == pytest.approx(of.bought[stratum].mean(), rel=0.01)
+
+
+# -- timing --------------------------------------------------------------------------------------------
+
+
+def losses(gain: float, seed: int, customers: int = 400) -> tuple[np.ndarray, dict[float, np.ndarray]]:
+    """A prior's log-losses, and those under each weight: the best at 0.5."""
+    rng = np.random.default_rng(seed)
+    prior = rng.gamma(2.0, 0.3, customers)
+    noise = rng.normal(0, 0.2, customers)
+    noise -= noise.mean()
+    share = {0.25: 0.5, 0.5: 1.0, 0.75: 0.8, 1.0: 0.4}
+    return prior, {weight: prior - gain * share[weight] + noise * weight for weight in WEIGHTS}
+
+
+def test_the_weight_of_timing_is_the_one_with_the_largest_gain():
+    prior, corrected = losses(0.1, 0)
+    assert gate_timing([prior], [corrected]) == 0.5
+
+
+def test_timing_that_gains_within_its_error_or_costs_is_shut_out():
+    for gain in (0.001, 0.0, -0.1):
+        prior, corrected = losses(gain, 3)
+        mean = {weight: (prior - after).mean() for weight, after in corrected.items()}
+        best = max(mean, key=mean.__getitem__)
+        error = (prior - corrected[best]).std() / np.sqrt(len(prior))
+        assert mean[best] < error
+        assert gate_timing([prior], [corrected]) == 0.0
+
+
+def test_horizons_have_windows_with_different_customers_and_each_counts_the_same():
+    small, large = losses(0.1, 0, 50), losses(0.1, 1, 2000)
+    assert gate_timing([small[0], large[0]], [small[1], large[1]]) == 0.5
+    # What the large window loses is more than what the small one gains.
+    harm = losses(-0.3, 1, 2000)
+    assert gate_timing([small[0], harm[0]], [small[1], harm[1]]) == 0.0
+    assert gate_timing([10 * small[0]], [{w: 10 * loss for w, loss in small[1].items()}]) == 0.5
+
+
+def test_a_gain_is_beyond_doubt_when_it_exceeds_its_standard_error():
+    gains = np.array([1.0, -1.0] * 50) + 0.11  # the error of the mean is 0.1
+    assert beyond_doubt(gains)
+    assert not beyond_doubt(gains - 0.02)
+    assert beyond_doubt(gains, gains)
+    # Twice the same customers are no twice the evidence.
+    assert not beyond_doubt(gains - 0.02, gains - 0.02)
+
+
+# -- the measures --------------------------------------------------------------------------------------
+
+
+def test_calibration_finds_the_line_that_the_truth_has():
+    rng = np.random.default_rng(0)
+    logits = rng.normal(-2, 1.5, 200_000)
+    bought = rng.random(len(logits)) < 1 / (1 + np.exp(-(0.5 + 0.7 * logits)))
+    assert calibrate(logits, bought) == pytest.approx((0.5, 0.7), abs=0.03)
+
+
+def test_targets_with_ten_buyers_are_judged_and_of_very_many_a_spread():
+    bought = np.zeros((600, 1000), bool)
+    for target in range(1000):
+        bought[: min(600, target), target] = True
+    judged = judged_columns(bought[:, :30])
+    assert judged.tolist() == list(range(10, 30))
+    many = judged_columns(bought)
+    assert len(set(many)) == 400
+    assert many.min() == 10
+    assert sorted(many) == many.tolist()
+    assert judged_columns(bought[:, :5]).tolist() == []
+
+
+def test_without_a_target_to_judge_no_ranking_is_at_stake():
+    of, hidden = window()
+    rare = of.bought & (np.cumsum(of.bought, axis=0) < 10)
+    of = replace(of, bought=rare, repeat=hidden, explore=hidden)
+    assert mean_average_precision(of.honest, of) == 0.0
+    gate_targets(of)
