@@ -31,12 +31,10 @@ class Version:
     Attributes:
         name: Its name.
         number: Its version, from 1.
-        model_uri: The logged model that it is.
     """
 
     name: str
     number: str
-    model_uri: str
 
 
 def register(
@@ -64,11 +62,14 @@ def register(
             if problem.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
         model_id = model_uri.removeprefix(SCHEME)
-        run_id = client.get_logged_model(model_id).source_run_id
+        logged = client.get_logged_model(model_id)
+        # A server takes no path of its disk; without one, MLflow would look the URI up in whatever store
+        # the process has made its default.
+        source = model_uri if store.startswith("http") else logged.artifact_location
         made = client.create_model_version(
-            name, model_uri, run_id=run_id, tags=dict(tags or {}), model_id=model_id
+            name, source, run_id=logged.source_run_id, tags=dict(tags or {}), model_id=model_id
         )
-    return Version(name, str(made.version), model_uri)
+    return Version(name, str(made.version))
 
 
 def version_of(name: str, fingerprint: str, uri: str | None = None) -> Version | None:
@@ -78,7 +79,7 @@ def version_of(name: str, fingerprint: str, uri: str | None = None) -> Version |
     with told(store):
         versions = client.search_model_versions(f"name = '{name}' and tags.{FINGERPRINT} = '{fingerprint}'")
     newest = max(versions, key=lambda one: int(one.version), default=None)
-    return None if newest is None else Version(name, str(newest.version), str(newest.source))
+    return None if newest is None else Version(name, str(newest.version))
 
 
 def set_alias(version: Version, alias: str, uri: str | None = None) -> str | None:

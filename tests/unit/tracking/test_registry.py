@@ -101,6 +101,17 @@ def test_what_is_not_registered_is_told_with_what_is(run: Any, uri: str, told: s
     assert hint in str(error.value.hint)
 
 
+def test_a_store_named_by_its_uri_is_the_one_whatever_the_default(model_folder: Path, tmp_path: Path) -> None:
+    other = f"sqlite:///{tmp_path}/other.db"
+    with tracking.open_run("train", uri=other) as run:
+        logged = run.model(model_folder)
+    version = tracking.register(logged, "only here", uri=other)
+    tracking.set_alias(version, "champion", uri=other)
+    assert tracking.local_model("models:/only here@champion", uri=other).is_relative_to(tmp_path)
+    with pytest.raises(TrackingError, match="no model is registered as 'only here'"):
+        tracking.local_model("models:/only here@champion")
+
+
 def test_asking_a_store_that_is_not_there_makes_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for ask in (tracking.local_model, tracking.model_of_run):
