@@ -139,6 +139,10 @@ def test_a_training_ends_when_validation_gains_no_more(tmp_path):
     assert network["best_epoch"] == 0
     assert network["validation_loss"] == 1.0
     assert network["timing_weight"] == 0.0
+    # The weights of the best epoch are kept: those before the first, with heads of zero.
+    kept = network_of(tmp_path / "model")
+    assert not kept["network.hazard.linear.weight"].any()
+    assert not kept["network.targets.product.repeat.customer.weight"].any()
     mends = [mend for knots in network["gates"].values() for gates in knots.values() for mend in gates]
     assert mends == [{"weight": 0.0, "intercept": 0.0, "slope": 1.0}] * len(mends)
 
