@@ -7,7 +7,7 @@ their own customers: those with an order, and of them no more than asked for.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -29,6 +29,8 @@ from intentml.timeline.instants import MAX_HORIZON_DAYS
 
 I64 = npt.NDArray[np.int64]
 
+# A bin's level is taken from its events as far as they outnumber these.
+_TRUSTED_EVENTS = 20.0
 # Customers that the level of a window is taken from.
 _SETTLED_BY = 6_000
 
@@ -144,15 +146,16 @@ def sequences_of(part: Slice, customers: I64, vocabulary: Vocabulary, max_orders
 
 
 def timing_examples(
-    part: Slice, customers: I64, log: OrderLog, ends: Instant, prior: ActivityPrior
+    part: Slice, customers: I64, log: OrderLog, ends: Instant, prior: ActivityPrior, *, settled: bool
 ) -> TimingExamples:
-    """Next orders up to `ends`, after which nothing is looked at."""
+    """Next orders up to `ends`, after which nothing is looked at; `settled` as for targets."""
     # Both stand at the same time of day: an hour more or less is the clock's.
     days = min(MAX_HORIZON_DAYS, round(ends.days_since(part.cutoff)))
     outcomes = log.outcomes(part.snapshot, days)
     found = next_order_of(outcomes, SURVIVAL_DAYS)
     silence = prior.no_order(part.snapshot.take(customers), SURVIVAL_DAYS)
-    return TimingExamples(hazard_of(silence), found.event_bin[customers], found.full_bins[customers])
+    examples = TimingExamples(hazard_of(silence), found.event_bin[customers], found.full_bins[customers])
+    return replace(examples, hazard=_settled_hazard(examples)) if settled else examples
 
 
 def hazard_of(silence: npt.NDArray[np.float64]) -> F32:
@@ -205,6 +208,17 @@ def target_examples(
         buyers_before=part.snapshot.shop.popularity[kind][0][eligible],
         codes=codes(part, kind, eligible),
     )
+
+
+def _settled_hazard(timing: TimingExamples) -> F32:
+    """The hazard with each bin brought to the orders that came in it. Shape: (n, K)."""
+    bins = np.arange(timing.hazard.shape[1])
+    at_risk = (bins <= timing.event_bin[:, np.newaxis]) & (bins < timing.full_bins[:, np.newaxis])
+    came = (at_risk & (bins == timing.event_bin[:, np.newaxis])).sum(axis=0)
+    expected = (-np.expm1(-timing.hazard) * at_risk).sum(axis=0)
+    share = (came + _TRUSTED_EVENTS) / (expected + _TRUSTED_EVENTS)
+    settled: F32 = (timing.hazard * share).astype(np.float32)
+    return settled
 
 
 def _settled(scores: TargetScores, bought: sparse.csr_array, seen: sparse.csr_array) -> TargetScores:

@@ -333,8 +333,9 @@ class _Fit:
         network = IntentModel(model, sizes, hazard_bins=len(SURVIVAL_DAYS))
         network.tokens.items.know(torch.from_numpy(row), torch.from_numpy(buyers.astype(np.float32)))
         self._start_vectors(network, row)
-        rows = some_buyers(self.learned, self.plan.teaches(snapshot.customer_ids), 2_000, self.training.seed)
-        sequences = sequences_of(self.learned, rows, vocabulary, model.max_orders)
+        newest = self.past.at(self.plan.cutoffs[0])
+        rows = some_buyers(newest, self.plan.teaches(newest.snapshot.customer_ids), 4_000, self.training.seed)
+        sequences = sequences_of(newest, rows, vocabulary, model.max_orders)
         drawn = [
             order_tensors(batch, season=sizes.season)
             for batch in batches(sequences, buckets=(model.max_orders,))
@@ -404,7 +405,7 @@ class _Fit:
         return Examples(
             customers,
             sequences_of(part, customers, self.vocabulary, self.network.config.max_orders),
-            timing_examples(part, customers, self.past.log, ends, prior),
+            timing_examples(part, customers, self.past.log, ends, prior, settled=settled),
             targets,
         )
 

@@ -28,7 +28,7 @@ class TrainingConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     epochs: int = Field(6, ge=1, le=500)
-    patience: int = Field(2, ge=1)
+    patience: int = Field(3, ge=1)
     learning_rate: float = Field(2e-3, gt=0, le=1)
     weight_decay: float = Field(0.02, ge=0, le=10)
     batch_tokens: int = Field(8192, ge=64)

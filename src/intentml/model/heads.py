@@ -109,6 +109,7 @@ class HazardHead(nn.Module):
 
     def __init__(self, config: ModelConfig, bins: int) -> None:
         super().__init__()
+        self.scale = config.d_model**-0.5  # as in `Stratum`
         self.linear = nn.Linear(config.d_model, bins)
         nn.init.zeros_(self.linear.weight)
         nn.init.zeros_(self.linear.bias)
@@ -116,4 +117,4 @@ class HazardHead(nn.Module):
     def forward(self, states: Tensor) -> Tensor:
         """The logarithms."""
         limit = _LARGEST_LOG_RATIO
-        return limit * torch.tanh(self.linear(states) / limit)
+        return limit * torch.tanh(self.linear(states * self.scale) / limit)
