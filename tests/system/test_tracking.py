@@ -106,6 +106,7 @@ def test_without_a_uri_runs_lie_in_the_working_folder(tracked: Tracked) -> None:
 def test_a_training_is_a_run_with_recipe_data_and_what_made_it(tracked: Tracked, client: Any) -> None:
     kept = client.get_run(tracked.trained["run"]["run_id"])
     assert kept.info.status == "FINISHED"
+    assert kept.info.run_name == f"train smoke priors.horizons_days=[28] priors.windows=1 {AS_OF}"
     settings = kept.data.params
     assert settings["recipe.name"] == "smoke"
     assert settings["recipe.training.epochs"] == "2"

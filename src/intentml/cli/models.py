@@ -20,6 +20,7 @@ from intentml.cli.tracked import (
     keep_backtest,
     keep_training,
     run_body,
+    run_name,
     show_run,
     tracked,
 )
@@ -68,7 +69,8 @@ def train(
     check_place(out)
     log = options.read_log(source, columns, timezone, told)
     refuse_too_little(log, as_of, told)
-    with tracked(f"train {chosen.name} {as_of}", tracking and speaks, told, register=register) as run:
+    name = run_name("train", chosen, settings, as_of)
+    with tracked(name, tracking and speaks, told, register=register) as run:
         with told.step("training") as tell:
             model = workflows.train(
                 log,
@@ -151,7 +153,7 @@ def backtest(
     log = options.read_log(source, columns, timezone, told)
     # Before the run is opened: windows that the data does not hold are no experiment.
     check_windows(log, rolling_windows(log.instant(last_as_of), horizon, windows, step or horizon))
-    with tracked(f"backtest {chosen.name} {last_as_of}", tracking, told) as run:
+    with tracked(run_name("backtest", chosen, settings, last_as_of), tracking, told) as run:
         with told.step("backtest") as tell:
             report = workflows.backtest(
                 log,

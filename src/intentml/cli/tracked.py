@@ -7,7 +7,7 @@ command goes on.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from intentml.recipe import Recipe
     from intentml.timeline import OrderLog
     from intentml.tracking import MlflowRun, Run, Version
+
+_LONGEST_NAME = 200
 
 
 @contextmanager
@@ -50,6 +52,11 @@ def tracked(name: str, wanted: bool, out: Output, *, register: str | None = None
     if wanted:
         out.note("tracking is off: mlflow is not installed (pip install 'intentml[tracking]')")
     yield tracking.NoRun()
+
+
+def run_name(command: str, recipe: Recipe, settings: Sequence[str] | None, as_of: str) -> str:
+    """What tells a run apart in a list: `train demo model.encoder=gru 2017-11-01`."""
+    return " ".join((command, recipe.name, *(settings or ()), as_of))[:_LONGEST_NAME]
 
 
 def check_register(register: str | None, wanted: bool) -> None:

@@ -26,7 +26,7 @@ _QUIET = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3",  # MLflow's own seven keep a mistyped URI waiting for minutes
 }
 
-_KIND = {"mlflow.experimentKind": "custom_model_development"}  # its pages open on models, not on prompts
+_KIND = {"mlflow.experimentKind": "custom_model_development"}  # of models, not of prompts
 
 
 def is_installed() -> bool:
