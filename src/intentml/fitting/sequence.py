@@ -33,30 +33,23 @@ from intentml.fitting.gates import (
 from intentml.fitting.heads import poisson_deviance
 from intentml.fitting.losses import TIMING, head_name
 from intentml.fitting.model import SequenceSettings
-from intentml.fitting.plan import TrainingPlan, plan_training
+from intentml.fitting.network import new_network
+from intentml.fitting.plan import TrainingPlan, has_customers, plan_training
 from intentml.fitting.priors import FittedPriors, PriorsConfig
 from intentml.fitting.slices import Past, Slice
 from intentml.fitting.targets import FittedTargets, fit_targets
 from intentml.fitting.training import Progress, Trained, train_network
-from intentml.fitting.vectors import co_purchase_vectors
 from intentml.fitting.windows import Cutoffs
-from intentml.model.config import ModelConfig
 from intentml.model.correction import Correction, corrected_silence, low_rank, orders_following
 from intentml.model.heads import TargetCodes, horizon_place
-from intentml.model.intent_model import IntentModel, Sizes
+from intentml.model.intent_model import IntentModel
 from intentml.model.losses import hazard_losses
-from intentml.model.orders import ITEM_KINDS
 from intentml.model.states import states_of, target_codes
-from intentml.model.tensors import order_tensors
-from intentml.pairs.history import PairTable
 from intentml.prediction import F32, F64, SURVIVAL_DAYS, Mend, logit
-from intentml.sequences.batches import batches
 from intentml.sequences.vocabulary import Vocabulary
 from intentml.timeline import Instant
 from intentml.timeline.catalogue import KINDS
 
-# Products bought by fewer customers share a row and lean on category and brand alone.
-_FEWEST_BUYERS = 5
 # Enough to tell a gain from luck, few enough to look at after every epoch.
 _JUDGED_CUSTOMERS = 6_000
 _YEAR_DAYS = 365
@@ -129,7 +122,7 @@ def fit_sequence(
         n_anchors=training.anchors,
         seed=training.seed,
     )
-    if plan is None or not plan.cutoffs:
+    if plan is None or not plan.cutoffs or not has_customers(past, plan):
         return None
     fit = _Fit(past, priors, config, settings, plan, progress)
     trained = train_network(
@@ -191,7 +184,17 @@ class _Fit:
         self.learned = past.at(plan.ends)
         self.targets = self._fitted_targets()
         self.vocabulary = Vocabulary.fit(self.learned.snapshot)
-        self.network = self._network(settings.model).to(settings.device)
+        newest = past.at(plan.cutoffs[0])
+        self.network = new_network(
+            settings.model,
+            self.vocabulary,
+            self.learned,
+            newest,
+            kinds=[kind for kind in KINDS if kind in self.targets],
+            teaches=plan.teaches(newest.snapshot.customer_ids),
+            season=self.learned.snapshot.history_days >= _YEAR_DAYS + max(plan.horizons),
+            seed=self.training.seed,
+        ).to(settings.device)
         self.judged = self._judged()
         self.baselines = self._losses(self.network)
 
@@ -310,55 +313,6 @@ class _Fit:
                 if fitted is not None:
                     found.setdefault(kind, {})[days] = fitted
         return found
-
-    def _network(self, model: ModelConfig) -> IntentModel:
-        """A new network that knows its products and the scales of its numbers."""
-        torch.manual_seed(self.training.seed)
-        vocabulary, snapshot = self.vocabulary, self.learned.snapshot
-        buyers = np.zeros(vocabulary.size("product"), np.int64)
-        names = snapshot.catalogue.targets("product").targets
-        if len(names):
-            buyers[vocabulary.codes("product", names)] = snapshot.shop.popularity["product"][0]
-        known = (buyers >= _FEWEST_BUYERS) & (np.arange(len(buyers)) > 0)
-        row = np.where(known, np.cumsum(known), 0)
-        sizes = Sizes(
-            product=vocabulary.size("product"),
-            category=vocabulary.size("category"),
-            brand=vocabulary.size("brand"),
-            price=vocabulary.price_buckets,
-            rows=int(known.sum()) + 1,
-            season=self.learned.snapshot.history_days >= _YEAR_DAYS + max(self.plan.horizons),
-            kinds={kind: vocabulary.size(kind) for kind in KINDS if kind in self.targets},
-        )
-        network = IntentModel(model, sizes, hazard_bins=len(SURVIVAL_DAYS))
-        network.tokens.items.know(torch.from_numpy(row), torch.from_numpy(buyers.astype(np.float32)))
-        self._start_vectors(network, row)
-        newest = self.past.at(self.plan.cutoffs[0])
-        rows = some_buyers(newest, self.plan.teaches(newest.snapshot.customer_ids), 4_000, self.training.seed)
-        sequences = sequences_of(newest, rows, vocabulary, model.max_orders)
-        drawn = [
-            order_tensors(batch, season=sizes.season)
-            for batch in batches(sequences, buckets=(model.max_orders,))
-        ]
-        network.tokens.order_numbers.know(torch.cat([batch.orders[batch.mask] for batch in drawn]))
-        network.tokens.now_numbers.know(torch.cat([batch.now for batch in drawn]))
-        return network
-
-    def _start_vectors(self, network: IntentModel, row: I64) -> None:
-        """Targets and items start where co-purchases put them."""
-        config, seed = network.config, self.training.seed
-        for kind in network.sizes.kinds:
-            history = self.learned.history(kind)
-            codes = self.vocabulary.codes(kind, self.learned.snapshot.catalogue.targets(kind).targets)
-            rows = row[codes] if kind == "product" else codes.astype(np.int64)
-            known = torch.from_numpy(rows[rows > 0])
-
-            def vectors(width: int, history: PairTable = history, rows: I64 = rows) -> torch.Tensor:
-                return torch.from_numpy(co_purchase_vectors(history, width, seed)[rows > 0])
-
-            network.head(kind).start(known, vectors(config.rank))
-            if kind in ITEM_KINDS:
-                network.tokens.items.start(kind, known, vectors(config.item_dim))
 
     def _examples(self, part: Slice, *, whole: bool) -> Examples:
         """Examples to learn from; `whole` windows have targets, anchors timing alone."""
