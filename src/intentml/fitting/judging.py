@@ -91,6 +91,8 @@ class Court:
         for days, cutoff in sorted(self.validation.items()):
             part = self.past.at(cutoff)
             customers = some_buyers(part, self.judges(part.snapshot.customer_ids), _CUSTOMERS, _SEED)
+            if not len(customers):
+                continue  # nobody had ordered by then
             found += _compared("no_order", days, dict(self._timing(part, customers, days)))
             for kind, knots in self.targets.items():
                 if days in knots and len(part.eligible(kind)):

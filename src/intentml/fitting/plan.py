@@ -17,7 +17,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from intentml.fitting.windows import Cutoffs, cutoffs
+from intentml.fitting.slices import Past
+from intentml.fitting.windows import cutoffs
 from intentml.timeline import Instant, OrderLog
 from intentml.timeline.catalogue import Strings
 from intentml.timeline.instants import MIN_HORIZON_DAYS
@@ -108,10 +109,17 @@ def plan_training(
     )
 
 
-def shortest_plan(log: OrderLog, plan: TrainingPlan, windows: int) -> list[Cutoffs]:
-    """The priors' windows of each horizon learned."""
-    found = [cutoffs(log, days, windows) for days in plan.horizons]
-    return [one for one in found if one is not None]
+def has_customers(past: Past, plan: TrainingPlan) -> bool:
+    """Whether somebody with an order is there to learn from, and to judge by at every horizon."""
+
+    def buyers(cutoff: Instant) -> Strings:
+        snapshot = past.at(cutoff).snapshot
+        found: Strings = snapshot.customer_ids[snapshot.n_orders > 0]
+        return found
+
+    taught = plan.teaches(buyers(plan.cutoffs[0]))
+    judged = (plan.judges(buyers(cutoff)) for cutoff in plan.validation.values())
+    return bool(taught.any() and all(side.any() for side in judged))
 
 
 def _cutoffs(log: OrderLog, ends: Instant, horizons: Sequence[int], most: int) -> tuple[Instant, ...]:
