@@ -207,6 +207,8 @@ def _keep_model(run: MlflowRun, model: SavedModel, folder: Path, products: pd.Da
         }
     )
     run.metrics(tracking.training_metrics(card))
+    if card.get("reliability"):
+        run.figure("reliability.png", tracking.reliability_figure(card["reliability"]))
     return run.model(folder, products)
 
 

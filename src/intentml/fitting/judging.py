@@ -26,16 +26,18 @@ from intentml.fitting.gates import (
 from intentml.fitting.priors import FittedPriors
 from intentml.fitting.slices import Past, Slice
 from intentml.fitting.targets import FittedTargets
+from intentml.metrics.reliability import ReliabilityTable, reliability_table
 from intentml.model.correction import Correction, corrected_silence, low_rank
 from intentml.model.heads import horizon_place
 from intentml.model.states import target_codes
-from intentml.prediction import F32, F64, SURVIVAL_DAYS, logit
+from intentml.prediction import F32, F64, SURVIVAL_DAYS, logit, sigmoid
 from intentml.priors.activity import ACTIVITY_PRIORS
 from intentml.timeline import Instant
 from intentml.timeline.catalogue import Strings
 
 MODEL = "model"
 _CUSTOMERS, _SEED = 6_000, 0
+_TARGET_BINS, _TIMING_BINS = 20, 15
 I64 = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
@@ -66,6 +68,25 @@ class Judged:
 
 
 @dataclass(frozen=True)
+class Curve:
+    """How often the model's probabilities came true on validation, bin by bin.
+
+    Attributes:
+        head: no_order, or the kind of target.
+        horizon_days: Length of the window.
+        predicted: Mean probability of each bin. Shape: (bins,), like the others.
+        observed: Share that happened.
+        pairs: Customers, or customer x target pairs.
+    """
+
+    head: str
+    horizon_days: int
+    predicted: tuple[float, ...]
+    observed: tuple[float, ...]
+    pairs: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class Court:
     """What is judged where.
 
@@ -85,19 +106,28 @@ class Court:
     targets: Mapping[str, Mapping[int, FittedTargets]]
     correction: Correction | None = None
 
-    def judge(self) -> list[Judged]:
-        """Every head, horizon and predictor."""
+    def judge(self) -> tuple[list[Judged], list[Curve]]:
+        """Every head, horizon and predictor; and the model's reliability.
+
+        Targets are calibrated on the very window, so their curves tell the shape, not the level.
+        """
         found: list[Judged] = []
+        curves: list[Curve] = []
+
+        def compare(head: str, days: int, losses: Mapping[str, Losses]) -> None:
+            found.extend(_compared(head, days, losses))
+            curves.append(_curve(head, days, losses[MODEL].reliability))
+
         for days, cutoff in sorted(self.validation.items()):
             part = self.past.at(cutoff)
             customers = some_buyers(part, self.judges(part.snapshot.customer_ids), _CUSTOMERS, _SEED)
             if not len(customers):
                 continue  # nobody had ordered by then
-            found += _compared("no_order", days, dict(self._timing(part, customers, days)))
+            compare("no_order", days, dict(self._timing(part, customers, days)))
             for kind, knots in self.targets.items():
                 if days in knots and len(part.eligible(kind)):
-                    found += _compared(kind, days, dict(self._targets(part, customers, kind, days)))
-        return found
+                    compare(kind, days, dict(self._targets(part, customers, kind, days)))
+        return found, curves
 
     def _timing(self, part: Slice, customers: I64, days: int) -> Iterator[tuple[str, Losses]]:
         """Log-loss of no order under the model and every timing prior."""
@@ -111,7 +141,8 @@ class Court:
                 silence, grid, self.correction.log_ratio(self.correction.states(snapshot))
             )
         model = silence[:, np.searchsorted(grid, days)]
-        yield MODEL, Losses(pair_log_loss(logit(model), happened))
+        reliability = reliability_table(model, happened, bins=_TIMING_BINS)
+        yield MODEL, Losses(pair_log_loss(logit(model), happened), reliability=reliability)
         for name in ACTIVITY_PRIORS:
             prior = part.activity(name).no_order(snapshot, days)[:, 0]
             yield name, Losses(pair_log_loss(logit(prior), happened))
@@ -124,19 +155,21 @@ class Court:
         seen = part.seen(kind)[customers][:, eligible].toarray()
         judged = judged_columns(bought)
 
-        def losses(logits: F32) -> Losses:
+        def losses(logits: F32, *, is_model: bool) -> Losses:
             mended = np.empty_like(logits)
             for stratum in (seen, ~seen):
                 intercept, slope = calibrate(logits[stratum], bought[stratum])
                 mended[stratum] = intercept + slope * logits[stratum]
             precision = target_precision(mended, bought, seen, judged) if len(judged) else None
-            return Losses(pair_log_loss(mended, bought).mean(axis=1, dtype=np.float64), precision)
+            table = reliability_table(sigmoid(mended), bought, bins=_TARGET_BINS) if is_model else None
+            return Losses(pair_log_loss(mended, bought).mean(axis=1, dtype=np.float64), precision, table)
 
         for name, prior in fitted.on_older.items():
             logits = prior.score(design).take(customers).select(eligible).rows(slice(None))
             if name == fitted.best:
-                yield MODEL, losses(self._corrected(logits, seen, part, customers, eligible, kind, days))
-            yield name, losses(logits)
+                corrected = self._corrected(logits, seen, part, customers, eligible, kind, days)
+                yield MODEL, losses(corrected, is_model=True)
+            yield name, losses(logits, is_model=False)
 
     def _corrected(
         self, logits: F32, seen: Mask, part: Slice, customers: I64, eligible: I64, kind: str, days: int
@@ -170,10 +203,12 @@ class Losses:
     Attributes:
         log_loss: Per customer. Shape: (n,).
         precision: Average precision per judged target. Shape: (judged,).
+        reliability: Predicted against observed, for the model.
     """
 
     log_loss: F64
     precision: F64 | None = None
+    reliability: ReliabilityTable | None = None
 
 
 def _compared(head: str, days: int, losses: Mapping[str, Losses]) -> list[Judged]:
@@ -200,3 +235,9 @@ def _compared(head: str, days: int, losses: Mapping[str, Losses]) -> list[Judged
 
 def _standard_error(differences: F64) -> float:
     return float(differences.std() / np.sqrt(max(len(differences), 1)))
+
+
+def _curve(head: str, days: int, table: ReliabilityTable | None) -> Curve:
+    assert table is not None  # the model has one
+    columns = (table.predicted, table.observed, table.weight)
+    return Curve(head, days, *(tuple(float(value) for value in column) for column in columns))

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import torch
 
     from intentml.fitting.checkpoint import Checkpoint
-    from intentml.fitting.judging import Judged
+    from intentml.fitting.judging import Curve, Judged
     from intentml.fitting.sequence import FittedSequence
 
 
@@ -57,12 +57,14 @@ class FittedModel:
         priors: All priors.
         sequence: The network; None where none was asked for, or the history is too short for one.
         judged: The model beside every prior on validation.
+        reliability: How often the model's probabilities came true there.
         notes: What a person should know of this training.
     """
 
     priors: FittedPriors
     sequence: FittedSequence | None
     judged: tuple[Judged, ...]
+    reliability: tuple[Curve, ...]
     notes: tuple[str, ...] = field(default=())
 
     def card(self) -> Mapping[str, Any]:
@@ -70,6 +72,7 @@ class FittedModel:
         card: dict[str, Any] = {
             "validation": [vars(verdict) for verdict in self.priors.verdicts],
             "judged": [asdict(one) for one in self.judged],
+            "reliability": [asdict(one) for one in self.reliability],
             "notes": list(self.notes),
         }
         if self.sequence is not None:
@@ -117,7 +120,8 @@ def fit_model(
             lambda ids: np.ones(len(ids), bool),
             priors.targets,
         )
-    return FittedModel(priors, fitted, tuple(court.judge()), tuple(notes))
+    judged, reliability = court.judge()
+    return FittedModel(priors, fitted, tuple(judged), tuple(reliability), tuple(notes))
 
 
 def _validation_windows(past: Past, config: PriorsConfig) -> dict[int, Instant]:

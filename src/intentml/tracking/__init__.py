@@ -5,6 +5,7 @@ What comes in: settings, numbers, pictures and model folders of a run. What goes
 loads nothing.
 """
 
+from intentml.tracking.figures import reliability_figure
 from intentml.tracking.judgement import Comparison, refuse_loser
 from intentml.tracking.numbers import backtest_metrics, epoch_metrics, training_metrics, window_metrics
 from intentml.tracking.registry import (
@@ -34,6 +35,7 @@ __all__ = [
     "open_run",
     "refuse_loser",
     "register",
+    "reliability_figure",
     "set_alias",
     "shown",
     "training_metrics",

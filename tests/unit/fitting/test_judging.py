@@ -41,7 +41,7 @@ def court(correction: Correction | None = None) -> Court:
 
 @cache
 def judged() -> list[Judged]:
-    return court().judge()
+    return court().judge()[0]
 
 
 @cache
@@ -120,13 +120,13 @@ def court_labels() -> np.ndarray:
 
 
 def test_a_closed_correction_is_judged_as_the_prior_is():
-    assert [asdict(one) for one in court(gated(Mend(), Mend(), 0.0)).judge()] == [
+    assert [asdict(one) for one in court(gated(Mend(), Mend(), 0.0)).judge()[0]] == [
         asdict(one) for one in judged()
     ]
 
 
 def test_an_open_correction_changes_the_model_and_no_prior():
-    found = court(gated(Mend(1.0), Mend(0.5), 1.0)).judge()
+    found = court(gated(Mend(1.0), Mend(0.5), 1.0)).judge()[0]
     for head in ("category", "no_order"):
         before, after = rows_of(judged(), head), rows_of(found, head)
         assert after["model"].log_loss != before["model"].log_loss
@@ -139,16 +139,16 @@ def test_an_open_correction_changes_the_model_and_no_prior():
 def test_the_gate_s_own_line_does_not_matter_to_the_judgement():
     # All predictors get the line that fits the window; the weight alone is the model's.
     one, other = (
-        court(gated(Mend(1.0, *line), Mend(0.5, *line), 0.0)).judge() for line in ((0.0, 1.0), (0.7, 1.9))
+        court(gated(Mend(1.0, *line), Mend(0.5, *line), 0.0)).judge()[0] for line in ((0.0, 1.0), (0.7, 1.9))
     )
     assert rows_of(one, "category") == rows_of(other, "category")
 
 
 def test_only_those_who_judge_are_looked_at():
     some = replace(court(), judges=lambda ids: np.arange(len(ids)) % 3 == 0)
-    one, other = rows_of(some.judge(), "no_order")["model"], rows_of(judged(), "no_order")["model"]
+    one, other = rows_of(some.judge()[0], "no_order")["model"], rows_of(judged(), "no_order")["model"]
     assert one.log_loss != other.log_loss
-    assert replace(court(), judges=lambda ids: np.zeros(len(ids), bool)).judge() == []
+    assert replace(court(), judges=lambda ids: np.zeros(len(ids), bool)).judge()[0] == []
 
 
 def test_average_precision_is_that_of_targets_with_ten_buyers():
