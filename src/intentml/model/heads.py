@@ -54,7 +54,7 @@ class Stratum(nn.Module):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        # A state's numbers are about 1 each: unscaled, one step of the optimiser would move a logit by a tenth.
+        # A state has numbers of about 1: unscaled, one step of the optimiser moves a logit by a tenth.
         self.scale = config.d_model**-0.5
         # The last output is q; twice, for the part that grows with the horizon.
         self.customer = nn.Linear(config.d_model, 2 * (config.rank + 1))
