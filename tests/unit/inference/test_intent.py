@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
 import pytest
 
 from intentml.inference.intent import IntentPredictor
-from intentml.model.correction import low_rank
+from intentml.model.correction import Gates, low_rank
 from intentml.model.states import target_codes
 from intentml.pairs.history import pair_history
 from intentml.prediction import SURVIVAL_DAYS, Mend, Predictions, sigmoid
@@ -72,6 +73,24 @@ def test_a_closed_gate_keeps_its_kind_bit_for_bit_while_the_others_are_open(kind
     same(answer.targets[kind], prior(LEARNED).targets[kind])
     for other in set(KINDS) - {kind}:
         assert differs(everybody(answer, other), everybody(prior(LEARNED), other))
+
+
+def with_knots(knots: dict[str, dict[int, Gates]]) -> IntentPredictor:
+    found = with_gates(OPEN, 0.0)
+    return IntentPredictor(found.prior, replace(found.correction, gates=knots))
+
+
+def test_a_gate_that_is_open_at_one_horizon_is_closed_at_the_other_bit_for_bit():
+    found = with_knots({kind: {7: CLOSED, 14: OPEN} for kind in KINDS})
+    same(found.predict(snapshot(), 7), prior(7))
+    assert differs(everybody(found.predict(snapshot(), 10), "brand"), everybody(prior(10), "brand"))
+
+
+def test_a_kind_that_the_network_has_not_learned_is_the_prior_bit_for_bit():
+    found = with_knots({"brand": {14: OPEN}})
+    answer = found.predict(snapshot(), LEARNED)
+    for kind in set(KINDS) - {"brand"}:
+        same(answer.targets[kind], prior(LEARNED).targets[kind])
 
 
 def test_closed_timing_keeps_every_number_of_a_customer_bit_for_bit():
