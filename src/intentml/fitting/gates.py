@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from intentml.metrics.ranking import users_for_target
+from intentml.metrics.recommendation import targets_for_user
 from intentml.prediction import F32, F64, Mend
 from intentml.priors.linear import platt
 
@@ -52,13 +53,20 @@ class Validation:
 
 
 def gate_targets(window: Validation) -> tuple[Mend, Mend]:
-    """The gates of repeat and explore: of the openings that gain log-loss, the best that costs no ranking."""
+    """The gates of repeat and explore: of the openings that gain log-loss, the best that costs no ranking.
+
+    Neither of customers for a target (mean average precision), nor, beyond its standard error, of targets
+    for a customer (nDCG at 10).
+    """
     repeat = _openings(window, window.repeat, window.seen)
     explore = _openings(window, window.explore, ~window.seen)
     pairs = sorted(product(repeat, explore), key=lambda pair: -(pair[0].gain + pair[1].gain))
-    shut = mean_average_precision(window.corrected(0.0, 0.0), window)
+    shut = rankings(window, 0.0, 0.0)
     for one, other in pairs[:_OPENINGS_TRIED]:
-        if mean_average_precision(window.corrected(one.weight, other.weight), window) >= shut:
+        if not one.weight and not other.weight:
+            break
+        precision, quality = rankings(window, one.weight, other.weight)
+        if precision >= shut[0] and not beyond_doubt(shut[1] - quality):
             return (
                 _mend(window, window.repeat, window.seen, one.weight),
                 _mend(window, window.explore, ~window.seen, other.weight),
@@ -106,12 +114,19 @@ def pair_log_loss(logits: npt.NDArray[np.floating], happened: Mask) -> F64:
     return losses
 
 
-def mean_average_precision(logits: F32, window: Validation) -> float:
-    """Mean over targets with enough buyers, at most 400 of them spread over popularity; 0 without any."""
+def rankings(window: Validation, repeat: float, explore: float) -> tuple[float, F64]:
+    """Mean average precision, and the nDCG at 10 of each customer who bought, with these weights."""
     judged = judged_columns(window.bought)
     if not len(judged):
-        return 0.0
-    return float(target_precision(logits, window.bought, window.seen, judged).mean())
+        return 0.0, np.zeros(0)
+    logits = window.corrected(repeat, explore)
+    for stratum in (window.seen, ~window.seen):
+        intercept, slope = calibrate(logits[stratum], window.bought[stratum])
+        logits[stratum] = intercept + slope * logits[stratum]
+    precision = target_precision(logits, window.bought, window.seen, judged).mean()
+    columns = logits[:, judged], window.bought[:, judged], window.seen[:, judged]
+    quality = targets_for_user(*columns).overall.ndcg
+    return float(precision), quality[~np.isnan(quality)]
 
 
 def judged_columns(bought: Mask) -> npt.NDArray[np.int64]:

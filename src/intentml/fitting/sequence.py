@@ -17,6 +17,7 @@ from intentml.fitting.examples import (
     Examples,
     TargetExamples,
     design_at,
+    hazard_of,
     sequences_of,
     some_buyers,
     target_examples,
@@ -40,7 +41,7 @@ from intentml.fitting.slices import Past, Slice
 from intentml.fitting.targets import FittedTargets, fit_targets
 from intentml.fitting.training import Progress, Trained, train_network
 from intentml.fitting.windows import Cutoffs
-from intentml.model.correction import Correction, corrected_silence, low_rank, orders_following
+from intentml.model.correction import Correction, corrected_silence, level_of, low_rank, orders_following
 from intentml.model.heads import TargetCodes, horizon_place
 from intentml.model.intent_model import IntentModel
 from intentml.model.losses import hazard_losses
@@ -159,8 +160,9 @@ class _Judged:
     no_order: npt.NDArray[np.bool_]
 
     def timing_losses(self, days: int, log_ratio: F32) -> F64:
-        """Log-loss of no order within the horizon. Shape: (n,)."""
+        """Log-loss of no order within the horizon, at the prior's own level. Shape: (n,)."""
         grid = _grid(days)
+        log_ratio = log_ratio - level_of(self.examples.timing.hazard, log_ratio)
         silence = corrected_silence(self.silence, grid, log_ratio)[:, np.searchsorted(grid, days)]
         return pair_log_loss(logit(silence), self.no_order)
 
@@ -242,7 +244,19 @@ class _Fit:
                 window = self._validation(states, one, judged.examples.customers)
                 gates.setdefault(kind, {})[days] = gate_targets(window)
         weight = gate_timing(prior, corrected)
-        return Correction(self.network, self.vocabulary, gates, weight, orders=self._orders_follow(weight))
+        follow = self._orders_follow(weight)
+        return Correction(self.network, self.vocabulary, gates, weight, follow, self._level(weight))
+
+    def _level(self, weight: float) -> tuple[float, ...]:
+        """What the gated correction would add to the shop's level today."""
+        head, now = self.priors.best.no_order, self.past.now
+        if weight == 0.0 or head is None:
+            return ()
+        customers = some_buyers(now, np.ones(len(now.snapshot), bool), _JUDGED_CUSTOMERS, self.training.seed)
+        snapshot = now.snapshot.take(customers)
+        correction = Correction(self.network, self.vocabulary, {}, weight)
+        hazard = hazard_of(head.no_order(snapshot, SURVIVAL_DAYS))
+        return tuple(map(float, level_of(hazard, correction.log_ratio(correction.states(snapshot)))))
 
     def _orders_follow(self, weight: float) -> bool:
         """Whether expected orders are nearer to what came when they follow the corrected timing."""
@@ -254,6 +268,7 @@ class _Fit:
             part, customers = self.past.at(self.plan.validation[days]), judged.examples.customers
             states = states_of(self.network, judged.examples.sequences)
             ratio = Correction(self.network, self.vocabulary, {}, weight).log_ratio(states)
+            ratio = ratio - level_of(judged.examples.timing.hazard, ratio)
             at = np.searchsorted(_grid(days), days)
             corrected = corrected_silence(judged.silence, _grid(days), ratio)[:, at]
             expected = part.activity(head.name).orders(part.snapshot.take(customers), days)[:, 0]

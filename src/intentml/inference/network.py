@@ -43,6 +43,7 @@ def correction_settings(correction: Correction) -> dict[str, Any]:
         },
         "timing": correction.timing,
         "orders": correction.orders,
+        "level": list(correction.level),
     }
 
 
@@ -64,4 +65,6 @@ def read_correction(
         kind: {int(days): (Mend(**repeat), Mend(**explore)) for days, (repeat, explore) in knots.items()}
         for kind, knots in settings["gates"].items()
     }
-    return Correction(network, vocabulary, gates, settings["timing"], settings["orders"])
+    return Correction(
+        network, vocabulary, gates, settings["timing"], settings["orders"], tuple(settings["level"])
+    )

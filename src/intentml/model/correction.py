@@ -36,6 +36,8 @@ class Correction:
         gates: Of repeat and of explore, by kind and horizon.
         timing: Weight of the timing correction; 0 = closed.
         orders: Whether expected orders follow the corrected timing.
+        level: Logarithm of the factor on each bin that would change how many orders the shop expects; it is
+            taken away again. Shape: (K,), or none.
     """
 
     network: IntentModel
@@ -43,6 +45,7 @@ class Correction:
     gates: Mapping[str, Mapping[int, Gates]]
     timing: float
     orders: bool = False
+    level: tuple[float, ...] = ()
 
     def open_kinds(self) -> tuple[str, ...]:
         """Kinds whose targets it changes."""
@@ -81,7 +84,7 @@ class Correction:
         with torch.inference_mode():
             ratio = self.network.hazard(torch.from_numpy(states).to(self.network.device))
         gated: F32 = (self.timing * ratio.cpu().numpy()).astype(np.float32)
-        return gated
+        return gated - np.asarray(self.level, np.float32) if self.level else gated
 
 
 def low_rank(
@@ -117,6 +120,25 @@ def corrected_silence(silence: F64, days: npt.ArrayLike, log_ratio: F32) -> F64:
     of_bin = np.minimum(np.searchsorted(SURVIVAL_DAYS, days, side="left"), len(SURVIVAL_DAYS) - 1)
     corrected: F64 = np.exp(-np.cumsum(hazard * np.exp(log_ratio.astype(np.float64))[:, of_bin], axis=1))
     return corrected
+
+
+def level_of(hazard: F32, log_ratio: F32) -> F32:
+    """By how much factors on hazards raise what the shop expects in each bin, as a logarithm.
+
+    The prior keeps the level of the shop: one past window tells who orders sooner than the prior says, but
+    a level learned on it would carry one season into the next (experiments/0004-churn-calibration).
+
+    Args:
+        hazard: The prior's cumulative hazard over each bin. Shape: (n, K).
+        log_ratio: Logarithms of the factors. Shape: (n, K).
+
+    Returns:
+        Shape: (K,).
+    """
+    before = hazard.sum(axis=0, dtype=np.float64)
+    after = (hazard * np.exp(log_ratio)).sum(axis=0, dtype=np.float64)
+    level: F32 = np.log(np.maximum(after, 1e-12) / np.maximum(before, 1e-12)).astype(np.float32)
+    return level
 
 
 def orders_following(orders: F64, silence: F64, corrected: F64) -> F64:

@@ -15,8 +15,8 @@ from intentml.fitting.gates import (
     gate_targets,
     gate_timing,
     judged_columns,
-    mean_average_precision,
     pair_log_loss,
+    rankings,
 )
 from intentml.prediction import Mend
 
@@ -120,7 +120,7 @@ def test_what_gains_log_loss_and_costs_ranking_is_shut_out():
     of = Validation(honest, honest, 0 * honest, mixing, bought, everywhere)
     assert loss(honest + mixing, of) < 0.9 * loss(honest, of)
     for weight in WEIGHTS:
-        assert mean_average_precision(of.corrected(0.0, weight), of) < mean_average_precision(honest, of)
+        assert rankings(of, 0.0, weight)[0] < rankings(of, 0.0, 0.0)[0]
     assert gate_targets(of) == (Mend(), Mend())
     # The levels alone cost no ranking, and are let in.
     levels = np.broadcast_to(level, taste.shape).astype(np.float32)
@@ -139,8 +139,8 @@ def test_where_one_gate_alone_costs_ranking_the_other_stays_open():
     of = Validation(honest, honest, hidden, mixing, bought, of.seen)
     repeat, explore = gate_targets(of)
     assert repeat.weight > 0
-    shut = mean_average_precision(of.corrected(0.0, 0.0), of)
-    assert mean_average_precision(of.corrected(repeat.weight, explore.weight), of) >= shut
+    shut = rankings(of, 0.0, 0.0)[0]
+    assert rankings(of, repeat.weight, explore.weight)[0] >= shut
 
 
 def test_the_gate_is_chosen_by_the_honest_prior_and_calibrated_over_the_final_one():
@@ -228,5 +228,5 @@ def test_without_a_target_to_judge_no_ranking_is_at_stake():
     of, hidden = window()
     rare = of.bought & (np.cumsum(of.bought, axis=0) < 10)
     of = replace(of, bought=rare, repeat=hidden, explore=hidden)
-    assert mean_average_precision(of.honest, of) == 0.0
+    assert rankings(of, 0.0, 0.0)[0] == 0.0
     gate_targets(of)
