@@ -25,6 +25,9 @@ from intentml.timeline import Snapshot
 
 Gates = tuple[Mend, Mend]
 
+# Bisection: the level lies within e to this, and is found to a millionth.
+_FARTHEST_LEVEL, _HALVINGS = 4.0, 24
+
 
 @dataclass(frozen=True)
 class Correction:
@@ -123,10 +126,11 @@ def corrected_silence(silence: F64, days: npt.ArrayLike, log_ratio: F32) -> F64:
 
 
 def level_of(hazard: F32, log_ratio: F32) -> F32:
-    """By how much factors on hazards raise what the shop expects in each bin, as a logarithm.
+    """What to take from the logarithms so that the shop as a whole orders as the prior says.
 
     The prior keeps the level of the shop: one past window tells who orders sooner than the prior says, but
-    a level learned on it would carry one season into the next (experiments/0004-churn-calibration).
+    a level learned on it would carry one season into the next (experiments/0004-churn-calibration). Bin
+    after bin, the mean of P(no order) at its end stays the prior's.
 
     Args:
         hazard: The prior's cumulative hazard over each bin. Shape: (n, K).
@@ -135,9 +139,18 @@ def level_of(hazard: F32, log_ratio: F32) -> F32:
     Returns:
         Shape: (K,).
     """
-    before = hazard.sum(axis=0, dtype=np.float64)
-    after = (hazard * np.exp(log_ratio)).sum(axis=0, dtype=np.float64)
-    level: F32 = np.log(np.maximum(after, 1e-12) / np.maximum(before, 1e-12)).astype(np.float32)
+    wanted = np.exp(-np.cumsum(hazard, axis=1, dtype=np.float64)).mean(axis=0)
+    factors = hazard * np.exp(log_ratio.astype(np.float64))
+    level = np.zeros(hazard.shape[1], np.float32)
+    so_far = np.zeros(len(hazard))
+    for column, mean in enumerate(wanted):
+        low, high = -_FARTHEST_LEVEL, _FARTHEST_LEVEL
+        for _ in range(_HALVINGS):
+            middle = (low + high) / 2
+            silent = np.exp(-so_far - factors[:, column] * np.exp(-middle)).mean()
+            low, high = (middle, high) if silent < mean else (low, middle)
+        level[column] = (low + high) / 2
+        so_far += factors[:, column] * np.exp(-level[column])
     return level
 
 
