@@ -51,7 +51,7 @@ def new_network(
         newest: The newest training window: the scales of numbers come from it.
         kinds: Kinds of targets that have a head.
         teaches: Which of that window's customers are learned from.
-        season: Whether the history covers a year, so that the day of the year means something.
+        season: Whether the history covers two years, so that the day of the year means something.
         seed: Of all that starts at random.
     """
     torch.manual_seed(seed)

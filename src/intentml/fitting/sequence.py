@@ -53,7 +53,8 @@ from intentml.timeline.catalogue import KINDS
 
 # Enough to tell a gain from luck, few enough to look at after every epoch.
 _JUDGED_CUSTOMERS = 6_000
-_YEAR_DAYS = 365
+# A season that came once cannot be told from a trend.
+_SEASON_KNOWN_DAYS = 2 * 365
 
 I64 = npt.NDArray[np.int64]
 
@@ -194,7 +195,7 @@ class _Fit:
             newest,
             kinds=[kind for kind in KINDS if kind in self.targets],
             teaches=plan.teaches(newest.snapshot.customer_ids),
-            season=self.learned.snapshot.history_days >= _YEAR_DAYS + max(plan.horizons),
+            season=self.learned.snapshot.history_days >= _SEASON_KNOWN_DAYS,
             seed=self.training.seed,
         ).to(settings.device)
         self.judged = self._judged()

@@ -59,7 +59,7 @@ def order_tensors(batch: SequenceBatch, *, season: bool, device: torch.device | 
 
     Args:
         batch: Padded sequences.
-        season: Whether the day of the year is told; where the history is shorter than a year it would
+        season: Whether the day of the year is told; where the history is shorter than two years it would
             only number the training windows.
         device: Where to put them.
     """
