@@ -23,7 +23,7 @@ def file(tmp_path):
 def test_a_shipped_recipe_is_known_by_its_name():
     recipe = load_recipe("priors")
     assert recipe.name == "priors"
-    assert recipe.model == "priors"
+    assert recipe.predictor == "priors"
 
 
 def test_a_path_or_an_ending_means_a_file(file, monkeypatch):

@@ -107,7 +107,7 @@ def fit_model(
         fitted = fit_sequence(past, priors, config, sequence, progress)
         if fitted is None:
             notes.append("the history is too short to train and judge a network: the priors answer alone")
-    progress("judging on validation", 0, 1)
+    progress("judging on validation", 1, 1)
     if fitted is not None:
         court = Court(
             past, priors, fitted.plan.validation, fitted.plan.judges, fitted.targets, fitted.correction

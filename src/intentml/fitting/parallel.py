@@ -30,10 +30,12 @@ class Processes:
     Attributes:
         rank: This one's number. The first, 0, alone writes and prints.
         count: How many there are.
+        local: This one's number on its machine, and so its GPU's.
     """
 
     rank: int = 0
     count: int = 1
+    local: int = 0
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> Processes:
@@ -51,7 +53,7 @@ class Processes:
                 f"WORLD_SIZE is {count}, and {', '.join(untold)} not set",
                 hint="start several processes by torchrun, or unset WORLD_SIZE",
             )
-        return cls(int(environment["RANK"]), count)
+        return cls(int(environment["RANK"]), count, int(environment.get("LOCAL_RANK", "0")))
 
     @property
     def is_first(self) -> bool:
@@ -64,7 +66,7 @@ class Processes:
         return slice(self.rank, None, self.count)
 
     @contextmanager
-    def joined(self, device: torch.device, environment: Mapping[str, str]) -> Iterator[torch.device]:
+    def joined(self, device: torch.device) -> Iterator[torch.device]:
         """Meet the others for a while, over nccl between GPUs and gloo between CPUs; this one's device.
 
         Raises:
@@ -77,13 +79,13 @@ class Processes:
         from torch import distributed
 
         if device.type == "cuda":
-            number, here = int(environment.get("LOCAL_RANK", "0")), torch.cuda.device_count()
-            if number >= here:
+            here = torch.cuda.device_count()
+            if self.local >= here:
                 raise ModelError(
                     f"more processes than GPUs on a machine: it has {here}",
                     hint=f"torchrun --nproc-per-node {here}, or train with --device cpu",
                 )
-            device = torch.device("cuda", number)
+            device = torch.device("cuda", self.local)
             torch.cuda.set_device(device)
         backend = "nccl" if device.type == "cuda" else "gloo"
         distributed.init_process_group(backend, rank=self.rank, world_size=self.count)

@@ -206,7 +206,7 @@ class _Fit:
         instants = [*self.plan.cutoffs, *self.plan.anchors]
         parts = []
         for number, instant in enumerate(instants):
-            self.progress("examples", number, len(instants))
+            self.progress("examples", number + 1, len(instants))
             part = self.past.at(instant)
             whole = instant in self.plan.cutoffs
             parts.append(self._examples(part, whole=whole))
@@ -241,7 +241,7 @@ class _Fit:
                 {weight: judged.timing_losses(days, np.float32(weight) * ratio) for weight in WEIGHTS}
             )
             for (kind, _), one in judged.examples.targets.items():
-                self.progress(f"gate of {kind}, {days} days", 0, 1)
+                self.progress(f"gate of {kind}, {days} days", 1, 1)
                 window = self._validation(states, one, judged.examples.customers)
                 gates.setdefault(kind, {})[days] = gate_targets(window)
         weight = gate_timing(prior, corrected)
@@ -324,7 +324,7 @@ class _Fit:
                         self.timing,
                         per_window=self.config.sample_per_window,
                         seed=self.config.seed,
-                        tell=lambda step: self.progress(step, 0, 1),
+                        tell=lambda step: self.progress(step, 1, 1),
                     )
                 if fitted is not None:
                     found.setdefault(kind, {})[days] = fitted
