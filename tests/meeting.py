@@ -34,7 +34,7 @@ def _meet(rank: int, count: int, port: str, work: Callable[[Processes], Any]) ->
     os.environ |= {name: str(value) for name, value in told.items()}
     torch.set_num_threads(1)
     together = Processes.of(os.environ)
-    with together.joined(torch.device("cpu"), os.environ):
+    with together.joined(torch.device("cpu")):
         return work(together)
 
 

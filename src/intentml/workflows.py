@@ -334,7 +334,7 @@ def _fitted(log: OrderLog, as_of: Instant, recipe: Recipe, watch: _Watch) -> Fit
     from intentml.model.device import device_of
 
     together = Processes.of(os.environ)
-    with together.joined(device_of(watch.device), os.environ) as device:
+    with together.joined(device_of(watch.device)) as device:
         sequence = SequenceSettings(
             recipe.model, recipe.training, device, watch.checkpoint, watch.on_epoch, together
         )

@@ -17,7 +17,7 @@ def test_without_torchrun_there_is_one_process_that_writes():
     alone = Processes.of({})
     assert (alone.rank, alone.count, alone.is_first) == (0, 1, True)
     assert Processes.of({**THIRD, "WORLD_SIZE": "1", "RANK": "0"}) == alone
-    with alone.joined(torch.device("cpu"), {}) as device:
+    with alone.joined(torch.device("cpu")) as device:
         assert device == torch.device("cpu")
 
 
@@ -39,12 +39,8 @@ def test_all_shares_together_are_the_batch():
 
 
 def test_more_processes_than_gpus_of_a_machine_are_told_so():
-    everywhere = {**THIRD, "LOCAL_RANK": str(torch.cuda.device_count())}
-    together = Processes.of(everywhere)
-    with (
-        pytest.raises(ModelError, match="more processes than GPUs"),
-        together.joined(torch.device("cuda"), everywhere),
-    ):
+    together = Processes.of({**THIRD, "LOCAL_RANK": str(torch.cuda.device_count())})
+    with pytest.raises(ModelError, match="more processes than GPUs"), together.joined(torch.device("cuda")):
         pass
 
 
