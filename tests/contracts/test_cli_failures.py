@@ -101,6 +101,15 @@ def test_a_problem_has_the_error_body_of_the_contract(words: tuple[str | Path, .
     assert body["error"]["hint"]
 
 
+def test_what_torchrun_cannot_share_out_refuses_to_run_several_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"WORLD_SIZE": "2", "RANK": "1", "MASTER_ADDR": "h", "MASTER_PORT": "1"}.items():
+        monkeypatch.setenv(name, value)
+    refused = answer("datasets", "list", status=2)["error"]
+    assert refused["message"] == "intentml datasets runs in one process"
+    monkeypatch.delenv("RANK")
+    assert "RANK not set" in answer("datasets", "list", status=1)["error"]["message"]
+
+
 def test_an_unforeseen_exception_is_called_a_bug_without_a_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(folder: Path) -> None:
         raise ZeroDivisionError("division by zero")

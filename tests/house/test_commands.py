@@ -16,7 +16,6 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 PAGES = [CHECKOUT / "README.md", *sorted(CHECKOUT.glob("*/README.md"))]
 RUNS = CHECKOUT / "training" / "runs"
 SCRIPTS = [*sorted(RUNS.glob("*.sh")), *sorted(RUNS.glob("*.sbatch"))]
-RUN = "import sys; from intentml.cli import main; sys.argv[0] = 'intentml'; main()"
 
 
 def command_lines(page: str) -> list[str]:
@@ -44,7 +43,7 @@ def help_of(command: str) -> str:
     """What `intentml COMMAND --help` prints, on a screen so wide that nothing wraps."""
     wide = {**os.environ, "COLUMNS": "250", "TERM": "dumb", "NO_COLOR": "1"}
     answer = subprocess.run(
-        [sys.executable, "-c", RUN, *command.split(), "--help"],
+        [sys.executable, "-m", "intentml", *command.split(), "--help"],
         capture_output=True,
         text=True,
         check=False,

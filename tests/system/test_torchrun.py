@@ -86,11 +86,3 @@ def test_two_processes_that_were_killed_go_on_to_the_same_model(base: Path) -> N
     assert card(base / "cut")["network"]["epochs"] == card(base / "whole")["network"]["epochs"]
     assert im.load_model(base / "cut").fingerprint == im.load_model(base / "whole").fingerprint
     assert not (base / "cut.checkpoint").exists()
-
-
-@pytest.mark.slow
-def test_a_command_that_is_not_shared_refuses_several_processes(base: Path) -> None:
-    words = (*TORCHRUN, "-m", "intentml", "backtest", "shop", "--last-as-of", "2024-03-31", "--horizon", "28")
-    done = subprocess.run(words, cwd=base, capture_output=True, text=True, check=False, timeout=300)
-    assert done.returncode != 0
-    assert "intentml backtest runs in one process" in done.stderr
