@@ -44,4 +44,4 @@ def test_a_recipe_says_which_key_is_wrong_and_offers_the_nearest():
     with pytest.raises(RecipeError, match=r"model.d_modle is unknown; did you mean d_model\?"):
         load_recipe("base", ["model.d_modle=32"])
     with pytest.raises(RecipeError, match=r"model: .*d_model 30 is no multiple of heads 4"):
-        load_recipe("base", ["model.d_model=30"])
+        load_recipe("base", ["model.encoder=transformer", "model.d_model=30"])
