@@ -9,13 +9,13 @@ that what differs is what they know.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from intentml.fitting.examples import design_at, some_buyers
+from intentml.fitting.examples import design_at, hazard_of, some_buyers
 from intentml.fitting.gates import (
     calibrate,
     corrected_cells,
@@ -27,7 +27,7 @@ from intentml.fitting.priors import FittedPriors
 from intentml.fitting.slices import Past, Slice
 from intentml.fitting.targets import FittedTargets
 from intentml.metrics.reliability import ReliabilityTable, reliability_table
-from intentml.model.correction import Correction, corrected_silence, low_rank
+from intentml.model.correction import Correction, corrected_silence, level_of, low_rank
 from intentml.model.heads import horizon_place
 from intentml.model.states import target_codes
 from intentml.prediction import F32, F64, SURVIVAL_DAYS, logit, sigmoid
@@ -137,9 +137,10 @@ class Court:
         grid = np.union1d(SURVIVAL_DAYS, [days])
         silence = part.activity(head.name).no_order(snapshot, grid)
         if self.correction is not None and self.correction.timing:
-            silence = corrected_silence(
-                silence, grid, self.correction.log_ratio(self.correction.states(snapshot))
-            )
+            # As on a day of use: at the level that the prior has in this window.
+            ratio = replace(self.correction, level=()).log_ratio(self.correction.states(snapshot))
+            hazard = hazard_of(silence[:, np.searchsorted(grid, SURVIVAL_DAYS)])
+            silence = corrected_silence(silence, grid, ratio - level_of(hazard, ratio))
         model = silence[:, np.searchsorted(grid, days)]
         reliability = reliability_table(model, happened, bins=_TIMING_BINS)
         yield MODEL, Losses(pair_log_loss(logit(model), happened), reliability=reliability)
