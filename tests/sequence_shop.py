@@ -13,7 +13,7 @@ from functools import cache
 from intentml.inference.folder import SavedModel, fingerprint
 from intentml.inference.intent import IntentPredictor
 from intentml.model.correction import Correction, Gates
-from intentml.prediction import Mend
+from intentml.prediction import SURVIVAL_DAYS, Mend
 from intentml.workflows import train
 from networks import perturbed
 from random_shop import AS_OF_TEXT
@@ -30,6 +30,7 @@ QUICK = (
 
 OPEN = Mend(0.75, 0.2, 0.9), Mend(0.5, -0.3, 1.1)
 CLOSED = Mend(), Mend()
+LEVEL = (0.05, 0.1, 0.0, -0.1, *([0.02] * (len(SURVIVAL_DAYS) - 4)))
 
 
 @cache
@@ -59,7 +60,8 @@ def with_gates(
         for kind, knots in correction.gates.items()
     }
     network = perturbed(correction.network) if noisy else correction.network
-    changed = replace(correction, network=network, gates=by_kind, timing=timing, orders=orders)
+    parts = {"network": network, "gates": by_kind, "timing": timing, "orders": orders}
+    changed = replace(correction, **parts, level=LEVEL if timing else ())
     return IntentPredictor(trained.prior, changed)
 
 

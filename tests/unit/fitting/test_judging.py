@@ -14,7 +14,7 @@ from intentml.fitting.priors import FittedPriors, PriorsConfig, fit_priors_on
 from intentml.fitting.slices import Past
 from intentml.metrics.ranking import users_for_target
 from intentml.model.correction import Correction
-from intentml.prediction import Mend
+from intentml.prediction import SURVIVAL_DAYS, Mend
 from intentml.priors.activity import ACTIVITY_PRIORS
 from intentml.priors.linear import TARGET_PRIORS
 from intentml.workflows import train
@@ -134,6 +134,20 @@ def test_an_open_correction_changes_the_model_and_no_prior():
             name: before[name].log_loss for name in before if name != "model"
         }
         assert all(after[name].log_loss_se > 0 for name in after if name != "model")
+
+
+def test_timing_is_judged_at_the_level_that_the_prior_has_in_the_window():
+    # The level of the day of training is of that day: whatever it is, the window is judged at its own.
+    lifted = replace(gated(Mend(), Mend(), 1.0), level=(0.8,) * len(SURVIVAL_DAYS))
+    one, other = (court(made).judge() for made in (gated(Mend(), Mend(), 1.0), lifted))
+    assert one == other
+    silence = {curve.head: curve for curve in one[1]}["no_order"]
+    mean = np.average(silence.predicted, weights=silence.pairs)
+    past, priors = fitted()
+    part = past.at(past.log.until.plus_days(-DAYS))
+    buyers = np.flatnonzero(part.snapshot.n_orders > 0)
+    prior = part.activity(priors.best.no_order.name).no_order(part.snapshot.take(buyers), DAYS)
+    assert mean == pytest.approx(prior.mean(), abs=0.003)
 
 
 def test_the_gate_s_own_line_does_not_matter_to_the_judgement():

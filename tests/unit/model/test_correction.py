@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -10,7 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from intentml.model.correction import Correction, corrected_silence, low_rank, orders_following
+from intentml.model.correction import (
+    Correction,
+    corrected_silence,
+    level_of,
+    low_rank,
+    orders_following,
+)
 from intentml.model.heads import horizon_place
 from intentml.model.states import states_of, target_codes
 from intentml.prediction import SURVIVAL_DAYS, Mend
@@ -84,6 +91,32 @@ def test_the_hazard_of_each_bin_is_multiplied():
     ratio[0, 1] = np.log(3.0)
     corrected = corrected_silence(silence, SURVIVAL_DAYS, ratio)
     assert -np.log(corrected[0, :3]) == pytest.approx([0.1, 0.4, 0.5])
+
+
+@given(
+    arrays(np.float32, (4, BINS), elements=st.floats(2**-10, 1.5, width=32)),
+    arrays(np.float32, (4, BINS), elements=st.floats(-1, 1, width=32)),
+)
+def test_without_its_level_a_correction_leaves_the_shop_as_silent_as_the_prior_says(hazard, ratio):
+    silence = np.exp(-np.cumsum(hazard.astype(np.float64), axis=1))
+    level = level_of(hazard, ratio)
+    corrected = corrected_silence(silence, SURVIVAL_DAYS, ratio - level)
+    np.testing.assert_allclose(corrected.mean(axis=0), silence.mean(axis=0), atol=1e-4)
+
+
+def test_a_factor_that_all_customers_have_is_all_level():
+    hazard = np.full((5, BINS), 0.2, np.float32)
+    ratio = np.tile(np.linspace(-1, 1, BINS).astype(np.float32), (5, 1))
+    np.testing.assert_allclose(level_of(hazard, ratio), ratio[0], atol=1e-5)
+    np.testing.assert_allclose(level_of(hazard, 0 * ratio), 0.0, atol=1e-6)
+
+
+def test_the_level_is_taken_from_every_customer_s_logarithm():
+    told = correction(0.5)
+    states = told.states(shop()[0])
+    lowered = replace(told, level=tuple(np.linspace(0.1, 0.5, BINS)))
+    gone = told.log_ratio(states) - lowered.log_ratio(states)
+    np.testing.assert_allclose(gone, np.tile(np.linspace(0.1, 0.5, BINS), (len(states), 1)), atol=1e-6)
 
 
 def test_orders_follow_so_that_those_of_a_customer_who_orders_stay():
