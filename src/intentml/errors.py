@@ -179,6 +179,15 @@ class PromotionError(IntentmlError):
     code = "promotion"
 
 
+def without_address(text: str) -> str:
+    """A name as an error may tell it: where it is somebody's address, not at all.
+
+    >>> without_address("C-7"), without_address("jane@example.com")
+    ('C-7', '(an address)')
+    """
+    return "(an address)" if "@" in text else text
+
+
 def nearest(name: str, known: Iterable[str], limit: int = 5) -> list[str]:
     """The known names most like `name`, best first; case is ignored.
 

@@ -6,7 +6,14 @@ import json
 import pytest
 
 from intentml import errors
-from intentml.errors import ContractError, IncompleteOutcomeError, IntentmlError, TimeError, nearest
+from intentml.errors import (
+    ContractError,
+    IncompleteOutcomeError,
+    IntentmlError,
+    TimeError,
+    nearest,
+    without_address,
+)
 
 EVERY_ERROR = [
     kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, IntentmlError)
@@ -79,3 +86,8 @@ def test_the_nearest_names_come_best_first_without_minding_case(name, found):
 
 def test_no_more_names_are_offered_than_asked_for():
     assert len(nearest("tea", [f"tea {number}" for number in range(9)], limit=3)) == 3
+
+
+def test_a_name_that_is_an_address_is_not_told():
+    assert without_address("jane.doe@mail.example") == "(an address)"
+    assert without_address("C-7") == "C-7"

@@ -7,6 +7,7 @@ ranking, is shut out whole; what is left is then the prior, bit for bit.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -21,8 +22,6 @@ from intentml.priors.linear import platt
 # Ranking is looked at for so many openings, the most gainful first.
 _OPENINGS_TRIED = 12
 WEIGHTS = (0.25, 0.5, 0.75, 1.0)
-# Whether people order at all follows the season, and one window has one: it takes more to be believed.
-_TIMING_ERRORS = 2.0
 # Logits are counted in bins of 1/64: as good as each for itself, and a thousand times fewer.
 _BINS_PER_UNIT, _FARTHEST = 64, 20
 _JUDGED_TARGETS, _FEWEST_BUYERS = 400, 10
@@ -90,8 +89,9 @@ def gate_timing(prior: list[F64], corrected: list[dict[float, F64]]) -> float:
             (base - by_weight[weight]) / base.mean() for base, by_weight in zip(prior, corrected, strict=True)
         ]
 
-    best = max(corrected[0], key=lambda weight: float(np.mean([one.mean() for one in gains(weight)])))
-    return best if beyond_doubt(*gains(best), errors=_TIMING_ERRORS) else 0.0
+    # By what is left of the gain after one standard error: a small sure gain before a large doubtful one.
+    best = max(corrected[0], key=lambda weight: _sure_gain(gains(weight)))
+    return best if _sure_gain(gains(best)) > 0 else 0.0
 
 
 def corrected_cells(logits: F32, seen: Mask, repeat: F32, explore: F32) -> F32:
@@ -185,16 +185,20 @@ def _mend(window: Validation, correction: F32, stratum: Mask, weight: float) -> 
     return Mend(weight, *calibrate(final, window.bought[stratum]))
 
 
-def beyond_doubt(*gains: F64, errors: float = 1.0) -> bool:
-    """Whether the mean gain exceeds so many standard errors over customers.
-
-    Several windows hold mostly the same customers, so the errors of their means do not average out.
+def beyond_doubt(*gains: F64) -> bool:
+    """Whether the mean gain exceeds its standard error over customers.
 
     Args:
         gains: Per customer, one array a window. Shape: (n,) each.
-        errors: How many.
+    """
+    return _sure_gain(gains) > 0
+
+
+def _sure_gain(gains: Sequence[F64]) -> float:
+    """The mean gain less its standard error over customers; 0 where there is nobody.
+
+    Several windows hold mostly the same customers, so the errors of their means do not average out.
     """
     if not all(len(one) for one in gains):
-        return False
-    spread = [one.std() / np.sqrt(len(one)) for one in gains]
-    return bool(np.mean([one.mean() for one in gains]) > errors * np.mean(spread))
+        return 0.0
+    return float(np.mean([one.mean() - one.std() / np.sqrt(len(one)) for one in gains]))

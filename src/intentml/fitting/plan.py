@@ -53,6 +53,11 @@ class TrainingPlan:
         """Horizons learned, ascending."""
         return tuple(sorted(self.validation))
 
+    @property
+    def known_until(self) -> Instant:
+        """What of the whole shop may be known beforehand: names, prices and vectors before validation."""
+        return min(self.validation.values(), key=lambda cutoff: cutoff.us)
+
     def teaches(self, customer_ids: Strings) -> npt.NDArray[np.bool_]:
         """Which customers are learned from. Shape: (U,)."""
         if self.split == "windows":

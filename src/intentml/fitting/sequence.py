@@ -184,7 +184,7 @@ class _Fit:
         self.training, self.plan, self.progress = settings.training, plan, progress
         # As the priors' own samples had it: target priors lean on this timing.
         self.timing = priors.best.activity.name
-        self.learned = past.at(plan.ends)
+        self.learned = past.at(plan.known_until)
         self.targets = self._fitted_targets()
         self.vocabulary = Vocabulary.fit(self.learned.snapshot)
         newest = past.at(plan.cutoffs[0])

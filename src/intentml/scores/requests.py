@@ -21,6 +21,7 @@ from intentml.errors import (
     TooLargeError,
     UnknownCustomerError,
     UnknownTargetError,
+    without_address,
 )
 from intentml.scores.selection import NewProduct
 from intentml.tables.contracts import ORDERS
@@ -221,7 +222,7 @@ def request_error(complaints: Sequence[Mapping[str, Any]]) -> RequestError:
 
 def _place(loc: Sequence[str | int]) -> tuple[str | None, str | None, int | None]:
     """Table, column and row of a complaint."""
-    names = [part for part in loc if isinstance(part, str)]
+    names = [without_address(part) for part in loc if isinstance(part, str)]
     row = next((part for part in loc if isinstance(part, int)), None)
     if names[:1] == ["orders"]:
         return "orders", names[1] if len(names) > 1 else None, row

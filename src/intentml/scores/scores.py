@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from intentml.errors import HorizonError, ScoresError, UnknownCustomerError
+from intentml.errors import HorizonError, ScoresError, UnknownCustomerError, without_address
 from intentml.prediction import F64, SURVIVAL_DAYS, TargetScores, sigmoid, survival_at
 from intentml.scores.answers import InterestedIn
 from intentml.scores.facts import Bought, write_text_index
@@ -284,7 +284,7 @@ class Scores:
         row = int(np.searchsorted(self.customer_ids, customer_id))
         if row >= len(self) or self.customer_ids[row] != customer_id:
             raise UnknownCustomerError(
-                f"customer {customer_id!r} is not among the {len(self):,} scored",
+                f"customer {without_address(customer_id)!r} is not among the {len(self):,} scored",
                 hint="somebody without an order is scored with a row in the customers table",
             )
         return row

@@ -163,3 +163,11 @@ def test_where_windows_are_split_everybody_teaches_and_judges():
     plan = plan_of(400, 28)
     assert plan.teaches(ids(50)).all()
     assert plan.judges(ids(50)).all()
+
+
+@pytest.mark.parametrize(("days", "split"), [(400, "windows"), (100, "customers")])
+def test_what_is_known_of_the_whole_shop_ends_where_validation_begins(days, split):
+    # Else vectors and names would tell what the customers kept for validation buy in it.
+    plan = plan_of(days, 90 if split == "customers" else 28)
+    assert plan.split == split
+    assert [plan.known_until] == list(plan.validation.values())
