@@ -304,6 +304,14 @@ def logit(probability: npt.ArrayLike, floor: float = 1e-7) -> F64:
     return np.log(clipped) - np.log1p(-clipped)
 
 
+def at_least_ordering(orders: F64, no_order: F64 | None) -> F64:
+    """Expected orders, nowhere below P(at least one). Shape: (U,), (U,) -> (U,).
+
+    The two are fitted apart, each as it is nearest to what came; together they must not contradict.
+    """
+    return orders if no_order is None else np.maximum(orders, 1.0 - no_order)
+
+
 def survival_at(survival: F64, days: npt.ArrayLike) -> F64:
     """P(no order within `days`), from the curve at `SURVIVAL_DAYS`.
 

@@ -19,7 +19,7 @@ from intentml.model.correction import (
 )
 from intentml.model.states import target_codes
 from intentml.model.tensors import F32
-from intentml.prediction import SURVIVAL_DAYS, LowRank, Predictions, TargetScores
+from intentml.prediction import SURVIVAL_DAYS, LowRank, Predictions, TargetScores, at_least_ordering
 from intentml.priors.designs import KindParameters
 from intentml.priors.predictor import PriorPredictor
 from intentml.timeline import Instant, Snapshot
@@ -106,9 +106,11 @@ class IntentPredictor:
         curve = corrected_silence(self.prior.no_order.no_order(snapshot, days), days, ratio)
         no_order = curve[:, np.searchsorted(days, answer.horizon_days)]
         timed = replace(answer, no_order=no_order, survival=curve[:, np.searchsorted(days, SURVIVAL_DAYS)])
-        if not self.correction.orders or answer.orders is None:
+        if answer.orders is None:
             return timed
-        orders = orders_following(answer.orders, answer.no_order, no_order)
+        follow = self.correction.orders
+        orders = orders_following(answer.orders, answer.no_order, no_order) if follow else answer.orders
+        orders = at_least_ordering(orders, no_order)
         per_order = None if answer.spend is None else answer.spend / np.maximum(answer.orders, 1e-12)
         return replace(timed, orders=orders, spend=None if per_order is None else orders * per_order)
 

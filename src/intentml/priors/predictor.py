@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from intentml.pairs.history import pair_history
-from intentml.prediction import F64, SURVIVAL_DAYS, Predictions
+from intentml.prediction import F64, SURVIVAL_DAYS, Predictions, at_least_ordering
 from intentml.priors.activity import ActivityPrior
 from intentml.priors.designs import Design, KindParameters, design_of
 from intentml.priors.linear import LinearPrior, interpolate
@@ -105,7 +105,9 @@ class PriorPredictor:
             heads["no_order"] = curve[:, np.searchsorted(days, horizon_days)]
             heads["survival"] = curve[:, np.searchsorted(days, SURVIVAL_DAYS)]
         if self.orders is not None:
-            orders = self.orders.orders(snapshot, horizon_days)[:, 0]
+            orders = at_least_ordering(
+                self.orders.orders(snapshot, horizon_days)[:, 0], heads.get("no_order")
+            )
             heads["orders"] = orders
             if self.spend is not None:
                 heads["spend"] = orders * self.spend.per_order(snapshot)

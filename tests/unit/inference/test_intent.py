@@ -187,6 +187,13 @@ def test_orders_and_spend_follow_the_timing_where_that_was_better():
     )
 
 
+@pytest.mark.parametrize("days", DAYS)
+@pytest.mark.parametrize("orders", [False, True])
+def test_nobody_is_likelier_to_order_than_orders_are_expected_of_them(days, orders):
+    for answer in (prior(days), with_gates(CLOSED, 1.0, orders=orders).predict(snapshot(), days)):
+        assert (answer.orders >= 1 - answer.no_order).all()
+
+
 # -- one customer, any company -----------------------------------------------------------------------
 
 
