@@ -84,9 +84,11 @@ def test_the_next_commands_run_on_the_folders_it_wrote(
     monkeypatch.chdir(folder.parent)
     lines = [line.strip() for line in told.split("\nNext:\n")[1].splitlines()]
     commands = [shlex.split(line)[1:] for line in lines]
-    assert [words[0] for words in commands] == ["interested-in", "recommend", "interested-in", "backtest"]
+    assert [words[0] for words in commands] == [
+        "interested-in", "recommend", "interested-in", "serve", "backtest",
+    ]  # fmt: skip
     for words in commands[:3]:
         result = run(*words)
         assert result.exit_code == 0, result.output
     assert (folder.parent / "cheese.csv").is_file()
-    assert run(*commands[3][:-6], "--help").exit_code == 0
+    assert run(*commands[4][:-6], "--help").exit_code == 0

@@ -163,8 +163,8 @@ def demo(
         show_run(run)
         next_steps(
             *questions(scores, scored),
-            ("serve", str(scored), "--model", str(model)),
             ("interested-in", str(scored), "--keyword", "cheese", "--share", "0.05", "--out", "cheese.csv"),
+            ("serve", str(scored), "--model", str(model)),
             (
                 *(
                     "backtest",
