@@ -37,8 +37,9 @@ from tiny import log_of
 SEEDS = (0, 1, 2)
 PAST, HORIZON_DAYS = (AS_OF - pd.Timedelta(days=28)).isoformat(), 28
 
-# Two kinds of target, one horizon that the history holds twice.
+# One pass over two kinds of target, at one horizon that the history holds twice.
 TINY_NETWORK = (
+    "training.epochs=1",
     "priors.horizons_days=[14]",
     'priors.kinds=["product","category"]',
     "priors.sample_per_window=1000",

@@ -106,10 +106,10 @@ def test_where_targets_are_few_all_are_looked_at_and_the_loss_is_the_plain_mean(
 def test_the_sampled_loss_is_on_average_the_loss_of_all(most):
     with torch.no_grad():
         everything = loss_of(PRODUCTS, 0, SOME).item()
-        draws = np.array([loss_of(most, seed, SOME).item() for seed in range(600)])
+        draws = np.array([loss_of(most, seed, SOME).item() for seed in range(250)])
     error = draws.std() / np.sqrt(len(draws))
     assert draws.std() > 0.01 * everything  # it is sampled
-    assert error < 0.01 * everything
+    assert error < 0.02 * everything
     assert draws.mean() == pytest.approx(everything, abs=4 * error)
 
 
@@ -121,7 +121,7 @@ def test_the_slope_of_the_sampled_loss_is_on_average_that_of_all():
         return weight.grad.numpy().copy()
 
     everything = slope(PRODUCTS, 0)
-    draws = np.stack([slope(20, seed) for seed in range(300)])
+    draws = np.stack([slope(20, seed) for seed in range(150)])
     error = draws.std(axis=0) / np.sqrt(len(draws))
     assert (np.abs(draws.mean(axis=0) - everything) < 4.5 * error + 1e-7).all()
 
