@@ -8,7 +8,7 @@ at every pair that a customer bought before or in the window.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,16 +17,19 @@ import torch
 from scipy import sparse
 from torch import Tensor
 
-from intentml.fitting.examples import ListedPairs, TargetExamples, TimingExamples
+from intentml.fitting.examples import Examples, ListedPairs, TargetExamples, TimingExamples
+from intentml.fitting.gates import pair_log_loss
 from intentml.model.heads import TargetCodes, horizon_place
 from intentml.model.intent_model import IntentModel
 from intentml.model.losses import hazard_losses, pair_losses
-from intentml.prediction import TargetScores
+from intentml.prediction import F64, TargetScores
 from intentml.sequences.csr import positions
 
 I64 = npt.NDArray[np.int64]
 
 TIMING = "no_order"
+# Customers of a window that tell the prior's loss: it only brings the heads to one scale.
+_WEIGHED_BY = 1_000
 
 
 @dataclass(frozen=True)
@@ -106,6 +109,22 @@ def head_losses(
     for (kind, days), drawn in targets.items():
         found[head_name(kind, days)] = _target_loss(network, states, customers, drawn)
     return found
+
+
+def prior_losses(parts: Sequence[Examples]) -> dict[str, float]:
+    """Each head's mean loss under the prior alone, over some customers of every window."""
+    losses: dict[str, list[F64]] = {}
+    for part in parts:
+        some = np.arange(0, len(part), max(1, -(-len(part) // _WEIGHED_BY)))
+        timing = part.timing
+        told = (timing.hazard[some], timing.event_bin[some], timing.full_bins[some])
+        hazard, event_bin, full_bins = map(torch.from_numpy, told)
+        of_timing = hazard_losses(torch.zeros_like(hazard), hazard, event_bin, full_bins)
+        losses.setdefault(TIMING, []).append(of_timing.numpy().astype(np.float64))
+        for (kind, days), one in part.targets.items():
+            of_pairs = pair_log_loss(one.prior.rows(some), one.bought[some].toarray())
+            losses.setdefault(head_name(kind, days), []).append(of_pairs.mean(axis=1, dtype=np.float64))
+    return {head: float(np.concatenate(each).mean()) for head, each in losses.items()}
 
 
 def head_name(kind: str, days: int) -> str:

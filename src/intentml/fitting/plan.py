@@ -9,7 +9,6 @@ long as a quarter of the history, and a quarter of the customers is kept for it 
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -18,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from intentml.fitting.slices import Past
+from intentml.fitting.split import taught
 from intentml.fitting.windows import cutoffs
 from intentml.timeline import Instant, OrderLog
 from intentml.timeline.catalogue import Strings
@@ -25,8 +25,6 @@ from intentml.timeline.instants import MIN_HORIZON_DAYS
 
 # A window seen from a short past teaches weights for a past that short.
 _MIN_HISTORY_DAYS = 28
-# One customer in so many is kept for validation where time alone cannot split.
-_KEPT_ONE_IN = 4
 
 
 @dataclass(frozen=True)
@@ -62,9 +60,7 @@ class TrainingPlan:
         """Which customers are learned from. Shape: (U,)."""
         if self.split == "windows":
             return np.ones(len(customer_ids), np.bool_)
-        # By the id itself, so that a customer stays on one side whatever else the shop knows.
-        marks = [zlib.crc32(str(customer).encode()) % _KEPT_ONE_IN for customer in customer_ids]
-        return np.array(marks, dtype=np.int64) > 0
+        return taught(customer_ids)
 
     def judges(self, customer_ids: Strings) -> npt.NDArray[np.bool_]:
         """Which customers validation looks at. Shape: (U,)."""

@@ -32,7 +32,7 @@ from intentml.fitting.gates import (
     pair_log_loss,
 )
 from intentml.fitting.heads import poisson_deviance
-from intentml.fitting.losses import TIMING, head_name
+from intentml.fitting.losses import TIMING, head_name, prior_losses
 from intentml.fitting.model import SequenceSettings
 from intentml.fitting.network import new_network
 from intentml.fitting.plan import TrainingPlan, has_customers, plan_training
@@ -44,7 +44,6 @@ from intentml.fitting.windows import Cutoffs
 from intentml.model.correction import Correction, corrected_silence, level_of, low_rank, orders_following
 from intentml.model.heads import TargetCodes, horizon_place
 from intentml.model.intent_model import IntentModel
-from intentml.model.losses import hazard_losses
 from intentml.model.states import states_of, target_codes
 from intentml.prediction import F32, F64, SURVIVAL_DAYS, Mend, logit
 from intentml.sequences.vocabulary import Vocabulary
@@ -127,11 +126,12 @@ def fit_sequence(
     if plan is None or not plan.cutoffs or not has_customers(past, plan):
         return None
     fit = _Fit(past, priors, config, settings, plan, progress)
+    parts = fit.parts()
     trained = train_network(
         fit.network,
-        fit.parts(),
+        parts,
         fit.validate,
-        {**fit.baselines, TIMING: fit.timing_baseline()},
+        prior_losses(parts),
         training,
         settings.checkpoint,
         progress=progress,
@@ -220,13 +220,6 @@ class _Fit:
             shares.setdefault(name.rpartition("_")[0], []).append(loss / self.baselines[name])
         mean = float(np.mean([np.mean(of_head) for of_head in shares.values()]))
         return {"loss": mean, **{f"{name}/log_loss": loss for name, loss in losses.items()}}
-
-    def timing_baseline(self) -> float:
-        """The prior's loss of the time to the next order, on validation."""
-        timing = self.judged[max(self.judged)].examples.timing
-        nothing = torch.zeros(timing.hazard.shape)
-        parts = (timing.hazard, timing.event_bin, timing.full_bins)
-        return float(hazard_losses(nothing, *map(torch.from_numpy, parts)).mean())
 
     def gated(self) -> Correction:
         """The network with gates chosen on validation."""

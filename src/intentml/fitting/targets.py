@@ -11,16 +11,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from intentml.fitting.slices import Past
+from intentml.fitting.split import taught
 from intentml.fitting.verdicts import Verdict, verdicts
 from intentml.fitting.windows import Cutoffs
 from intentml.priors.designs import design_of
 from intentml.priors.linear import TARGET_PRIORS, LinearPrior, calibrated, fit_linear, weighted_log_loss
 from intentml.priors.sampling import PairSample, sample_pairs
 from intentml.timeline import Instant
-from intentml.timeline.keys import among, distinct
 
 
 @dataclass(frozen=True)
@@ -73,10 +72,12 @@ def fit_targets(
     split = "windows"
     judged = newest
     if not older:
-        # One window alone: half of its customers teach, the other half judge.
+        # One window alone: some of its customers teach, the others judge; of one customer alone, both.
         split = "customers"
-        teaches = _half(newest.customer, _seed(seed, kind, plan.horizon_days, 0))
-        older, judged = [newest.select(teaches)], newest.select(~teaches if (~teaches).any() else teaches)
+        teaches = taught(past.at(plan.validation).snapshot.customer_ids)[newest.customer]
+        if teaches.all() or not teaches.any():
+            teaches[:] = True
+        older, judged = [newest.select(teaches)], newest.select(teaches if teaches.all() else ~teaches)
     on_older = {name: fit_linear(name, older) for name in TARGET_PRIORS}
     losses = {name: weighted_log_loss(prior.logits(judged), judged) for name, prior in on_older.items()}
     best = min(losses, key=losses.__getitem__)
@@ -101,13 +102,6 @@ def _sample(
     )
     generator = np.random.default_rng(_seed(seed, kind, days, cutoff.us))
     return sample_pairs(design, part.labels(days).bought[kind], eligible, generator, per_window)
-
-
-def _half(customer: npt.NDArray[np.int64], seed: int) -> npt.NDArray[np.bool_]:
-    """Rows of a random half of the customers, the larger one; of one customer, all."""
-    customers = distinct(customer)
-    teachers = np.random.default_rng(seed).permutation(customers)[: (len(customers) + 1) // 2]
-    return among(customer, np.sort(teachers))
 
 
 def _seed(seed: int, kind: str, days: int, cutoff_us: int) -> int:
