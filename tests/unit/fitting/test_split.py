@@ -1,4 +1,4 @@
-"""Who teaches and who judges: about three in four teach, whoever else is there, in priors and network alike."""
+"""Who teaches and who judges: about three in four teach, whoever else is there."""
 
 from __future__ import annotations
 
