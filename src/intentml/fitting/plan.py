@@ -3,8 +3,8 @@
 What comes in: a log cut at `as_of`, horizons, settings. What goes out: `TrainingPlan`. Nothing that a
 window of validation shows is learned from: every training label ends where validation begins.
 
-A shop whose history holds no horizon twice cannot be validated so. There the validation window is as
-long as a quarter of the history, and a quarter of the customers is kept for it and learned from nowhere.
+A shop whose history holds no horizon twice is validated at a shorter one, a quarter of its history. Where
+not even that fits twice, a quarter of the customers is kept for validation and learned from nowhere.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from intentml.timeline import Instant, OrderLog
 from intentml.timeline.catalogue import Strings
 from intentml.timeline.instants import MIN_HORIZON_DAYS
 
+# Validation takes at most one in so many days of a history that holds no horizon twice.
+_SHORTER = 4
 # A window seen from a short past teaches weights for a past that short.
 _MIN_HISTORY_DAYS = 28
 
@@ -88,19 +90,19 @@ def plan_training(
         n_anchors: Instants to learn timing from, besides.
         seed: Of the anchors.
     """
-    plans = [cutoffs(log, days, windows) for days in sorted(set(horizons_days))]
-    twice = {plan.horizon_days: plan.validation for plan in plans if plan is not None and plan.training}
-    history = log.until.days_since(log.start)
-    if twice:
-        longest = max(twice)
-        ends = twice[longest]
-        split: Literal["windows", "customers"] = "windows"
-    else:
-        longest = int(min(max(horizons_days), history // 4))
-        alone = cutoffs(log, longest, 1) if longest >= MIN_HORIZON_DAYS else None
-        if alone is None:
-            return None
-        twice, ends, split = {longest: alone.validation}, log.until, "customers"
+    twice = _twice(log, horizons_days, windows)
+    # A shorter horizon, where one fits twice, before other customers: only time tells what time brings.
+    shorter = int(min(max(horizons_days), log.until.days_since(log.start) // _SHORTER))
+    split: Literal["windows", "customers"] = "windows"
+    if not twice and shorter >= MIN_HORIZON_DAYS:
+        twice = _twice(log, [shorter], windows)
+        if not twice:
+            alone = cutoffs(log, shorter, 1)
+            twice = {} if alone is None else {shorter: alone.validation}
+            split = "customers"
+    if not twice:
+        return None
+    ends = log.until if split == "customers" else twice[max(twice)]
     return TrainingPlan(
         split,
         twice,
@@ -108,6 +110,12 @@ def plan_training(
         _cutoffs(log, ends, sorted(twice), n_cutoffs),
         _anchors(log, ends, n_anchors, seed),
     )
+
+
+def _twice(log: OrderLog, horizons_days: Sequence[int], windows: int) -> dict[int, Instant]:
+    """The validation cutoff of each horizon with two windows of its own."""
+    plans = (cutoffs(log, days, windows) for days in sorted(set(horizons_days)))
+    return {plan.horizon_days: plan.validation for plan in plans if plan is not None and plan.training}
 
 
 def has_customers(past: Past, plan: TrainingPlan) -> bool:

@@ -40,7 +40,7 @@ from intentml.fitting.priors import FittedPriors, PriorsConfig
 from intentml.fitting.slices import Past, Slice
 from intentml.fitting.targets import FittedTargets, fit_targets
 from intentml.fitting.training import Progress, Trained, train_network
-from intentml.fitting.windows import Cutoffs
+from intentml.fitting.windows import cutoffs
 from intentml.model.correction import Correction, corrected_silence, level_of, low_rank, orders_following
 from intentml.model.heads import TargetCodes, horizon_place
 from intentml.model.intent_model import IntentModel
@@ -307,12 +307,13 @@ class _Fit:
         """The target priors at every horizon learned; those of a shorter one are fitted here."""
         found: dict[str, dict[int, FittedTargets]] = {}
         for kind, knots in self.priors.targets.items():
-            for days, cutoff in self.plan.validation.items():
+            for days in self.plan.validation:
                 fitted = knots.get(days)
-                if fitted is None:
+                windows = cutoffs(self.past.log, days, self.config.windows)
+                if fitted is None and windows is not None:
                     fitted, _ = fit_targets(
                         self.past,
-                        Cutoffs(days, (cutoff,)),
+                        windows,
                         kind,
                         self.timing,
                         per_window=self.config.sample_per_window,
