@@ -112,6 +112,8 @@ def test_foreign_column_names_are_mapped(tmp_path: Path) -> None:
     mapping.write_text('[orders]\ncustomer_id = "Kunde"\norder_id = "Beleg"\nordered_at = "Datum"\n')
     assert answer("check", tmp_path, status=1)["ok"] is False
     assert answer("check", tmp_path, "--columns", mapping)["ok"] is True
+    told = run("check", tmp_path, "--columns", mapping, "--timezone", "Europe/Madrid").stdout
+    assert f"intentml train {tmp_path} --columns {mapping} --timezone Europe/Madrid --as-of DATE" in told
 
 
 def test_a_database_url_is_not_printed_again(tmp_path: Path) -> None:

@@ -74,11 +74,15 @@ def test_training_tells_the_losses_of_every_prior_and_the_chosen_one(way: Way) -
 def test_what_training_prints_marks_the_chosen_prior_and_names_the_next_command(
     way: Way, tmp_path: Path
 ) -> None:
-    told = run("train", way.shop, "--as-of", AS_OF, *QUICK, "--out", tmp_path / "m", "--seed", "3")
+    columns = tmp_path / "columns.toml"
+    columns.write_text('[orders]\ncustomer_id = "customer_id"\n')
+    shop = (way.shop, "--columns", columns)
+    told = run("train", *shop, "--as-of", AS_OF, *QUICK, "--out", tmp_path / "m", "--seed", "3")
     assert told.exit_code == 0, told.output
     chosen = next(one for one in way.trained["validation"] if one["head"] == "spend" and one["chosen"])
     assert f"{chosen['loss']:.4f}*" in told.stdout
-    assert f"intentml score {way.shop} --model {tmp_path / 'm'} --as-of {AS_OF}" in told.stdout
+    again = f"{way.shop} --columns {columns} --model {tmp_path / 'm'} --as-of {AS_OF}"
+    assert f"intentml score {again}" in told.stdout
     assert json.loads((tmp_path / "m" / "predictor.json").read_text())["seed"] == 3
     assert "training: " in told.stderr
 

@@ -139,7 +139,8 @@ def check(
         if as_of is not None:
             gates = workflows.gate(log, as_of, days)
     report = check_report(shop, failures, gates)
-    out.answer(lambda: report, lambda: _show_check(report, shop, failures, gates, source, as_of, days))
+    again = options.shop_again(source, columns, timezone)
+    out.answer(lambda: report, lambda: _show_check(report, shop, failures, gates, again, as_of, days))
     if not report["ok"]:
         raise typer.Exit(PROBLEM)
 
@@ -193,11 +194,11 @@ def _show_check(
     shop: ShopTables | None,
     failures: tuple[Failure, ...],
     gates: list[GateResult],
-    source: str,
+    again: tuple[str, ...],
     as_of: str | None,
     days: int | None,
 ) -> None:
-    """The report for a person."""
+    """The report for a person; `again` are the words that name the shop in the next command."""
     if failures:
         say(f"{counted(len(failures), 'failure')}:")
         for failure in failures:
@@ -211,7 +212,7 @@ def _show_check(
     if report["ok"]:
         say("The tables keep their contracts." if as_of is None else "The data can be used.")
         at = ("--as-of", as_of or "DATE")
-        next_steps(("train", options.shown_source(source), *at, "--recipe", "priors", "--out", "model"))
+        next_steps(("train", *again, *at, "--recipe", "priors", "--out", "model"))
 
 
 def show_tables(report: dict[str, Any], shop: ShopTables) -> None:

@@ -95,9 +95,9 @@ def train(
         show_network(model)
         say(f"\nWritten to {out}")
         show_run(run, version)
-        shop = options.shown_source(source)
+        shop = options.shop_again(source, columns, timezone)
         at = ("--as-of", as_of, "--horizon", "28")
-        next_steps(("score", shop, "--model", str(out), *at, "--out", "scores"))
+        next_steps(("score", *shop, "--model", str(out), *at, "--out", "scores"))
 
     if speaks:
         told.answer(lambda: {**_model_body(model, out), **run_body(run, version)}, show)

@@ -132,6 +132,14 @@ def listed(text: str | None) -> tuple[str, ...] | None:
     return names
 
 
-def shown_source(source: str) -> str:
-    """The source as it may be printed again: a database URL can hold a password."""
-    return "DATABASE_URL" if "://" in source else source
+def shop_again(source: str, columns: Path | None = None, timezone: str = "UTC") -> tuple[str, ...]:
+    """The words that read the same tables in the next command, as they may be printed.
+
+    A database URL can hold a password: it is told as DATABASE_URL.
+    """
+    words = ["DATABASE_URL" if "://" in source else source]
+    if columns is not None:
+        words += ["--columns", str(columns)]
+    if timezone != "UTC":
+        words += ["--timezone", timezone]
+    return tuple(words)

@@ -118,8 +118,8 @@ def tune(
         _show(done, start.name)
         say(f"\nThe best recipe: {best_file}")
         show_run(run)
-        shop = options.shown_source(source)
-        next_steps(("train", shop, "--as-of", as_of, "--recipe", str(best_file), "--out", "model"))
+        shop = options.shop_again(source, columns, timezone)
+        next_steps(("train", *shop, "--as-of", as_of, "--recipe", str(best_file), "--out", "model"))
 
     told.answer(
         lambda: {

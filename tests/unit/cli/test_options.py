@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from intentml.cli.failures import UsageError
-from intentml.cli.options import days_of, listed, shown_source
+from intentml.cli.options import days_of, listed, shop_again
 
 
 @pytest.mark.parametrize(
@@ -28,6 +30,13 @@ def test_names_are_separated_by_commas() -> None:
         listed(" , ")
 
 
+def test_the_next_command_reads_the_same_tables() -> None:
+    assert shop_again("data/shop") == ("data/shop",)
+    assert shop_again("data/shop", Path("columns.toml"), "Europe/Madrid") == (
+        *("data/shop", "--columns", "columns.toml"),
+        *("--timezone", "Europe/Madrid"),
+    )
+
+
 def test_a_database_url_is_not_shown_again() -> None:
-    assert shown_source("postgres://ana:secret@host/shop") == "DATABASE_URL"
-    assert shown_source("data/shop") == "data/shop"
+    assert shop_again("postgres://ana:secret@host/shop") == ("DATABASE_URL",)
