@@ -189,15 +189,17 @@ def without_address(text: str) -> str:
 
 
 def nearest(name: str, known: Iterable[str], limit: int = 5) -> list[str]:
-    """The known names most like `name`, best first; case is ignored.
+    """The known names most like `name`, best first; where one differs in case alone, nothing else.
 
-    >>> nearest("chese", ["CHEESE", "BEEF"])
-    ['CHEESE']
+    >>> nearest("chese", ["CHEESE", "BEEF"]), nearest("cheese", ["CHEESES", "Cheese", "CHEESE"])
+    (['CHEESE'], ['Cheese', 'CHEESE'])
     """
-    by_folded: dict[str, str] = {}
-    for candidate in known:
-        by_folded.setdefault(candidate.casefold(), candidate)
+    spellings: dict[str, list[str]] = {}
+    for candidate in dict.fromkeys(known):
+        spellings.setdefault(candidate.casefold(), []).append(candidate)
     wanted = name.casefold()
-    close = difflib.get_close_matches(wanted, by_folded, n=limit, cutoff=0.5)
-    close += [folded for folded in by_folded if wanted and wanted in folded and folded not in close]
-    return [by_folded[folded] for folded in close[:limit]]
+    if wanted in spellings:
+        return spellings[wanted][:limit]
+    close = difflib.get_close_matches(wanted, spellings, n=limit, cutoff=0.5)
+    close += [folded for folded in spellings if wanted and wanted in folded and folded not in close]
+    return [candidate for folded in close for candidate in spellings[folded]][:limit]

@@ -84,6 +84,11 @@ def test_the_nearest_names_come_best_first_without_minding_case(name, found):
     assert nearest(name, ["BEEF", "CHEESE", "POACHED EGGS"]) == found
 
 
+def test_names_that_differ_in_case_alone_are_all_offered_and_no_other():
+    assert nearest("cheese", ["CHEESES", "Cheese", "CHEESE", "BEEF"]) == ["Cheese", "CHEESE"]
+    assert nearest("chese", ["Cheese", "CHEESE", "BEEF"]) == ["Cheese", "CHEESE"]
+
+
 def test_no_more_names_are_offered_than_asked_for():
     assert len(nearest("tea", [f"tea {number}" for number in range(9)], limit=3)) == 3
 

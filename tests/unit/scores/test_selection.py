@@ -88,6 +88,7 @@ def test_names_that_only_overlap_are_both_kept(shop):
     ("names", "message", "hint"),
     [
         ({"categories": ["CHESE"]}, "category 'CHESE' is unknown", "did you mean 'CHEESE'"),
+        ({"categories": ["cheese"]}, "category 'cheese' is unknown", "did you mean 'CHEESE'?"),
         ({"categories": ["hard"]}, "category 'hard' is unknown", "'HARD'"),
         ({"brands": ["Orro"]}, "brand 'Orro' is unknown", "'Oro'"),
         ({"products": ["p9"]}, "product 'p9' is unknown", "'p1'"),
