@@ -312,6 +312,7 @@ def _linear_to_dict(prior: LinearPrior) -> dict[str, Any]:
             stratum: {"intercept": weights.intercept, "by_column": dict(weights.by_column)}
             for stratum, weights in (("repeat", prior.repeat), ("explore", prior.explore))
         },
+        "average": dict(prior.average),
     }
 
 
@@ -320,7 +321,8 @@ def _linear_from_dict(values: Mapping[str, Any]) -> LinearPrior:
         Weights(values[stratum]["intercept"], values[stratum]["by_column"])
         for stratum in ("repeat", "explore")
     )
-    return LinearPrior(values["name"], repeat, explore)
+    # A model of before explanations has no averages: it is explained against zeros.
+    return LinearPrior(values["name"], repeat, explore, values.get("average", {}))
 
 
 def _digest(content: bytes) -> str:

@@ -8,7 +8,7 @@ order of customers for a target is that of the plain score, so baselines rank as
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -95,11 +95,14 @@ class LinearPrior:
         name: Key of `TARGET_PRIORS`.
         repeat: Weights for pairs with history.
         explore: Weights for pairs without.
+        average: Mean of each column over the pairs of the newest window learned from: what explanations
+            compare with. No score reads it.
     """
 
     name: str
     repeat: Weights
     explore: Weights
+    average: Mapping[str, float] = field(default_factory=dict)
 
     def logits(self, sample: PairSample) -> F64:
         """Logits of sampled pairs. Shape: (n,)."""
@@ -157,6 +160,7 @@ def fit_linear(name: str, samples: Sequence[PairSample]) -> LinearPrior:
         samples: One for each window, the newest first; each older one counts half.
     """
     wanted = TARGET_PRIORS[name]
+    average = samples[0].average()
     sample = PairSample(
         samples[0].columns,
         np.concatenate([part.values for part in samples]),
@@ -167,9 +171,9 @@ def fit_linear(name: str, samples: Sequence[PairSample]) -> LinearPrior:
     )
     if name not in BY_STRATUM:
         weights = _fit_weights(wanted, sample)
-        return LinearPrior(name, weights, weights)
+        return LinearPrior(name, weights, weights, average)
     repeat = _fit_weights(wanted, sample.select(sample.seen))
-    return LinearPrior(name, repeat, _fit_weights(wanted, sample.select(~sample.seen)))
+    return LinearPrior(name, repeat, _fit_weights(wanted, sample.select(~sample.seen)), average)
 
 
 def _fit_weights(columns: Sequence[str], sample: PairSample) -> Weights:
@@ -209,7 +213,7 @@ def calibrated(prior: LinearPrior, sample: PairSample) -> LinearPrior:
     def mend(weights: Weights, rows: npt.NDArray[np.bool_]) -> Weights:
         return weights.corrected(*platt(logits[rows], sample.bought[rows], sample.weight[rows]))
 
-    return LinearPrior(prior.name, mend(prior.repeat, sample.seen), mend(prior.explore, ~sample.seen))
+    return replace(prior, repeat=mend(prior.repeat, sample.seen), explore=mend(prior.explore, ~sample.seen))
 
 
 def platt(
@@ -251,8 +255,12 @@ def interpolate(knots: Mapping[int, LinearPrior], horizon_days: int) -> LinearPr
     place = float(np.interp(np.log(horizon_days), np.log(days), np.arange(len(days))))
     low, share = int(place), place - int(place)
     left, right = knots[int(days[low])], knots[int(days[min(low + 1, len(days) - 1)])]
+    average = Weights(0.0, left.average).mixed(Weights(0.0, right.average), share)
     return LinearPrior(
-        left.name, left.repeat.mixed(right.repeat, share), left.explore.mixed(right.explore, share)
+        left.name,
+        left.repeat.mixed(right.repeat, share),
+        left.explore.mixed(right.explore, share),
+        average.by_column,
     )
 
 

@@ -51,6 +51,11 @@ class PairSample:
             self.customer[rows],
         )
 
+    def average(self) -> dict[str, float]:
+        """Mean of each column over all the pairs that these stand for."""
+        means = self.weight @ self.values / max(float(self.weight.sum()), 1e-12)
+        return {name: float(mean) for name, mean in zip(self.columns, means, strict=True)}
+
 
 def sample_pairs(
     design: Design,
@@ -98,7 +103,7 @@ def sample_pairs(
             np.full(len(others), others_weight),
         ]
     )
-    columns, values, seen = _columns(design, keys // targets, keys % targets, keys_pair)
+    columns, values, seen = pair_columns(design, keys // targets, keys % targets)
     was_bought = np.arange(len(keys)) < len(positives)
     return PairSample(columns, values, was_bought, weight, seen, keys // targets)
 
@@ -112,14 +117,13 @@ def _thin(
     return np.sort(generator.choice(keys, keep, replace=False)), len(keys) / keep
 
 
-def _columns(
-    design: Design,
-    customer: npt.NDArray[np.int64],
-    target: npt.NDArray[np.int64],
-    keys_pair: npt.NDArray[np.int64],
+def pair_columns(
+    design: Design, customer: npt.NDArray[np.int64], target: npt.NDArray[np.int64]
 ) -> tuple[tuple[str, ...], F64, npt.NDArray[np.bool_]]:
     """All features of some pairs: names, values (n, F), and whether each pair has history."""
-    keys = customer * design.shape[1] + target
+    targets = design.shape[1]
+    keys_pair = design.pair_customer * targets + design.pair_target
+    keys = customer * targets + target
     at = np.minimum(np.searchsorted(keys_pair, keys), max(0, len(keys_pair) - 1))
     supported = keys_pair[at] == keys if len(keys_pair) else np.zeros(len(keys), bool)
     named: dict[str, F64] = {name: values[customer] for name, values in design.customer.items()}
