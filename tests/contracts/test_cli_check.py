@@ -88,6 +88,7 @@ def test_every_failure_is_told_at_once(tmp_path: Path) -> None:
     told = run("check", tmp_path)
     assert told.exit_code == 1
     assert told.stdout.startswith("3 failures:\n")
+    assert "\nRows count from 0; in a CSV file row 0 is the line under the header" in told.stdout
     assert "The data cannot be used as it is." in told.stdout
 
 

@@ -200,9 +200,13 @@ def _show_check(
 ) -> None:
     """The report for a person; `again` are the words that name the shop in the next command."""
     if failures:
+        from intentml.tables.validate import ROWS_COUNT
+
         say(f"{counted(len(failures), 'failure')}:")
         for failure in failures:
             say(f"  {failure}")
+        if any(failure.rows for failure in failures):
+            say(f"\n{ROWS_COUNT[:1].upper()}{ROWS_COUNT[1:]}.")
     if shop is not None:
         show_tables(report, shop)
         show_gates(gates, days)

@@ -40,6 +40,8 @@ RULES: dict[str, str] = {
     "malformed_path": "the category path has an empty segment",
 }
 """Every rule a table can break, with its sentence."""
+ROWS_COUNT = "rows count from 0; in a CSV file row 0 is the line under the header, empty lines not counted"
+"""How the rows of a failure are found, for the reader."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,7 @@ def raise_failures(failures: Sequence[Failure], source: str) -> None:
         table=first.table,
         column=first.column,
         rows=first.rows,
+        hint=ROWS_COUNT if any(failure.rows for failure in failures) else None,
     )
 
 

@@ -61,6 +61,7 @@ def test_the_message_names_table_column_rule_count_rows_example_and_remedy() -> 
     for part in ("orders.ordered_at", "[not_a_time]", "7 rows", "0, 1, 2, 3, 4", "'14/03/2026'", "ISO 8601"):
         assert part in message
     assert told.value.to_dict()["rows"] == [0, 1, 2, 3, 4]
+    assert "rows count from 0" in told.value.to_dict()["hint"]
     assert told.value.to_dict()["column"] == "ordered_at"
 
 
@@ -77,7 +78,10 @@ def test_without_a_near_name_no_name_is_guessed() -> None:
 
 
 def test_orders_without_rows_are_a_failure_and_other_tables_may_be_empty() -> None:
-    assert where(failures_of(ORDERS.slice(0, 0))) == [("orders", None, "empty_table", ())]
+    with pytest.raises(ContractError) as told:
+        shop_from_frames(ORDERS.slice(0, 0))
+    assert where(told.value.failures) == [("orders", None, "empty_table", ())]
+    assert told.value.hint is None  # no row is named, so nothing is said of how they count
     shop = shop_from_frames(ORDERS, pa.table({"product_id": pa.array([], pa.string())}))
     assert shop.products.num_rows == 0
 
