@@ -23,6 +23,7 @@ from intentml.pairs.neighbours import Neighbours
 from intentml.prediction import Predictions
 from intentml.priors.activity import ActivityPrior
 from intentml.priors.designs import KindParameters
+from intentml.priors.explaining import Explanation
 from intentml.priors.linear import LinearPrior, Weights
 from intentml.priors.predictor import PriorPredictor
 from intentml.priors.spend import SpendPrior
@@ -75,6 +76,26 @@ class SavedModel:
             TimeError: The horizon is outside 7 to 365 days.
         """
         return self.predictor.predict(snapshot, horizon_days, kinds=kinds)
+
+    def explain(
+        self, snapshot: Snapshot, customer: str, kind: str, target: str | None, horizon_days: int
+    ) -> Explanation:
+        """Why a customer's probability is what it is, in words and parts that sum to its logit.
+
+        Args:
+            snapshot: A snapshot with the customer.
+            customer: The customer's id.
+            kind: product, category, category_node or brand; `no_order` for P(no order).
+            target: The target; None for `no_order`.
+            horizon_days: The window.
+
+        Raises:
+            TimeError: The horizon is outside 7 to 365 days.
+            UnknownCustomerError: Nobody of that id is known.
+            UnknownTargetError: No such target is known.
+            ModelError: The model was not trained for that kind.
+        """
+        return self.predictor.explain(snapshot, customer, kind, target, horizon_days)
 
     def save(self, folder: str | Path) -> None:
         """Write the model folder; an older model there is replaced, once this one is whole.

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from intentml.inference.explaining import corrected
 from intentml.model.correction import (
     Correction,
     corrected_silence,
@@ -21,6 +22,7 @@ from intentml.model.states import target_codes
 from intentml.model.tensors import F32
 from intentml.prediction import SURVIVAL_DAYS, LowRank, Predictions, TargetScores, at_least_ordering
 from intentml.priors.designs import KindParameters
+from intentml.priors.explaining import Explanation, asked, explained, reckoned
 from intentml.priors.predictor import PriorPredictor
 from intentml.timeline import Instant, Snapshot
 
@@ -76,6 +78,16 @@ class IntentPredictor:
             kind: self._corrected(snapshot, scores, horizon_days) for kind, scores in answer.targets.items()
         }
         return self._timed(snapshot, replace(answer, targets=targets))
+
+    def explain(
+        self, snapshot: Snapshot, customer: str, kind: str, target: str | None, horizon_days: int
+    ) -> Explanation:
+        """Why a customer's probability is what it is; as `PriorPredictor.explain`."""
+        question = asked(self.prior, snapshot, customer, kind, target, horizon_days)
+        alone = IntentPredictor(self.prior.apart(), self.correction)
+        answer = alone.predict(question.one, horizon_days, kinds=question.kinds)
+        reckoning = corrected(alone, question, reckoned(alone.prior, question), answer)
+        return explained(question, reckoning, answer)
 
     def _corrected(self, snapshot: Snapshot, scores: TargetScores, days: int) -> TargetScores:
         """The scores of one kind with what the open gates let in."""

@@ -53,7 +53,7 @@ class ActivityPrior:
         """P(no order in the next t days), non-increasing in t. Shape: days (K,) -> (U, K)."""
         asked = np.atleast_1d(np.asarray(days, dtype=np.float64))
         silent = np.exp(-self.first_order_rate * asked) * np.ones((len(snapshot), 1))
-        buyers, counts = _btyd_counts(timing_statistics(snapshot))
+        buyers, counts = buyer_counts(timing_statistics(snapshot))
         if len(buyers) and not self.calibration:
             silent[buyers] = self._silence(counts, asked)
         elif len(buyers):
@@ -68,7 +68,7 @@ class ActivityPrior:
         horizons = np.atleast_1d(np.asarray(days, dtype=np.float64))
         timing = timing_statistics(snapshot)
         expected = self.first_order_rate * horizons * np.ones((len(snapshot), 1))
-        buyers, counts = _btyd_counts(timing)
+        buyers, counts = buyer_counts(timing)
         per_day = (timing.n_orders + _DAYS_OF_BELIEF * self.orders_per_active_day) / (
             timing.active_days + _DAYS_OF_BELIEF
         )
@@ -141,7 +141,7 @@ def fit_activity(name: str, snapshot: Snapshot, first_order_rate: float) -> Acti
         first_order_rate: First orders per prospect and day (see `first_order_rate`).
     """
     timing = timing_statistics(snapshot)
-    buyers, counts = _btyd_counts(timing)
+    buyers, counts = buyer_counts(timing)
     days = float(timing.active_days[buyers].sum())
     return ActivityPrior(
         name=name,
@@ -175,7 +175,7 @@ def _btyd_name(name: str) -> BtydName:
     return next(known for known in BTYD_NAMES if known == name)
 
 
-def _btyd_counts(timing: TimingStatistics) -> tuple[npt.NDArray[np.int64], BtydCounts]:
+def buyer_counts(timing: TimingStatistics) -> tuple[npt.NDArray[np.int64], BtydCounts]:
     """The customers with an order, and their counts."""
     buyers = np.flatnonzero(timing.n_orders > 0)
     first = timing.active_day[timing.active_indptr[buyers]]

@@ -16,6 +16,7 @@ from intentml.pairs.history import pair_history
 from intentml.prediction import F64, SURVIVAL_DAYS, Predictions, at_least_ordering
 from intentml.priors.activity import ActivityPrior
 from intentml.priors.designs import Design, KindParameters, design_of
+from intentml.priors.explaining import Explanation, asked, explained, reckoned
 from intentml.priors.linear import LinearPrior, interpolate
 from intentml.priors.spend import SpendPrior
 from intentml.timeline import Instant, Snapshot
@@ -95,6 +96,33 @@ class PriorPredictor:
             calibrated=horizon_days <= self.longest_days,
             **self._heads(snapshot, horizon_days),
         )
+
+    def explain(
+        self, snapshot: Snapshot, customer: str, kind: str, target: str | None, horizon_days: int
+    ) -> Explanation:
+        """Why a customer's probability is what it is, in parts that sum to its logit.
+
+        Args:
+            snapshot: A snapshot with the customer, of the whole shop or of a part.
+            customer: The customer's id.
+            kind: Kind of target; `no_order` for P(no order).
+            target: The target; None for `no_order`.
+            horizon_days: The window.
+
+        Raises:
+            TimeError: The horizon is outside 7 to 365 days.
+            UnknownCustomerError: Nobody of that id is known.
+            UnknownTargetError: No such target is known.
+            ModelError: The model was not trained for that kind.
+        """
+        question = asked(self, snapshot, customer, kind, target, horizon_days)
+        alone = self.apart()
+        answer = alone.predict(question.one, horizon_days, kinds=question.kinds)
+        return explained(question, reckoned(alone, question), answer)
+
+    def apart(self) -> PriorPredictor:
+        """The same predictor with a cache of its own: a question about one leaves the crowd's alone."""
+        return replace(self, designs=DesignCache())
 
     def _heads(self, snapshot: Snapshot, horizon_days: int) -> dict[str, F64 | None]:
         """No order with its survival curve, orders and spend."""
