@@ -20,9 +20,12 @@ if TYPE_CHECKING:
     from intentml.tables.gate import GateResult
     from intentml.tables.shop import RuleCount, ShopTables
     from intentml.tables.validate import Failure
+    from intentml.timeline import Instant, OrderLog
 
 OutFolder = Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder to write the tables to.")]
 
+# Of the commands that a data set just written is shown with.
+_HORIZON_DAYS = 28
 # Missing column -> what the shop goes without. Of a missing table only its first line is told.
 _SWITCHED_OFF = (
     (
@@ -163,30 +166,55 @@ def switched_off(present: dict[str, tuple[str, ...]]) -> list[str]:
 
 
 def _answer_written(out: Output, name: str, folder: Path, decisions: tuple[RuleCount, ...]) -> None:
-    """What was written where."""
+    """What was written where, from when to when, and what can be done with it."""
     from pyarrow.parquet import read_metadata
 
     from intentml.tables.contracts import CONTRACTS
 
     files = {table: folder / f"{table}.parquet" for table in CONTRACTS}
     rows = {table: read_metadata(path).num_rows for table, path in files.items() if path.is_file()}
+    log = options.read_log(str(folder), None, "UTC", out)
+    first, last = (_day(log.start), _day(log.last_order)) if len(log.purchases) else (None, None)
 
     def show() -> None:
         say(f"{name} -> {folder}")
         table(("table", "rows"), [(table, f"{count:,}") for table, count in rows.items()], right=("rows",))
         for one in decisions:
             say(f"  {one.table}, {counted(one.count, 'row')}: {one.meaning}")
-        next_steps(("check", str(folder)))
+        say(f"\nOrders from {first} to {last}" if first else "\nNothing was bought")
+        next_steps(*_first_steps(log, folder))
 
     out.answer(
         lambda: {
             "name": name,
             "folder": str(folder),
             "tables": rows,
+            "first_order_on": first,
+            "last_order_on": last,
             "decisions": [asdict(one) for one in decisions],
         },
         show,
     )
+
+
+def _first_steps(log: OrderLog, folder: Path) -> list[tuple[str, ...]]:
+    """Check, and train where the data gate lets it: at the newest date with 28 days of orders after it."""
+    from intentml import workflows
+    from intentml.tables.gate import refused
+
+    newest = log.until.plus_days(-_HORIZON_DAYS)
+    if newest.us <= log.start.us:
+        return [("check", str(folder))]
+    at = (str(folder), "--as-of", _day(newest))
+    check = ("check", *at, "--horizon", f"{_HORIZON_DAYS}")
+    if refused(workflows.gate(log, _day(newest))):
+        return [check]
+    return [check, ("train", *at, "--recipe", "smoke", "--out", "model")]
+
+
+def _day(instant: Instant) -> str:
+    """The day of an instant, as a date on the command line is written."""
+    return f"{instant.datetime:%Y-%m-%d}"
 
 
 def _show_check(
