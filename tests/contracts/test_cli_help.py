@@ -42,6 +42,12 @@ def test_an_example_is_taken_by_the_parser(line: str) -> None:
             assert inner.params
 
 
+@pytest.mark.parametrize("name", ["train", "backtest"])
+def test_help_tells_the_recipe_that_is_taken_where_none_is_named(name: str) -> None:
+    told = " ".join(run(name, "--help").stdout.split())
+    assert re.search(r"--recipe NAME\|FILE [^-]*\[default: priors\]", told)
+
+
 def test_help_lists_every_command_in_the_order_of_use() -> None:
     listing = run("--help").stdout.split("Commands:\n")[1].split("\n\n")[0]
     assert re.findall(r"^  (\S+)", listing, re.MULTILINE) == [*COMMANDS, "datasets"]
