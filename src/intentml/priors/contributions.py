@@ -3,7 +3,11 @@
 What comes in: a fitted prior, a design, one customer and target. What goes out: logit by part, whose sum
 is the pair's score. A part is told against the average customer (of the prior's newest window) who has
 bought neither the target nor anything like it, while it sells as it always did: what that customer has
-is the part `base_rate`. So zero says "as everybody", and nothing is told twice.
+is the part `base_rate`, and zero says "as that one".
+
+Columns of one customer go together: who buys the target often also orders often. A customer with history
+is therefore told in two steps: first as if without it, by the weights of explore, so that each part
+means for everybody the same; then `own_history` and `own_rhythm` are the difference that it makes.
 """
 
 from __future__ import annotations
@@ -17,7 +21,7 @@ from intentml.priors.designs import POPULARITY_WINDOWS, Design
 from intentml.priors.linear import LinearPrior, Weights
 from intentml.priors.sampling import pair_columns
 
-BASE_RATE, OWN_HISTORY = "base_rate", "own_history"
+BASE_RATE, OWN_HISTORY, OWN_RHYTHM = "base_rate", "own_history", "own_rhythm"
 # Parts that no column of a design speaks in.
 LEARNED, SEQUENCE, CALIBRATION = "learned", "sequence", "calibration"
 # Every column of a design by the part that it speaks in; a new column must say here where it belongs.
@@ -26,12 +30,11 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
         "seen", "count", "share", "rate", "last", "since", "order_decay",
         "decay_14", "decay_30", "decay_90", "decay_365",
     ),
-    "own_rhythm": ("repeated", "overdue", "late"),
+    OWN_RHYTHM: ("repeated", "overdue", "late"),
     "similar_baskets": ("near", "neighbours"),
     "category": ("category_decay", "category_seen", "root_decay", "root_seen"),
     "brand": ("brand_decay", "brand_seen"),
-    "activity": ("order", "orders_28", "orders_90", "orders_ever"),
-    "variety": ("breadth", "variety"),
+    "activity": ("order", "orders_28", "orders_90", "orders_ever", "breadth", "variety"),
     "popularity": tuple(POPULARITY_WINDOWS.values()),
 }  # fmt: skip
 GROUP_OF: Mapping[str, str] = {name: group for group, names in GROUPS.items() for name in names}
@@ -39,21 +42,18 @@ _EVER = POPULARITY_WINDOWS[0]
 
 
 def contributions(prior: LinearPrior, design: Design, row: int, column: int) -> tuple[dict[str, float], bool]:
-    """The parts of one pair's logit, and whether the customer has bought the target.
-
-    A customer who has is weighed by the weights of repeat: what the change of weights does to the average
-    customer belongs to `own_history`, for it is the history that changes them.
-    """
-    usual = usual_columns(prior, design, column)
+    """The parts of one pair's logit, and whether the customer has bought the target."""
     names, values, has_history = pair_columns(design, np.array([row]), np.array([column]))
-    seen = bool(has_history[0])
-    weights = prior.repeat if seen else prior.explore
-    base = _at(prior.explore, usual)
-    parts = {BASE_RATE: base} | dict.fromkeys(GROUPS, 0.0)
-    parts[OWN_HISTORY] = _at(weights, usual) - base
-    for name, value in zip(names, values[0], strict=True):
-        away = float(value) - usual.get(name, 0.0)
-        parts[GROUP_OF[name]] += weights.by_column.get(name, 0.0) * away
+    columns = {name: float(value) for name, value in zip(names, values[0], strict=True)}
+    usual, seen = usual_columns(prior, design, column), bool(has_history[0])
+    parts = {BASE_RATE: _at(prior.explore, usual)} | dict.fromkeys(GROUPS, 0.0)
+    for name, value in columns.items():
+        parts[GROUP_OF[name]] += prior.explore.by_column.get(name, 0.0) * (value - usual.get(name, 0.0))
+    if seen:
+        rhythm = {name: columns[name] for name in GROUPS[OWN_RHYTHM]}
+        parts[OWN_RHYTHM] = _at(prior.repeat, rhythm) - prior.repeat.intercept
+        parts[OWN_HISTORY] = 0.0
+        parts[OWN_HISTORY] = _at(prior.repeat, columns) - sum(parts.values())
     return parts, seen
 
 

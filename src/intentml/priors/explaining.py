@@ -6,7 +6,7 @@ that add to the priors add parts of their own to what `reckoned` gives, and end 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -103,13 +103,13 @@ class Reckoning:
 
     Attributes:
         logits: What each part adds, by its name.
+        words: Of each part.
         seen: Whether the customer has bought the target.
-        facts: What the words of a target are made of; None for no_order.
     """
 
     logits: Mapping[str, float]
+    words: Callable[[str], str]
     seen: bool = False
-    facts: TargetFacts | None = None
 
     @property
     def total(self) -> float:
@@ -176,7 +176,9 @@ def reckoned(prior: PriorPredictor, question: Question) -> Reckoning:
     one, kind, days = question.one, question.kind, question.horizon_days
     if kind == NO_ORDER:
         assert prior.no_order is not None  # `asked` has looked
-        return Reckoning(silence_contributions(prior.no_order, one, days))
+        gaps, rate = np.diff(timing_statistics(one).active_day), prior.no_order.order_rate
+        parts = silence_contributions(prior.no_order, one, days)
+        return Reckoning(parts, lambda part: silence_words(one, part, gaps, rate))
     ordering = 1.0 - prior.activity.no_order(one, days)[:, 0]
     fitted = prior.kinds[kind]
     design = prior.designs.get(one, fitted, ordering, days)
@@ -184,7 +186,7 @@ def reckoned(prior: PriorPredictor, question: Question) -> Reckoning:
     logits, seen = contributions(weighed, design, 0, question.column)
     usual = usual_columns(weighed, design, question.column)
     facts = TargetFacts(one, pair_history(one, kind), fitted, design, question.column, usual, days)
-    return Reckoning(logits, seen, facts)
+    return Reckoning(logits, facts.words, seen)
 
 
 def explained(question: Question, reckoning: Reckoning, answer: Predictions) -> Explanation:
@@ -205,15 +207,8 @@ def explained(question: Question, reckoning: Reckoning, answer: Predictions) -> 
         probability=probability,
         logit=log_odds,
         parts=tuple(
-            Part(name, _words(question, reckoning, name), value)
+            Part(name, reckoning.words(name), value)
             for name, value in reckoning.logits.items()
             if value != 0.0 or name == BASE_RATE
         ),
     )
-
-
-def _words(question: Question, reckoning: Reckoning, name: str) -> str:
-    if reckoning.facts is not None:
-        return reckoning.facts.words(name)
-    days = timing_statistics(question.one).active_day
-    return silence_words(question.one, name, np.diff(days).astype(np.float64))

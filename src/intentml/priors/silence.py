@@ -15,7 +15,7 @@ from intentml.prediction import logit
 from intentml.priors.activity import ActivityPrior, buyer_counts
 from intentml.priors.btyd import no_purchase_probability
 from intentml.priors.btyd_counts import BtydCounts
-from intentml.priors.contributions import BASE_RATE, CALIBRATION
+from intentml.priors.contributions import BASE_RATE, CALIBRATION, OWN_RHYTHM
 from intentml.sequences.timing import timing_statistics
 from intentml.timeline import Snapshot
 
@@ -44,7 +44,7 @@ def silence_contributions(prior: ActivityPrior, one: Snapshot, horizon_days: int
     return {
         BASE_RATE: float(steps[0]),
         "orders_so_far": float(orders),
-        "own_rhythm": float(rhythm),
+        OWN_RHYTHM: float(rhythm),
         "idle": float(idle),
         CALIBRATION: said - raw,
     }

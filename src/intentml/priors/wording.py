@@ -15,7 +15,7 @@ import numpy as np
 from intentml.pairs.history import PairTable, pair_history
 from intentml.pairs.neighbours import weights
 from intentml.prediction import F64
-from intentml.priors.contributions import BASE_RATE, CALIBRATION, LEARNED, OWN_HISTORY, SEQUENCE
+from intentml.priors.contributions import BASE_RATE, CALIBRATION, LEARNED, OWN_HISTORY, OWN_RHYTHM, SEQUENCE
 from intentml.priors.designs import POPULARITY_WINDOWS, Design, KindParameters
 from intentml.timeline import Snapshot
 
@@ -26,7 +26,9 @@ _PLURAL = {
     "brand": "brands",
 }
 _NAMED_NEIGHBOURS = 2
-_LATELY = 28
+_LATELY, _SEASON = 28, 90
+# Fewer buyers than this say less of a target than its siblings do.
+_FEW = 5
 
 
 @dataclass(frozen=True)
@@ -100,41 +102,38 @@ def _parent(prefixes: tuple[str, ...]) -> Callable[[TargetFacts], str]:
 
 
 def _activity(facts: TargetFacts) -> str:
-    orders, ages = int(facts.one.n_orders[0]), facts.one.orders.age_days
+    orders, lately = int(facts.one.n_orders[0]), int((facts.one.orders.age_days <= _SEASON).sum())
     ordering = 1 / (1 + np.exp(-facts.design.customer["order"][0]))
-    chance = f"orders within {counted(facts.horizon_days, 'day')} with {ordering:.0%}"
+    chance = f"{ordering:.0%} to order within {counted(facts.horizon_days, 'day')}"
     if not orders:
         return f"no order yet, {chance}"
-    average = np.expm1(facts.usual.get("orders_90", 0.0))
-    return f"{counted(int((ages <= 90).sum()), 'order')} in 90 days (on average {average:.1f}), {chance}"
-
-
-def _variety(facts: TargetFacts) -> str:
-    orders, found = int(facts.one.n_orders[0]), len(facts.history)
-    if not orders:
-        return "no order yet"
-    average, plural = np.expm1(facts.usual.get("variety", 0.0)), _PLURAL[facts.design.kind]
-    each = facts.history.count.sum() / orders
-    return f"{found:,} {plural} so far (on average {average:.0f}), {each:.1f} an order"
+    average = np.expm1(facts.usual.get(f"orders_{_SEASON}", 0.0))
+    found, plural = len(facts.history), _PLURAL[facts.design.kind]
+    return (
+        f"{counted(lately, 'order')} in {_SEASON} days (on average {average:.1f}), {chance}; "
+        f"{found:,} {plural if found != 1 else facts.design.kind.replace('_', ' ')} so far"
+    )
 
 
 def _popularity(facts: TargetFacts) -> str:
     shop, kind = facts.one.shop, facts.design.kind
-    buyers, active = int(shop.popularity[kind][_LATELY][facts.column]), shop.active[_LATELY]
+    lately, ever = (int(shop.popularity[kind][window][facts.column]) for window in (_LATELY, 0))
+    found = f"{lately:,} of {shop.active[_LATELY]:,} customers bought it in {_LATELY} days"
+    if ever < _FEW:
+        return f"{found}, too few to tell: drawn toward what is like it"
     name = POPULARITY_WINDOWS[_LATELY]
     pace = np.exp(facts.design.target[name][facts.column] - facts.usual[name])
-    return f"{buyers:,} of {active:,} customers bought it in {_LATELY} days, {pace:.1f} times its usual"
+    return f"{found}, {pace:.1f} times its usual"
 
 
 _OF_TARGET: Mapping[str, Callable[[TargetFacts], str]] = {
     BASE_RATE: _base_rate,
     OWN_HISTORY: _own_history,
-    "own_rhythm": _own_rhythm,
+    OWN_RHYTHM: _own_rhythm,
     "similar_baskets": _similar_baskets,
     "category": _parent(("category_", "root_")),
     "brand": _parent(("brand_",)),
     "activity": _activity,
-    "variety": _variety,
     "popularity": _popularity,
 }
 _ALWAYS: Mapping[str, str] = {
@@ -144,13 +143,14 @@ _ALWAYS: Mapping[str, str] = {
 }
 
 
-def silence_words(one: Snapshot, part: str, gaps: F64) -> str:
+def silence_words(one: Snapshot, part: str, gaps: F64, order_rate: float) -> str:
     """What a part of the logit of P(no order) says of the snapshot's only customer.
 
     Args:
         one: The snapshot of the customer alone.
         part: Its name.
         gaps: Days between active days, from the oldest. Shape: (x,).
+        order_rate: Active days per day, over all buyers of the shop.
     """
     orders, days = int(one.n_orders[0]), len(gaps) + 1
     if part == BASE_RATE:
@@ -158,8 +158,8 @@ def silence_words(one: Snapshot, part: str, gaps: F64) -> str:
         return start if orders else "no order yet"
     if part == "orders_so_far":
         return f"{counted(orders, 'order')} so far, on {counted(days, 'day')}"
-    if part == "own_rhythm":
-        return every(float(gaps.mean()))
+    if part == OWN_RHYTHM:
+        return f"{every(float(gaps.mean()))} (the shop: {every(1 / order_rate)})"
     return _ALWAYS.get(part) or f"last order {ago(float(one.orders.age_days[-1]))}"
 
 
@@ -228,7 +228,9 @@ def _row(history: PairTable, target: int) -> int | None:
 
 
 def _name(facts: TargetFacts, target: int) -> str:
-    """A target as a person knows it: products have names."""
-    if facts.design.kind == "product":
-        return str(facts.one.catalogue.names[target] or facts.design.targets[target])
-    return str(facts.design.targets[target])
+    """A target as a person knows it: a product by its name, or at least by its category."""
+    target_name, catalogue = str(facts.design.targets[target]), facts.one.catalogue
+    if facts.design.kind != "product":
+        return target_name
+    name, category = catalogue.names[target], catalogue.categories[target]
+    return str(name or (f"{target_name} ({category})" if category else target_name))
