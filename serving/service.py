@@ -30,6 +30,7 @@ from intentml.errors import IntentmlError, MalformedRequestError, TooLargeError
 from intentml.scores.requests import (
     CustomersRequest,
     ErrorAnswer,
+    ExplainRequest,
     InterestedInRequest,
     PredictRequest,
     RecommendRequest,
@@ -93,6 +94,12 @@ async def lifecycle(asked: CustomersRequest) -> JSONResponse:
 async def predict(asked: PredictRequest) -> JSONResponse:
     """What is to be expected of up to 1,000 customers with these histories, known to the shop or not."""
     return await answered(ScoredShop.predict, asked)
+
+
+@app.post("/explain")
+async def explain(asked: ExplainRequest) -> JSONResponse:
+    """Why is a customer with this history expected to buy this, or not to order? Parts in words."""
+    return await answered(ScoredShop.explain, asked)
 
 
 @app.get("/health")

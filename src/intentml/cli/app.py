@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from intentml.cli import answers, data, demo, models, registry, scoring, tune
+from intentml.cli import answers, data, demo, explain, models, registry, scoring, tune
 from intentml.cli import serve as serving
 from intentml.cli.failures import Commands, UsageError
 from intentml.fitting.parallel import Processes
@@ -78,6 +78,13 @@ COMMANDS: dict[str, tuple[Callable[..., None], tuple[str, ...]]] = {
     "recommend": (
         answers.recommend,
         ("recommend scores --customer C-7 --exclude-bought 90d --limit 5",),
+    ),
+    "explain": (
+        explain.explain,
+        (
+            "explain shop --model model --as-of 2017-11-01 --horizon 28 --customer C-7 --category CHEESE",
+            "explain shop --model model --as-of 2017-11-01 --horizon 28 --customer C-7 --no-order --json",
+        ),
     ),
     "serve": (
         serving.serve,

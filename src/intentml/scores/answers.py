@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pandas as pd
 
+    from intentml.priors.explaining import Explanation
     from intentml.scores.scores import Scores
 
 
@@ -63,6 +64,19 @@ def about(scores: Scores, horizon_days: int | None = None) -> dict[str, Any]:
         "calibrated": days in manifest.calibrated_horizons,
         "model_version": manifest.model.version,
     }
+
+
+def explanation(as_of: str, model_version: str, found: Explanation) -> dict[str, Any]:
+    """The JSON body of `explain`.
+
+    Args:
+        as_of: Instant of the question.
+        model_version: Which model.
+        found: What the model answered.
+    """
+    told = found.to_dict()
+    first = {name: told.pop(name) for name in ("horizon_days", "calibrated")}
+    return {"as_of": as_of, **first, "model_version": model_version, **told}
 
 
 def recommendation(

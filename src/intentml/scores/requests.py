@@ -123,18 +123,14 @@ class OrderLine(Request):
     returned_at: str | None = None
 
 
-class PredictRequest(Request):
-    """What is to be expected of customers with these histories? They need not be known to the shop.
+class HistoriesRequest(Request):
+    """A request that brings order lines.
 
     Attributes:
-        orders: Each customer's whole history before as_of: the lines of at most 1,000 customers.
-        horizon_days: One of the horizons scored; the first where left out.
-        interests: How many targets of each kind are answered per customer.
+        orders: Each customer's whole history before as_of.
     """
 
     orders: list[OrderLine]
-    horizon_days: Whole | None = None
-    interests: Annotated[Whole, Field(ge=0, le=100)] = 10
 
     def table(self) -> pa.Table:
         """The lines as the table orders, with the columns that any of them fills."""
@@ -149,6 +145,38 @@ class PredictRequest(Request):
                 if column.name in filled
             }
         )
+
+
+class PredictRequest(HistoriesRequest):
+    """What is to be expected of customers with these histories? They need not be known to the shop.
+
+    Attributes:
+        orders: Each customer's whole history before as_of: the lines of at most 1,000 customers.
+        horizon_days: One of the horizons scored; the first where left out.
+        interests: How many targets of each kind are answered per customer.
+    """
+
+    horizon_days: Whole | None = None
+    interests: Annotated[Whole, Field(ge=0, le=100)] = 10
+
+
+class ExplainRequest(HistoriesRequest):
+    """Why is a customer with this history expected to buy this, or not to order? One target is named.
+
+    Attributes:
+        orders: One customer's whole history before as_of.
+        product: A product id.
+        category: A category or node.
+        brand: A brand.
+        no_order: Whether it is asked why the customer may not order at all.
+        horizon_days: One of the horizons scored; the first where left out.
+    """
+
+    product: Text | None = None
+    category: Text | None = None
+    brand: Text | None = None
+    no_order: Annotated[bool, Field(strict=True)] = False
+    horizon_days: Whole | None = None
 
 
 class Problem(BaseModel):

@@ -68,13 +68,13 @@ def score_shop(
         ModelError: The model is of another shop, lacks a kind asked for, or has seen what lies after `as_of`.
     """
     horizons = _horizons(config)
-    _check_time(model, as_of, log.timezone)
+    check_time(model, as_of, log.timezone)
     steps = len(horizons) + 2
     progress("snapshot", 1, steps)
     snapshot = log.as_of(as_of)
     kinds = _kinds(config.kinds, snapshot)
     if vocabularies is not None:
-        _check_same_shop(snapshot, kinds, vocabularies)
+        check_same_shop(snapshot, kinds, vocabularies)
     predictions = []
     for number, days in enumerate(horizons):
         progress(f"{days} days", number + 2, steps)
@@ -135,7 +135,7 @@ def _horizons(config: ScoringConfig) -> tuple[int, ...]:
     return tuple(dict.fromkeys(check_horizon(days) for days in config.horizons_days))
 
 
-def _check_time(model: ModelStamp, as_of: Instant, timezone: str) -> None:
+def check_time(model: ModelStamp, as_of: Instant, timezone: str) -> None:
     """A model must not have seen what it is asked to predict."""
     trained_until = Instant.of(model.trained_until, timezone)
     if trained_until.us > as_of.us:
@@ -159,7 +159,7 @@ def _kinds(wanted: Sequence[str] | None, snapshot: Snapshot) -> tuple[str, ...]:
     return tuple(dict.fromkeys(wanted))
 
 
-def _check_same_shop(snapshot: Snapshot, kinds: Sequence[str], trained: Mapping[str, Strings]) -> None:
+def check_same_shop(snapshot: Snapshot, kinds: Sequence[str], trained: Mapping[str, Strings]) -> None:
     """A model that knows none of the shop's targets was trained on another shop."""
     known = {kind: names for kind, names in trained.items() if kind in kinds}
     here = {kind: snapshot.catalogue.targets(kind).targets for kind in kinds}

@@ -113,6 +113,21 @@ def select(
     )
 
 
+def one_target(
+    catalogue: Catalogue, *, product: str | None, category: str | None, brand: str | None
+) -> Column:
+    """The kind and target of the one name given; a category may be a node.
+
+    Raises:
+        UnknownTargetError: The name is unknown, or fits several nodes.
+    """
+    if category is not None:
+        return find_category(catalogue, category)
+    if brand is not None:
+        return "brand", _known(catalogue, "brand", brand, "brand")
+    return "product", _known(catalogue, "product", product or "", "product")
+
+
 def _outermost(members: Mapping[Column, Sequence[int]], singles: Mapping[str, int]) -> tuple[Column, ...]:
     """The groups and products that lie in no other group named: whoever buys inside buys the outer one.
 

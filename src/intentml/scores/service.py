@@ -18,19 +18,22 @@ import pyarrow.types as pt
 from intentml.errors import ModelError, RequestError
 from intentml.inference.folder import SavedModel
 from intentml.inference.online import read_histories
-from intentml.prediction import Predictions, Predictor
-from intentml.scores.answers import about, recommendation
+from intentml.prediction import Predictions
+from intentml.priors.explaining import NO_ORDER
+from intentml.scores.answers import about, explanation, recommendation
 from intentml.scores.customers import YEAR_DAYS, customer_table
 from intentml.scores.interests import SCHEMA, interest_batches
 from intentml.scores.partitions import predict_in_parts
 from intentml.scores.requests import (
     CustomersRequest,
+    ExplainRequest,
     InterestedInRequest,
     PredictRequest,
     RecommendRequest,
     check_customers,
 )
 from intentml.scores.scores import Scores
+from intentml.scores.selection import one_target
 from intentml.scores.state import shop_state
 from intentml.timeline import Snapshot
 from intentml.timeline.histories import ShopState
@@ -58,7 +61,7 @@ class ScoredShop:
     """
 
     scores: Scores
-    predictor: Predictor
+    predictor: SavedModel
     state: ShopState
 
     @classmethod
@@ -149,6 +152,28 @@ class ScoredShop:
                 for customer in _records(table)
             ],
         }
+
+    def explain(self, request: ExplainRequest) -> dict[str, Any]:
+        """Why a customer with this history is expected to do that: the parts of the logit, in words."""
+        named = {name: getattr(request, name) for name in ("product", "category", "brand")}
+        if sum(value is not None for value in named.values()) + request.no_order != 1:
+            raise RequestError(
+                "not exactly one of product, category, brand and no_order is named",
+                hint='name one, e.g. {"category": "CHEESE"} or {"no_order": true}',
+            )
+        days = self.scores.horizon(request.horizon_days)
+        customers = {line.customer_id for line in request.orders}
+        if len(customers) > 1:
+            raise RequestError(
+                f"the lines are of {len(customers):,} customers",
+                table="orders",
+                column="customer_id",
+                hint="one customer is explained at a time",
+            )
+        snapshot = read_histories(request.table(), self.state).snapshot
+        kind, target = (NO_ORDER, None) if request.no_order else one_target(snapshot.catalogue, **named)
+        found = self.predictor.explain(snapshot, customers.pop(), kind, target, days)
+        return explanation(self.scores.manifest.as_of, self.scores.manifest.model.version, found)
 
     def _rows(self, customer_ids: Sequence[str]) -> tuple[pa.Array, list[str]]:
         """Rows of the customers, sorted by id and each once, and the ids that were not scored."""
