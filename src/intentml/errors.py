@@ -18,7 +18,8 @@ The tree::
     ├── ModelError           a model folder that cannot be used
     ├── ScoresError          a scores folder that cannot be used, or asked for what it does not hold
     ├── TrackingError        a tracking store that cannot be used, or lacks the model asked for
-    └── PromotionError       a model that loses to a prior
+    ├── PromotionError       a model that loses to a prior
+    └── PeerError            a peer that is unknown, or has no environment to run in
 """
 
 from __future__ import annotations
@@ -177,6 +178,12 @@ class PromotionError(IntentmlError):
     """A model that loses to a prior, or that nothing is known of to compare."""
 
     code = "promotion"
+
+
+class PeerError(IntentmlError):
+    """A peer that nobody knows, or an environment for peers that cannot be made."""
+
+    code = "peer"
 
 
 def without_address(text: str) -> str:

@@ -112,6 +112,7 @@ class TargetScores:
         pairs: Additions to the logit. Shape: (U, J), sparse.
         parents: Additions through the target's parents.
         newcomer: How a target without orders is scored; None where the predictor cannot.
+        probabilities: Whether scores are log-odds; else they only rank, in a scale of their own.
     """
 
     kind: str
@@ -121,6 +122,7 @@ class TargetScores:
     pairs: sparse.csr_array
     parents: tuple[ParentTerm, ...] = ()
     newcomer: Newcomer | None = None
+    probabilities: bool = True
     _columns: dict[str, sparse.csc_array] = field(default_factory=dict, repr=False, compare=False)
 
     def __len__(self) -> int:

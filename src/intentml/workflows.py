@@ -260,10 +260,12 @@ def backtest(
     recipe: str | Path | Recipe = "priors",
     settings: Sequence[str] = (),
     config: BacktestConfig | None = None,
+    peers: Sequence[str] = (),
+    peers_env: str | Path = "peers-env",
     device: str = "auto",
     progress: Progress = quiet,
 ) -> BacktestReport:
-    """Measure a recipe and every prior on rolling windows, each fitted at its own start.
+    """Measure a recipe, every prior and peers on rolling windows, each fitted at its own start.
 
     Args:
         log: The shop's history.
@@ -274,21 +276,28 @@ def backtest(
         recipe: What to measure.
         settings: `section.key=value` on top of the recipe.
         config: Settings of the measuring.
+        peers: Names of predictors of other packages (`intentml.evaluation.peers.catalogue.PEERS`).
+        peers_env: Folder of the virtual environments that they run in; made where they are missing.
         device: Where a network is trained: auto, cpu or cuda.
         progress: Called with step, done, total.
     """
+    from intentml.evaluation import BacktestConfig
     from intentml.evaluation import backtest as measure
+    from intentml.evaluation.peers.bench import PeerBench
+    from intentml.evaluation.peers.catalogue import chosen_peers
 
-    chosen = load_recipe(recipe, settings)
+    chosen, config = load_recipe(recipe, settings), config or BacktestConfig()
     rolling = rolling_windows(log.instant(last_as_of), horizon_days, windows, step_days or horizon_days)
-
     starts = [window.as_of.us for window in rolling]
 
     def fit(past: OrderLog, as_of: Instant) -> Contenders:
         tell = _first_half(progress, starts.index(as_of.us), len(starts))
-        return contenders(chosen, _fitted(past, as_of, chosen, _Watch(device, tell)))
+        fitted = _fitted(past, as_of, chosen, _Watch(device, tell))
+        return contenders(chosen, fitted).beside(bench.contenders(past, horizon_days))
 
-    return measure(log, rolling, fit, config, progress)
+    seed = chosen.priors.seed
+    with PeerBench(chosen_peers(peers), Path(peers_env), kinds=config.kinds, seed=seed) as bench:
+        return measure(log, rolling, fit, config, progress)
 
 
 def contenders(recipe: Recipe, fitted: FittedModel) -> Contenders:

@@ -133,23 +133,41 @@ def backtest(
             "--min-buyers-in-window", min=1, help="Targets with fewer buyers in a window are not judged."
         ),
     ] = 20,
+    peers: Annotated[
+        bool, typer.Option("--peers", help="Measure predictors of other packages too: all that there are.")
+    ] = False,
+    peer: Annotated[
+        list[str] | None,
+        typer.Option("--peer", metavar="NAME", help="Measure this one alone; repeat for several."),
+    ] = None,
+    peers_env: Annotated[
+        Path,
+        typer.Option(
+            "--peers-env",
+            metavar="ENV_DIR",
+            help="Folder of the peers' virtual environments; made where they are missing.",
+        ),
+    ] = Path("peers-env"),
     tracking: options.Tracking = True,
     columns: options.Columns = None,
     timezone: options.Timezone = "UTC",
     json: options.AsJson = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Measure a recipe and every prior on past windows.
+    """Measure a recipe, every prior and, where asked, peers of other packages on past windows.
 
-    Each is fitted at each window's own start, on what was known then.
+    Each is fitted at each window's own start, on what was known then. Peers run in virtual environments of
+    their own; one that fails says why in its row.
     """
     from intentml import workflows
     from intentml.evaluation import BacktestConfig, check_windows, write_report
+    from intentml.evaluation.peers.catalogue import PEERS, chosen_peers
     from intentml.recipe import load_recipe
     from intentml.timeline import rolling_windows
 
     told = Output(json, quiet)
     chosen = load_recipe(recipe, with_seed(settings, seed))
+    others = [one.name for one in chosen_peers(peer or (list(PEERS) if peers else []))]
     log = options.read_log(source, columns, timezone, told)
     # Before the run is opened: windows that the data does not hold are no experiment.
     check_windows(log, rolling_windows(log.instant(last_as_of), horizon, windows, step or horizon))
@@ -163,6 +181,8 @@ def backtest(
                 step_days=step,
                 recipe=chosen,
                 config=BacktestConfig(min_buyers_in_window=min_buyers),
+                peers=others,
+                peers_env=peers_env,
                 device=device,
                 progress=tell,
             )

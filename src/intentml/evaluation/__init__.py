@@ -5,9 +5,9 @@ What comes in: an order log, windows, and a way to fit predictors as of an insta
 """
 
 from intentml.evaluation.backtest import backtest, check_windows
+from intentml.evaluation.contenders import Contenders
 from intentml.evaluation.measure import Judge, Measured, Population, measure
 from intentml.evaluation.measurement import METRICS, Difference, Measurement, Reliability
-from intentml.evaluation.peers import Contenders
 from intentml.evaluation.report import write_report
 from intentml.evaluation.results import BacktestReport
 from intentml.evaluation.settings import BacktestConfig

@@ -13,9 +13,10 @@ from typing import TypeVar
 
 from intentml.errors import IncompleteOutcomeError, TimeError
 from intentml.evaluation.comparison import differences
+from intentml.evaluation.contenders import Contenders, contenders_of
 from intentml.evaluation.measure import Judge, Measured, Population
 from intentml.evaluation.measurement import Difference, Measurement, Reliability
-from intentml.evaluation.peers import Contenders, contenders_of
+from intentml.evaluation.peers.bench import PeerNote, PeerPredictor
 from intentml.evaluation.results import BacktestReport, StepTime, WindowVerdict
 from intentml.evaluation.settings import BacktestConfig
 from intentml.prediction import Predictions, Predictor
@@ -106,6 +107,7 @@ class _Run:
         self.reliability: list[Reliability] = []
         self.populations: list[Population] = []
         self.verdicts: list[WindowVerdict] = []
+        self.peers: list[PeerNote] = []
         self.seconds: list[StepTime] = []
 
     def window(self, window: Window, fit: Fit, done: int) -> None:
@@ -123,6 +125,9 @@ class _Run:
             measured[name] = self._measured(fitted.predictors[name], name, judge, window)
             self.measurements += measured[name].measurements
             self.reliability += measured[name].reliability
+            predictor = fitted.predictors[name]
+            if isinstance(predictor, PeerPredictor) and predictor.note is not None:
+                self.peers.append(predictor.note)
         self.differences += differences(measured, self.roles)
         self.verdicts += [WindowVerdict(as_of, verdict) for verdict in fitted.verdicts]
         self.tell(f"{as_of[:10]}: done", done + _STEPS)
@@ -140,6 +145,7 @@ class _Run:
             source=self.log.tables.source,
             fingerprint=self.log.tables.fingerprint,
             settings=self.settings,
+            peers=tuple(self.peers),
             seconds=tuple(self.seconds),
         )
 

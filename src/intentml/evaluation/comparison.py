@@ -13,6 +13,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from intentml.evaluation.contenders import BASELINE, RECIPE
 from intentml.evaluation.measure import Measured
 from intentml.evaluation.measurement import (
     CALIBRATION,
@@ -25,7 +26,6 @@ from intentml.evaluation.measurement import (
     Measurement,
     MetricKey,
 )
-from intentml.evaluation.peers import BASELINE, RECIPE
 from intentml.metrics import interval
 
 # What the recipe is held against the best baseline by; log-loss judges ranking and level at once.

@@ -8,7 +8,7 @@ window and shared by all predictors; it has seen no prediction.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -87,15 +87,7 @@ class JudgedTargets:
                 f"the predictor has no score for {int(np.sum(unknown))} of {len(self.names)} judged "
                 f"targets of kind {self.kind}, e.g. {self.names[unknown][0]!r}"
             )
-        taken = scores.take(self.customers)
-        return TargetScores(
-            kind=scores.kind,
-            targets=self.names,
-            customer_vectors=taken.customer_vectors,
-            target_vectors=taken.target_vectors[column],
-            pairs=taken.pairs.tocsc()[:, column].tocsr(),
-            parents=tuple(replace(parent, parent_of=parent.parent_of[column]) for parent in taken.parents),
-        )
+        return scores.take(self.customers).select(column)
 
 
 def judge_targets(

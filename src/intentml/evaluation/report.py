@@ -19,8 +19,8 @@ import pyarrow.parquet as pq
 
 from intentml.errors import DataError
 from intentml.evaluation.board import TITLES, Board, against_best, boards, sentence
+from intentml.evaluation.contenders import BASELINE, PEER
 from intentml.evaluation.measurement import MEAN, Measurement
-from intentml.evaluation.peers import BASELINE, PEER
 from intentml.evaluation.plots import NO_PLOTS, can_plot, write_plots
 from intentml.evaluation.results import BacktestReport
 

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from intentml.evaluation.comparison import mean_differences, mean_measurements
+from intentml.evaluation.contenders import RECIPE
 from intentml.evaluation.measure import Population
 from intentml.evaluation.measurement import Difference, Measurement, Reliability
-from intentml.evaluation.peers import RECIPE
+from intentml.evaluation.peers.bench import PeerNote
 from intentml.evaluation.settings import BacktestConfig
 from intentml.timeline import Window
 from intentml.version import __version__
@@ -63,6 +64,7 @@ class BacktestReport:
         source: Where the data came from.
         fingerprint: Hash of the data.
         settings: Of the backtest.
+        peers: How each peer fared in each window.
         seconds: How long each step took; the only part that differs between two runs.
     """
 
@@ -76,6 +78,7 @@ class BacktestReport:
     source: str
     fingerprint: str
     settings: BacktestConfig
+    peers: tuple[PeerNote, ...] = ()
     seconds: tuple[StepTime, ...] = field(default=(), compare=False)
 
     @property
@@ -130,6 +133,7 @@ class BacktestReport:
             "mean_differences": [{**asdict(one), "verdict": one.verdict} for one in self.mean_differences()],
             "reliability": [asdict(one) for one in self.reliability],
             "verdicts": [{"as_of": one.as_of, **asdict(one.verdict)} for one in self.verdicts],
+            "peers": [asdict(one) for one in self.peers],
             "seconds": [asdict(one) for one in self.seconds],
         }
         return {name: _plain(value) for name, value in content.items()}

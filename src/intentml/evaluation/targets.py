@@ -51,7 +51,7 @@ _RATIOS = {
 
 
 def measure_targets(scores: TargetScores, judged: JudgedTargets, sheet: Sheet) -> None:
-    """Everything about one kind of target."""
+    """Everything about one kind of target; scores that only rank have no calibration."""
     own = judged.restrict(scores)
     _by_target(own, judged, sheet)
     _by_customer(own, judged, sheet)
@@ -123,11 +123,13 @@ def _by_target(own: TargetScores, judged: JudgedTargets, sheet: Sheet) -> None:
             precision[:, block], area[:, block] = users_for_target_replicates(
                 logits, bought, resamples, seed=seed, first_target=first
             )
-        # Float32 is too coarse for probabilities near 1 to tell their complements.
-        probability = np.asarray(sigmoid(logits.astype(np.float64)), dtype=np.float64)
-        pairs.add(probability, bought, before)
+        if own.probabilities:
+            # Float32 is too coarse for probabilities near 1 to tell their complements.
+            probability = np.asarray(sigmoid(logits.astype(np.float64)), dtype=np.float64)
+            pairs.add(probability, bought, before)
     _note_users(sheet, judged, UsersForTarget.concatenate(parts), precision, area)
-    pairs.note(sheet, judged.kind, targets, judged.resamples)
+    if own.probabilities:
+        pairs.note(sheet, judged.kind, targets, judged.resamples)
 
 
 def _note_users(

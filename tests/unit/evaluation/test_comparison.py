@@ -9,7 +9,7 @@ import pytest
 
 from intentml.evaluation import BacktestConfig, Difference, Judge, Measurement
 from intentml.evaluation.comparison import differences, mean_differences, mean_measurements
-from intentml.evaluation.peers import BASELINE, PEER, RECIPE, Contenders, contenders_of
+from intentml.evaluation.contenders import BASELINE, PEER, RECIPE, Contenders, contenders_of
 
 MAP = ("category", "users for a target", "map", "all")
 

@@ -7,7 +7,7 @@ behind the same protocol; they are shown beside the baselines and no verdict dep
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from intentml.prediction import Predictor
@@ -39,6 +39,10 @@ class Contenders:
         unknown = [name for name in (self.recipe, *self.peers) if name not in self.predictors]
         if unknown:
             raise ValueError(f"{unknown[0]!r} is none of the predictors: {', '.join(self.predictors)}")
+
+    def beside(self, peers: Mapping[str, Predictor]) -> Contenders:
+        """The same contenders with peers."""
+        return replace(self, predictors={**self.predictors, **peers}, peers=(*self.peers, *peers))
 
     @property
     def roles(self) -> dict[str, str]:

@@ -1,0 +1,197 @@
+"""Peers at work: for each window a folder of inputs, for each peer a process of its own.
+
+What comes in: which peers, where their environments are, the log cut at a window's start. What goes out:
+`Predictor`s. A peer that fails has no heads, and its note says why; the backtest goes on.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from intentml.evaluation.peers.answer import PeerAnswer, PeerFailedError, read_answer
+from intentml.evaluation.peers.catalogue import Peer
+from intentml.evaluation.peers.environment import interpreter
+from intentml.evaluation.peers.inputs import PeerInputs, write_inputs
+from intentml.fitting.slices import Past
+from intentml.prediction import Predictions
+from intentml.timeline import OrderLog, Snapshot
+
+LIMIT_S = 3_600.0
+"""How long one peer may take over one window, tuning included."""
+
+_ERROR_LENGTH = 200
+
+
+@dataclass(frozen=True)
+class PeerNote:
+    """How one peer fared in one window.
+
+    Attributes:
+        peer: Its name.
+        about: What it is.
+        as_of: Start of the window, ISO 8601.
+        settings: What was chosen on validation, by question; empty where it failed.
+        seconds: That its process took, with tuning.
+        failure: Why it gave no answer; None where it did.
+    """
+
+    peer: str
+    about: str
+    as_of: str
+    settings: Mapping[str, Any]
+    seconds: float = field(compare=False)
+    failure: str | None = None
+
+
+class PeerBench:
+    """Where peers run; a context manager, which leaves nothing but the environments.
+
+    Args:
+        peers: Which.
+        environments: Folder of the environments; they are made on entering.
+        kinds: Kinds of targets asked about.
+        seed: Of samples and peers.
+        limit_s: Seconds that one peer may take in a window.
+    """
+
+    def __init__(
+        self,
+        peers: Sequence[Peer],
+        environments: Path,
+        *,
+        kinds: Sequence[str],
+        seed: int = 0,
+        limit_s: float = LIMIT_S,
+    ) -> None:
+        self.peers, self.environments = tuple(peers), environments
+        self.kinds, self.seed, self.limit_s = tuple(kinds), seed, limit_s
+        self._pythons: dict[str | None, Path] = {None: Path(sys.executable)}
+        self._place = tempfile.TemporaryDirectory(prefix="intentml-peers-")
+
+    def __enter__(self) -> PeerBench:
+        for name in dict.fromkeys(peer.environment for peer in self.peers if peer.environment):
+            self._pythons[name] = interpreter(self.environments, name)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._place.cleanup()
+
+    def contenders(self, log: OrderLog, horizon_days: int) -> dict[str, PeerPredictor]:
+        """The peers of one window, by name; what earlier windows were given is let go.
+
+        Args:
+            log: Cut at the window's start; nothing else reaches a peer.
+            horizon_days: Length of the window.
+        """
+        if not self.peers:
+            return {}
+        self._place.cleanup()
+        self._place = tempfile.TemporaryDirectory(prefix="intentml-peers-")
+        root = Path(self._place.name)
+        inputs = write_inputs(Past(log), horizon_days, self.kinds, self.seed, root / "inputs")
+        return {
+            peer.name: PeerPredictor(
+                peer, self._pythons[peer.environment], inputs, horizon_days, self.limit_s
+            )
+            for peer in self.peers
+        }
+
+
+class PeerPredictor:
+    """One peer in one window: asked once, it runs its script.
+
+    Attributes:
+        name: Its name.
+        note: How it fared, once it was asked.
+    """
+
+    def __init__(
+        self, peer: Peer, python: Path, inputs: PeerInputs, horizon_days: int, limit_s: float
+    ) -> None:
+        self.name, self.note = peer.name, None
+        self._peer, self._python, self._inputs = peer, python, inputs
+        self._horizon_days, self._limit_s = horizon_days, limit_s
+
+    note: PeerNote | None
+
+    def predict(
+        self, snapshot: Snapshot, horizon_days: int, *, kinds: Sequence[str] | None = None
+    ) -> Predictions:
+        """Its answer for the snapshot that its inputs were made of; no heads where it fails.
+
+        Raises:
+            ValueError: Another horizon is asked about than it was given.
+        """
+        if horizon_days != self._horizon_days:
+            raise ValueError(f"{self.name} was asked about {self._horizon_days} days, not {horizon_days}")
+        start = time.perf_counter()
+        failure, answer = (
+            None,
+            PeerAnswer(Predictions(snapshot.customer_ids, snapshot.as_of, horizon_days), {}),
+        )
+        try:
+            with tempfile.TemporaryDirectory(dir=self._inputs.folder.parent) as out:
+                self._run(Path(out))
+                answer = read_answer(Path(out), self._inputs, snapshot, horizon_days)
+        except PeerFailedError as problem:
+            failure = str(problem)
+        seconds = time.perf_counter() - start
+        self.note = PeerNote(
+            self.name, self._peer.about, snapshot.as_of.iso, answer.settings, seconds, failure
+        )
+        return answer.predictions
+
+    def _run(self, out: Path) -> None:
+        """The script, to its end.
+
+        Raises:
+            PeerFailedError: It did not end well, or in time.
+        """
+        kinds = [kind for kind in self._inputs.targets if kind in (self._peer.kinds or self._inputs.targets)]
+        command = [
+            str(self._python),
+            str(self._peer.script),
+            str(self._inputs.folder),
+            str(out),
+            self.name,
+            *kinds,
+        ]
+        # Its own session: what it started ends with it, and PYTHONPATH would lead it to other packages.
+        surroundings = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+        with (out / "log.txt").open("w+", encoding="utf-8") as log:
+            process = subprocess.Popen(
+                command, stdout=log, stderr=subprocess.STDOUT, env=surroundings, start_new_session=True
+            )
+            try:
+                status = process.wait(self._limit_s)
+            except subprocess.TimeoutExpired:
+                raise PeerFailedError(f"took longer than {self._limit_s:.0f} s") from None
+            finally:
+                if process.poll() is None:
+                    os.killpg(process.pid, signal.SIGKILL)
+                    process.wait()
+            log.seek(0)
+            if status:
+                raise PeerFailedError(_why(status, log.read()))
+
+
+def _why(status: int, told: str) -> str:
+    """The last line of what a process said, or the signal that ended it."""
+    if status == -signal.SIGKILL:
+        return "killed from outside, as where memory runs out"
+    if status < 0:
+        return f"ended by {signal.Signals(-status).name}"
+    lines = [line.strip() for line in told.splitlines() if line.strip()]
+    return lines[-1][:_ERROR_LENGTH] if lines else f"ended with status {status}"

@@ -1,0 +1,105 @@
+"""lifetimes' BG/NBD, MBG/NBD or Pareto/NBD for timing, its Gamma-Gamma for money.
+
+Fitted on active days, in weeks, and multiplied by orders per active day, as everything here that counts
+orders. P(no order) is the return probability, not 1 - P(alive). How strongly parameters are drawn to zero is
+chosen by log-loss of no order on validation; then fitted on everything.
+"""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+from exchange import Exchange
+from lifetimes import BetaGeoFitter, GammaGammaFitter, ModifiedBetaGeoFitter, ParetoNBDFitter
+
+MODELS = {
+    "lifetimes_bg_nbd": BetaGeoFitter,
+    "lifetimes_mbg_nbd": ModifiedBetaGeoFitter,
+    "lifetimes_pareto_nbd": ParetoNBDFitter,
+}
+PENALTIES = (0.0, 0.001, 0.01, 0.1)
+WEEK = 7.0
+
+
+def main() -> None:
+    warnings.simplefilter("ignore")
+    exchange = Exchange.of_command_line()
+    now, weeks = exchange.table("now/customers"), exchange.horizon_days / WEEK
+    penalty = chosen_penalty(exchange, weeks)
+    model = fitted(exchange.name, now, penalty)
+    answers = {"no_order": silence(model, now, weeks), "orders": expected_orders(model, now, weeks)}
+    exchange.settings["parameters (weeks)"] = {
+        name: round(float(value), 4) for name, value in model.params_.items()
+    }
+    if now["spend"].any():
+        money, answers["spend"] = spend(now, answers["orders"])
+        exchange.settings["Gamma-Gamma"] = {
+            name: round(float(value), 4) for name, value in money.params_.items()
+        }
+    exchange.answer_customers(answers)
+    exchange.finish()
+
+
+def chosen_penalty(exchange: Exchange, weeks: float) -> float:
+    """The penalty with the least log-loss of no order on the validation window."""
+    if not exchange.has("validation/customers"):
+        exchange.settings["penalizer_coef"] = PENALTIES[0]
+        return PENALTIES[0]
+    before = exchange.table("validation/customers")
+    losses = {}
+    for penalty in PENALTIES:
+        try:
+            chance = silence(fitted(exchange.name, before, penalty), before, weeks).clip(1e-6, 1 - 1e-6)
+        except Exception:
+            continue
+        came = before["came_no_order"]
+        losses[penalty] = float(-np.mean(np.where(came, np.log(chance), np.log1p(-chance))))
+    best = min(losses, key=losses.get, default=PENALTIES[0])
+    exchange.settings |= {"penalizer_coef": best, "validation_log_loss": round(losses.get(best, np.nan), 5)}
+    return best
+
+
+def history(table: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Frequency, recency and age, in weeks."""
+    x, t_x, age = (table[name].astype(np.float64) for name in ("x", "t_x", "T"))
+    return x, t_x / WEEK, age / WEEK
+
+
+def fitted(name: str, table: dict[str, np.ndarray], penalty: float):  # noqa: ANN201
+    model = MODELS[name](penalizer_coef=penalty)
+    model.fit(*history(table))
+    return model
+
+
+def silence(model, table: dict[str, np.ndarray], weeks: float) -> np.ndarray:  # noqa: ANN001
+    """P(no order within the window).
+
+    Who is alive orders at a rate that is Gamma(r + x, alpha + T); lifetimes tells it for Pareto/NBD alone.
+    """
+    x, t_x, age = history(table)
+    if isinstance(model, ParetoNBDFitter):
+        none = model.conditional_probability_of_n_purchases_up_to_time(0, weeks, x, t_x, age)
+        return np.clip(np.asarray(none, dtype=np.float64), 0.0, 1.0)
+    r, alpha = model.params_["r"], model.params_["alpha"]
+    alive = np.asarray(model.conditional_probability_alive(x, t_x, age), dtype=np.float64)
+    return 1.0 - alive * (1.0 - ((alpha + age) / (alpha + age + weeks)) ** (r + x))
+
+
+def expected_orders(model, table: dict[str, np.ndarray], weeks: float) -> np.ndarray:  # noqa: ANN001
+    days = model.conditional_expected_number_of_purchases_up_to_time(weeks, *history(table))
+    per_day = table["orders"].sum() / table["active_days"].sum()
+    return np.asarray(days, dtype=np.float64) * per_day
+
+
+def spend(table: dict[str, np.ndarray], orders: np.ndarray) -> tuple[GammaGammaFitter, np.ndarray]:
+    """Gamma-Gamma on the mean of all orders of who ordered twice or more; money per order times orders."""
+    model = GammaGammaFitter(penalizer_coef=0.0)
+    count, mean = table["orders"].astype(np.float64), table["spend_per_order"].astype(np.float64)
+    repeated = (count > 1) & (mean > 0)
+    model.fit(count[repeated], mean[repeated])
+    paid = np.asarray(model.conditional_expected_average_profit(count, mean), dtype=np.float64)
+    return model, paid * orders
+
+
+main()
