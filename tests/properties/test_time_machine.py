@@ -23,6 +23,8 @@ from intentml.inference.intent import IntentPredictor
 from intentml.pairs.history import pair_history
 from intentml.pairs.neighbours import fit_neighbours, neighbour_scores
 from intentml.prediction import SURVIVAL_DAYS, Mend
+from intentml.priors.explaining import Explanation
+from intentml.priors.predictor import PriorPredictor
 from intentml.sequences import Vocabulary, encode_orders, timing_statistics
 from intentml.tasks import labels_of, next_order_of
 from intentml.timeline import OrderLog, Snapshot
@@ -132,7 +134,25 @@ def trained_and_scored(log: OrderLog, as_of: str) -> Arrays:
     scores = score(model, log, as_of=as_of, horizon_days=[14, HORIZON_DAYS], interests=None)
     predicted = model.predictor.predict(log.as_of(as_of), HORIZON_DAYS)
     answers = {"customers": scores.customers, "interests": scores.interests()}
-    return arrays_of({"predicted": predicted, "saved": saved(model), **answers}, "scored")
+    told = explanations(model.predictor, log.as_of(as_of), HORIZON_DAYS)
+    return arrays_of({"predicted": predicted, "saved": saved(model), "told": told, **answers}, "scored")
+
+
+def explanations(
+    predictor: PriorPredictor | IntentPredictor, known: Snapshot, days: int
+) -> list[Explanation]:
+    """Why every ninth customer buys every third category and brand, or does not order."""
+    asked = [
+        (kind, target)
+        for kind in ("category", "brand")
+        if kind in predictor.kinds
+        for target in known.catalogue.targets(kind).targets[::3]
+    ]
+    return [
+        predictor.explain(known, customer, kind, target, days)
+        for customer in known.customer_ids[::9]
+        for kind, target in (*asked, ("no_order", None))
+    ]
 
 
 def network_trained_and_scored(log: OrderLog, as_of: str) -> Arrays:
@@ -149,7 +169,10 @@ def network_trained_and_scored(log: OrderLog, as_of: str) -> Arrays:
     opened = IntentPredictor(trained.prior, replace(trained.correction, gates=ajar, timing=1.0, orders=True))
     answers = {"customers": scores.customers, "interests": scores.interests()}
     said = opened.predict(log.as_of(as_of), 14)
-    return arrays_of({"saved": saved(model), "said": said, "epochs": epochs_of(model), **answers}, "network")
+    told = explanations(opened, log.as_of(as_of), 14)
+    return arrays_of(
+        {"saved": saved(model), "said": said, "told": told, "epochs": epochs_of(model), **answers}, "network"
+    )
 
 
 def epochs_of(model: SavedModel) -> list[list[float]]:
