@@ -168,7 +168,7 @@ def design_at(part: Slice, kind: str, days: int, activity: str) -> Design:
     """The priors' features of a slice."""
     ordering = 1.0 - part.activity(activity).no_order(part.snapshot, days)[:, 0]
     return design_of(
-        part.snapshot, part.history(kind), part.kind(kind), ordering, days, part.neighbours(kind)
+        part.snapshot, part.history(kind), part.kind(kind), ordering, days, part.candidates(kind)
     )
 
 

@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from intentml.pairs.candidates import Candidates
 from intentml.pairs.history import PairTable, pair_history
-from intentml.pairs.neighbours import neighbour_scores
 from intentml.priors.activity import ActivityPrior, first_order_rate, fit_activity
 from intentml.priors.designs import KindParameters, fit_kind
 from intentml.tasks import Labels, labels_of
@@ -34,7 +34,7 @@ class Slice:
         self._activity: dict[str, ActivityPrior] = {}
         self._kinds: dict[str, KindParameters] = {}
         self._history: dict[str, PairTable] = {}
-        self._neighbours: dict[str, sparse.csr_array] = {}
+        self._candidates: dict[str, Candidates] = {}
 
     @cached_property
     def snapshot(self) -> Snapshot:
@@ -82,12 +82,12 @@ class Slice:
             self._kinds[kind] = fit_kind(self.snapshot, self.history(kind))
         return self._kinds[kind]
 
-    def neighbours(self, kind: str) -> sparse.csr_array:
-        """Neighbour scores at the cutoff; the same for every horizon."""
-        if kind not in self._neighbours:
-            similarity = self.kind(kind).neighbours.similarity
-            self._neighbours[kind] = neighbour_scores(self.history(kind), similarity)
-        return self._neighbours[kind]
+    def candidates(self, kind: str) -> Candidates:
+        """Pairs with history or neighbours at the cutoff; the same for every horizon."""
+        if kind not in self._candidates:
+            targets = self.snapshot.catalogue.targets(kind).targets
+            self._candidates[kind] = self.kind(kind).candidates(self.history(kind), targets)
+        return self._candidates[kind]
 
     def eligible(self, kind: str) -> npt.NDArray[np.int64]:
         """Targets to learn from: bought by enough customers, at most the most bought. Sorted."""

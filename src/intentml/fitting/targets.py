@@ -98,7 +98,7 @@ def _sample(
         return None
     ordering = 1.0 - part.activity(activity).no_order(part.snapshot, days)[:, 0]
     design = design_of(
-        part.snapshot, part.history(kind), part.kind(kind), ordering, days, part.neighbours(kind)
+        part.snapshot, part.history(kind), part.kind(kind), ordering, days, part.candidates(kind)
     )
     generator = np.random.default_rng(_seed(seed, kind, days, cutoff.us))
     return sample_pairs(design, part.labels(days).bought[kind], eligible, generator, per_window)

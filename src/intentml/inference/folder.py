@@ -36,7 +36,7 @@ from intentml.version import __version__
 if TYPE_CHECKING:
     from intentml.inference.intent import IntentPredictor
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 PREDICTOR, WEIGHTS, VOCABULARIES = "predictor.json", "weights.safetensors", "vocabularies.json"
 SEQUENCE = "sequence"  # no kind of target is called so
 FILES = (PREDICTOR, WEIGHTS, VOCABULARIES)
@@ -305,24 +305,27 @@ def _arrays(kinds: Mapping[str, KindParameters]) -> tuple[dict[str, Any], dict[s
     arrays: dict[str, Any] = {}
     vocabularies: dict[str, Any] = {}
     for kind, fitted in kinds.items():
-        similarity = fitted.neighbours.similarity
         vocabularies[kind] = list(fitted.targets)
-        arrays |= {
-            f"{kind}.shape": fitted.shape,
-            f"{kind}.rate": fitted.rate,
-            f"{kind}.similarity.data": similarity.data.astype(np.float32),
-            f"{kind}.similarity.indices": similarity.indices.astype(np.int32),
-            f"{kind}.similarity.indptr": similarity.indptr.astype(np.int64),
-        }
+        arrays |= {f"{kind}.shape": fitted.shape, f"{kind}.rate": fitted.rate}
+        for table, items in (("similarity", fitted.neighbours), ("ease", fitted.ease)):
+            matrix = items.similarity
+            arrays |= {
+                f"{kind}.{table}.data": matrix.data.astype(np.float32),
+                f"{kind}.{table}.indices": matrix.indices.astype(np.int32),
+                f"{kind}.{table}.indptr": matrix.indptr.astype(np.int64),
+            }
     return {name: np.ascontiguousarray(values) for name, values in arrays.items()}, vocabularies
 
 
 def _kind(kind: str, arrays: Mapping[str, Any], names: list[str]) -> KindParameters:
     targets = np.array(names, dtype=object)
-    parts = [arrays[f"{kind}.similarity.{part}"] for part in ("data", "indices", "indptr")]
-    similarity = sparse.csr_array(tuple(parts), shape=(len(targets), len(targets)))
+
+    def table(name: str) -> Neighbours:
+        parts = tuple(arrays[f"{kind}.{name}.{part}"] for part in ("data", "indices", "indptr"))
+        return Neighbours(kind, targets, sparse.csr_array(parts, shape=(len(targets), len(targets))))
+
     return KindParameters(
-        kind, Neighbours(kind, targets, similarity), targets, arrays[f"{kind}.shape"], arrays[f"{kind}.rate"]
+        kind, table("similarity"), table("ease"), targets, arrays[f"{kind}.shape"], arrays[f"{kind}.rate"]
     )
 
 

@@ -31,7 +31,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
         "decay_14", "decay_30", "decay_90", "decay_365",
     ),
     OWN_RHYTHM: ("repeated", "overdue", "late"),
-    "similar_baskets": ("near", "neighbours"),
+    "similar_baskets": ("near", "neighbours", "ease"),
     "category": ("category_decay", "category_seen", "root_decay", "root_seen"),
     "brand": ("brand_decay", "brand_seen"),
     "activity": ("order", "orders_28", "orders_90", "orders_ever", "breadth", "variety"),

@@ -14,14 +14,15 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from intentml.pairs.candidates import Candidates, candidates_of
+from intentml.pairs.ease import fit_ease
 from intentml.pairs.history import HALF_LIVES_DAYS, PairTable, pair_history
-from intentml.pairs.neighbours import Neighbours, fit_neighbours, neighbour_scores
+from intentml.pairs.neighbours import Neighbours, fit_neighbours
 from intentml.prediction import logit
 from intentml.priors.popularity import expected_buyers, popularity_logit
 from intentml.priors.rates import fit_rates, probability_within
 from intentml.timeline import Snapshot
 from intentml.timeline.catalogue import Catalogue, Strings, path_nodes
-from intentml.timeline.keys import distinct
 
 F64 = npt.NDArray[np.float64]
 I64 = npt.NDArray[np.int64]
@@ -37,6 +38,7 @@ class KindParameters:
     Attributes:
         kind: Kind of target.
         neighbours: Item-item neighbours.
+        ease: Item-item weights that explain each target by all others.
         targets: Names that `shape` and `rate` belong to, sorted. Shape: (J,).
         shape: Gamma shape of the customers' purchase rates of each target. Shape: (J,).
         rate: Gamma rate (days) of the same. Shape: (J,).
@@ -44,9 +46,14 @@ class KindParameters:
 
     kind: str
     neighbours: Neighbours
+    ease: Neighbours
     targets: Strings
     shape: F64
     rate: F64
+
+    def candidates(self, history: PairTable, targets: Strings) -> Candidates:
+        """The candidates of some customers, whose history numbers `targets`."""
+        return candidates_of(history, self.neighbours.aligned(targets), self.ease.aligned(targets))
 
     def aligned(self, targets: Strings) -> tuple[F64, F64]:
         """Shape and rate in another numbering; targets unknown here get the median."""
@@ -117,7 +124,9 @@ def fit_kind(snapshot: Snapshot, history: PairTable) -> KindParameters:
     """Neighbours and purchase rates of one kind, from a whole snapshot."""
     targets = snapshot.catalogue.targets(history.kind).targets
     shape, rate = fit_rates(history.count, history.target, _exposure_days(snapshot), history.n_targets)
-    return KindParameters(history.kind, fit_neighbours(history, targets), targets, shape, rate)
+    return KindParameters(
+        history.kind, fit_neighbours(history, targets), fit_ease(history, targets), targets, shape, rate
+    )
 
 
 def design_of(
@@ -126,7 +135,7 @@ def design_of(
     fitted: KindParameters,
     order_probability: F64,
     horizon_days: int,
-    neighbours: sparse.csr_array | None = None,
+    candidates: Candidates | None = None,
 ) -> Design:
     """Lay out the features.
 
@@ -136,39 +145,35 @@ def design_of(
         fitted: What was fitted for the kind.
         order_probability: P(at least one order within the horizon). Shape: (U,).
         horizon_days: The horizon.
-        neighbours: Neighbour scores, if they were computed already.
+        candidates: `fitted.candidates(...)`, if they were found already.
     """
     targets = snapshot.catalogue.targets(history.kind).targets
-    if neighbours is None:
-        neighbours = neighbour_scores(history, fitted.neighbours.aligned(targets))
+    if candidates is None:
+        candidates = fitted.candidates(history, targets)
     customer = _customer_features(snapshot, history, order_probability)
     target = _target_features(snapshot, history.kind)
-    n_targets = max(1, len(targets))
-    own = history.customer * n_targets + history.target
-    near = np.repeat(np.arange(len(snapshot)), np.diff(neighbours.indptr)) * n_targets + neighbours.indices
-    pair = distinct(np.concatenate([own, near]))
-    pair_customer, pair_target = pair // n_targets, pair % n_targets
-    at_own, at_near = np.searchsorted(pair, own), np.searchsorted(pair, near)
+    pair_target = candidates.target
 
     def scatter(values: npt.ArrayLike, at: I64) -> F64:
-        full = np.zeros(len(pair))
+        full = np.zeros(len(pair_target))
         full[at] = values
         return full
 
     shape, rate = fitted.aligned(targets)
     features = {
-        name: scatter(values, at_own)
+        name: scatter(values, candidates.own)
         for name, values in _history_features(snapshot, history, shape, rate, horizon_days).items()
     }
     seen = features["seen"] > 0
-    features["near"] = scatter(1.0, at_near)
-    features["neighbours"] = scatter(np.log1p(10.0 * neighbours.data), at_near)
+    features["near"] = scatter(1.0, candidates.near)
+    features["neighbours"] = scatter(np.log1p(10.0 * candidates.neighbours), candidates.near)
+    features["ease"] = candidates.ease
     return Design(
         kind=history.kind,
         targets=targets,
         customer=customer,
         target=target,
-        indptr=np.searchsorted(pair_customer, np.arange(len(snapshot) + 1)),
+        indptr=candidates.indptr,
         pair_target=pair_target,
         seen=seen,
         pair=features,

@@ -21,7 +21,7 @@ from intentml.priors.sampling import PairSample
 _POPULARITY = tuple(POPULARITY_WINDOWS.values())
 _ALL_PAIR = (
     "seen", "count", "order_decay", "last", "since", "share", "repeated", "overdue", "late", "rate",
-    "decay_14", "decay_30", "decay_90", "decay_365", "near", "neighbours",
+    "decay_14", "decay_30", "decay_90", "decay_365", "near", "neighbours", "ease",
 )  # fmt: skip
 _ALL_PARENT = tuple(
     f"{parent}_{name}" for parent in ("category", "brand", "root") for name in ("decay", "seen")

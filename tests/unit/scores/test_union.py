@@ -1,3 +1,5 @@
+"""Which columns a set of targets is joined of, and what is told of its level; the joining is priors.union's."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -11,9 +13,10 @@ from scipy import sparse
 
 from intentml.errors import ScoresError
 from intentml.prediction import TargetScores, logit
-from intentml.scores import union
+from intentml.priors import union
+from intentml.priors.union import Dependence, SetUnion
 from intentml.scores.selection import NewProduct, Selection
-from intentml.scores.union import union_probability
+from intentml.scores.union import set_is_calibrated, union_probability, with_whole_groups
 from intentml.timeline.catalogue import Catalogue
 
 PRODUCTS = ("brie", "gouda", "milk", "rug")  # two of CHEESE, one of MILK, one of no category
@@ -40,6 +43,9 @@ class Scored:
     """Two customers, four products, two categories."""
 
     targets: Mapping[tuple[str, int], TargetScores]
+    ordering: tuple[float, float] | None = None
+    union: SetUnion = SetUnion()
+    buyers: tuple[int, ...] = (9, 9, 9, 9)
 
     catalogue = Catalogue(
         texts(*PRODUCTS),
@@ -55,15 +61,26 @@ class Scored:
     def scores_of(self, kind: str, horizon_days: int | None = None) -> TargetScores:
         return self.targets[kind, 28]
 
+    def order_probability(self, horizon_days: int | None = None) -> np.ndarray | None:
+        return None if self.ordering is None else np.array(self.ordering)
+
+    def buyers_before(self, kind: str) -> np.ndarray:
+        return np.array(self.buyers)
+
     def newcomer_logits(self, product: NewProduct, horizon_days: int | None = None) -> np.ndarray:
         return logit(NEWCOMER)
 
 
-def scored(product: list[list[float]], category: list[list[float]] | None = None) -> Scored:
+def scored(
+    product: list[list[float]],
+    category: list[list[float]] | None = None,
+    ordering: tuple[float, float] | None = None,
+    **known: object,
+) -> Scored:
     targets = {("product", 28): scores_of("product", PRODUCTS, product)}
     if category is not None:
         targets["category", 28] = scores_of("category", ("CHEESE", "MILK"), category)
-    return Scored(targets)
+    return Scored(targets, ordering, **known)
 
 
 P = [[0.2, 0.1, 0.5, 0.3], [0.4, 0.4, 0.1, 0.3]]
@@ -72,14 +89,16 @@ C = [[0.4, 0.5], [0.5, 0.1]]
 CHEESES = [0.25, 0.48]
 
 
-def of(scores: Scored, *products: str, newcomers: tuple[NewProduct, ...] = ()) -> np.ndarray:
-    return union_probability(
-        scores, Selection(tuple(("product", name) for name in products), (), newcomers), 28
-    )
+def products(*names: str, newcomers: tuple[NewProduct, ...] = ()) -> Selection:
+    return Selection(tuple(("product", name) for name in names), (), newcomers)
+
+
+def of(scores: Scored, *names: str, newcomers: tuple[NewProduct, ...] = ()) -> np.ndarray:
+    return union_probability(scores, products(*names, newcomers=newcomers), 28)
 
 
 def test_one_target_keeps_its_own_probability():
-    assert of(scored(P, C), "gouda") == pytest.approx([0.1, 0.4])
+    assert of(scored(P, C, (0.05, 0.05)), "gouda") == pytest.approx([0.1, 0.4])
 
 
 def test_products_of_one_category_are_joined_given_the_category():
@@ -97,6 +116,23 @@ def test_categories_and_products_without_one_are_joined_as_if_independent():
     assert both == pytest.approx([1 - 0.6 * 0.5, 1 - 0.5 * 0.9])
 
 
+def test_all_is_joined_given_an_order():
+    given_an_order = [1 - (1 - 0.2 / 0.8) * (1 - 0.3 / 0.8), 1 - (1 - 0.4 / 0.5) * (1 - 0.3 / 0.5)]
+    expected = np.array([0.8, 0.5]) * given_an_order
+    assert of(scored(P, ordering=(0.8, 0.5)), "brie", "rug") == pytest.approx(expected)
+
+
+def test_products_of_one_category_keep_to_it_whatever_the_chance_of_an_order():
+    assert of(scored(P, C, (0.9, 0.9)), "brie", "gouda") == pytest.approx(CHEESES)
+
+
+def test_dependence_is_that_of_the_horizon():
+    tied = SetUnion(dependence={28: Dependence(frailty=1.0)})
+    # 1 / (1 + 0.25 + 3 / 7): odds of one thing not bought add up
+    expected = 1 - 1 / (1 + 0.2 / 0.8 + 0.3 / 0.7)
+    assert of(scored(P, union=tied), "brie", "rug")[0] == pytest.approx(expected)
+
+
 def test_a_product_likelier_than_its_category_is_believed():
     assert of(scored(P, [[0.1, 0.5], [0.5, 0.1]]), "brie", "gouda")[0] == pytest.approx(0.2)
 
@@ -112,10 +148,50 @@ def test_a_target_that_the_catalogue_has_and_the_scores_lack_is_an_error():
         of(scored(P, C), "feta")
 
 
-def test_small_blocks_tell_the_same(monkeypatch):
-    whole = of(scored(P, C), *PRODUCTS)
+@pytest.mark.parametrize("dependence", [Dependence(), Dependence(frailty=0.5, overlap=1.2)])
+def test_small_blocks_tell_the_same(monkeypatch, dependence):
+    shop = scored(P, C, (0.9, 0.6), union=SetUnion(dependence={28: dependence}))
+    whole = of(shop, *PRODUCTS)
     monkeypatch.setattr(union, "_CELLS_AT_ONCE", 2)
-    assert of(scored(P, C), *PRODUCTS) == pytest.approx(whole, abs=1e-12)
+    assert of(shop, *PRODUCTS) == pytest.approx(whole, abs=1e-12)
+
+
+def test_products_that_make_up_a_category_are_told_as_the_category():
+    whole = with_whole_groups(scored(P, C), products("gouda", "brie", "rug"), 28)
+    assert whole.columns == (("category", "CHEESE"), ("product", "rug"))
+    alone = with_whole_groups(scored(P, C), products("brie", "gouda"), 28)
+    assert alone.single
+    assert union_probability(scored(P, C), alone, 28) == pytest.approx([0.4, 0.5])
+
+
+def test_a_part_of_a_category_and_a_category_of_one_product_stay_products():
+    for names in (("brie", "rug"), ("milk", "rug"), ("milk",)):
+        assert with_whole_groups(scored(P, C), products(*names), 28) == products(*names)
+    assert with_whole_groups(scored(P), products("brie", "gouda"), 28) == products("brie", "gouda")
+
+
+FINE = SetUnion(ratio={28: {"2-3": 0.95, "4-7": 1.2}})
+
+
+@pytest.mark.parametrize(
+    ("names", "known", "calibrated"),
+    [
+        (("brie", "rug"), {"union": FINE}, True),
+        (PRODUCTS, {"union": FINE}, False),  # too many buyers on validation
+        (("brie", "rug"), {}, False),  # nothing was looked at
+        (("brie", "rug"), {"union": FINE, "buyers": (9, 9, 9, 4)}, False),  # rare, and much of the set
+        (("brie", "rug"), {"union": FINE, "buyers": (9, 9, 9, 5)}, True),
+    ],
+)
+def test_a_sets_level_is_called_calibrated_where_validation_vouches_for_it(names, known, calibrated):
+    shop = scored(P, **known)
+    expected = of(shop, *names).sum()
+    assert set_is_calibrated(shop, products(*names), 28, expected) is calibrated
+
+
+def test_a_set_with_a_newcomer_is_never_called_calibrated():
+    asked = products("brie", newcomers=(NewProduct(name="feta"),))
+    assert not set_is_calibrated(scored(P, union=FINE), asked, 28, 1.0)
 
 
 probabilities = st.lists(st.floats(1e-6, 1 - 1e-6), min_size=4, max_size=4)
@@ -134,7 +210,10 @@ def test_a_set_of_one_category_lies_between_its_likeliest_product_and_the_catego
     assert (two <= np.maximum(likeliest, whole) + 1e-6).all()
 
 
-@given(st.lists(probabilities, min_size=2, max_size=2))
-def test_a_larger_set_is_never_less_likely(product):
-    scores = scored(product, C)
+@given(
+    st.lists(probabilities, min_size=2, max_size=2), st.floats(0.0, 3.0), st.floats(1.0, 1.9), st.floats(0.01, 1)
+)
+def test_a_larger_set_is_never_less_likely(product, frailty, overlap, ordering):
+    tied = SetUnion(dependence={28: Dependence(frailty=frailty, overlap=overlap)})
+    scores = scored(product, C, (ordering, 1.0), union=tied)
     assert (of(scores, *PRODUCTS) >= of(scores, "brie", "rug") - 1e-6).all()

@@ -171,7 +171,7 @@ class _Writer:
     def _design(self, part: Slice, kind: str) -> Design:
         ordering = 1.0 - part.activity(_ACTIVITY).no_order(part.snapshot, self.days)[:, 0]
         return design_of(
-            part.snapshot, part.history(kind), part.kind(kind), ordering, self.days, part.neighbours(kind)
+            part.snapshot, part.history(kind), part.kind(kind), ordering, self.days, part.candidates(kind)
         )
 
     def _sample(self, part: Slice, kind: str) -> PairSample:
