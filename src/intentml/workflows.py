@@ -243,6 +243,7 @@ def score(
         config,
         progress,
         vocabularies=saved.vocabularies,
+        sets=saved.sets,
     )
     if out is not None:
         write_scores(scores, Path(out), progress)

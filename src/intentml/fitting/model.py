@@ -18,6 +18,7 @@ from intentml.fitting.settings import TrainingConfig
 from intentml.fitting.slices import Past
 from intentml.fitting.windows import cutoffs
 from intentml.model.config import ModelConfig
+from intentml.priors.union import SetUnion
 from intentml.timeline import Instant, OrderLog
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ class FittedModel:
         sequence: The network; None where none was asked for, or the history is too short for one.
         judged: The model beside every prior on validation.
         reliability: How often the model's probabilities came true there.
+        union: How purchases of several targets hang together.
         notes: What a person should know of this training.
     """
 
@@ -65,6 +67,7 @@ class FittedModel:
     sequence: FittedSequence | None
     judged: tuple[Judged, ...]
     reliability: tuple[Curve, ...]
+    union: SetUnion
     notes: tuple[str, ...] = field(default=())
 
     def card(self) -> Mapping[str, Any]:
@@ -74,6 +77,7 @@ class FittedModel:
             "judged": [asdict(one) for one in self.judged],
             "reliability": [asdict(one) for one in self.reliability],
             "notes": list(self.notes),
+            "sets": self.union.model_dump(mode="json"),
         }
         if self.sequence is not None:
             card["network"] = self.sequence.card()
@@ -97,9 +101,13 @@ def fit_model(
         ModelError: The checkpoint to resume from is of another training.
     """
     from intentml.fitting.judging import Court
+    from intentml.fitting.sets import fit_union
 
     past = Past(log.before(as_of))
     priors = fit_priors_on(past, config, progress)
+    validation = _validation_windows(past, config)
+    progress("product sets", 1, 1)
+    union = fit_union(past, priors.best, validation)
     fitted, notes = None, []
     if sequence is not None:
         from intentml.fitting.sequence import fit_sequence
@@ -116,12 +124,12 @@ def fit_model(
         court = Court(
             past,
             priors,
-            _validation_windows(past, config),
+            validation,
             lambda ids: np.ones(len(ids), bool),
             priors.targets,
         )
     judged, reliability = court.judge()
-    return FittedModel(priors, fitted, tuple(judged), tuple(reliability), tuple(notes))
+    return FittedModel(priors, fitted, tuple(judged), tuple(reliability), union, tuple(notes))
 
 
 def _validation_windows(past: Past, config: PriorsConfig) -> dict[int, Instant]:

@@ -27,6 +27,7 @@ from intentml.priors.explaining import Explanation
 from intentml.priors.linear import LinearPrior, Weights
 from intentml.priors.predictor import PriorPredictor
 from intentml.priors.spend import SpendPrior
+from intentml.priors.union import SetUnion
 from intentml.sequences.vocabulary import Vocabulary
 from intentml.timeline import Instant, Snapshot
 from intentml.timeline.catalogue import Strings
@@ -104,6 +105,11 @@ class SavedModel:
             ModelError: The folder exists and holds something that no model folder holds.
         """
         save_model(Path(folder), self.predictor, self.card)
+
+    @property
+    def sets(self) -> SetUnion:
+        """How single probabilities are joined where several targets are asked about."""
+        return SetUnion.model_validate(self.card.get("sets", {}))
 
     @property
     def vocabularies(self) -> dict[str, Strings]:
@@ -188,6 +194,7 @@ def load_model(folder: Path) -> SavedModel:
             )
         content = {name: _checked(folder, name, card["files"][name]) for name in (WEIGHTS, VOCABULARIES)}
         predictor = _predictor(card, load(content[WEIGHTS]), json.loads(content[VOCABULARIES]))
+        SetUnion.model_validate(card.get("sets", {}))
     except corrupt as problem:
         raise ModelError(
             f"{PREDICTOR} in {folder} is corrupt ({type(problem).__name__})",

@@ -23,8 +23,8 @@ class InterestedIn:
     Attributes:
         as_of: Instant of the scores.
         horizon_days: The window.
-        calibrated: Whether the history could evaluate this horizon, and one target was asked about: a
-            set's ranking is good, its level is not calibrated yet.
+        calibrated: Whether the history could evaluate this horizon; of several targets, also whether sets
+            of their number came true on validation, and hardly any of them is too rare to have been judged.
         model_version: Which model.
         matched_products: product_id and name of the products in question.
         expected_buyers: How many of the customers listed will buy: the sum of their probabilities.

@@ -14,10 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from intentml.errors import HorizonError, ScoresError, UnknownCustomerError, without_address
 from intentml.prediction import F64, SURVIVAL_DAYS, TargetScores, sigmoid, survival_at
+from intentml.priors.union import SetUnion
 from intentml.scores.answers import InterestedIn
 from intentml.scores.facts import Bought, write_text_index
 from intentml.scores.interests import SCHEMA, best_targets, interest_batches
@@ -26,7 +29,7 @@ from intentml.scores.manifest import Manifest
 from intentml.scores.newcomers import newcomer_logits
 from intentml.scores.retrieval import Cut, check_count
 from intentml.scores.selection import NewProduct, Selection, new_product_of, select
-from intentml.scores.union import union_probability
+from intentml.scores.union import set_is_calibrated, union_probability, with_whole_groups
 from intentml.timeline.catalogue import Catalogue, Strings
 
 if TYPE_CHECKING:
@@ -96,6 +99,12 @@ class Scores:
         ids: Strings = self.table["customer_id"].to_numpy().astype(object)
         return ids
 
+    def order_probability(self, horizon_days: int | None = None) -> F64 | None:
+        """P(order) of every customer, None where the model does not predict it. Shape: (U,)."""
+        days = self.horizon(horizon_days)
+        name = "churn_probability" if days == self.manifest.horizons[0] else f"churn_probability_{days}"
+        return 1.0 - self.table[name].to_numpy() if name in self.table.column_names else None
+
     # -- targets --------------------------------------------------------------------------------
 
     @cached_property
@@ -127,6 +136,18 @@ class Scores:
                 hint=f"train and score on tables that have {kind} targets, with {kind} in --kinds",
             )
         return self.targets[key]
+
+    @property
+    def union(self) -> SetUnion:
+        """How purchases of several targets hang together."""
+        return self.manifest.sets
+
+    def buyers_before(self, kind: str) -> npt.NDArray[np.int64]:
+        """Customers who ever bought each target of a kind, in the catalogue's order. Shape: (J,)."""
+        buyers: npt.NDArray[np.int64] = self.context.filter(pc.equal(self.context["kind"], kind))[
+            "buyers_0"
+        ].to_numpy()
+        return buyers
 
     def interests(
         self, top_k: int | None = 10, *, kind: str | None = None, horizon_days: int | None = None
@@ -194,6 +215,7 @@ class Scores:
             keyword=keyword,
             new_product=new_product_of(new_product),
         )
+        selection = with_whole_groups(self, selection, days)
         probability = self.probability(selection, days)
         best = cut.rows(probability)
         chosen = pd.DataFrame(
@@ -206,8 +228,8 @@ class Scores:
         return InterestedIn(
             as_of=self.manifest.as_of,
             horizon_days=days,
-            # How several targets are joined was never held against what came (experiments/0003).
-            calibrated=days in self.manifest.calibrated_horizons and selection.single,
+            calibrated=days in self.manifest.calibrated_horizons
+            and (selection.single or set_is_calibrated(self, selection, days, float(probability.sum()))),
             model_version=self.manifest.model.version,
             matched_products=self._named(selection),
             expected_buyers=float(probability[best].sum()),

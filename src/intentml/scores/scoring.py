@@ -13,6 +13,7 @@ import numpy as np
 
 from intentml.errors import ModelError, ScoresError
 from intentml.prediction import Predictions, Predictor
+from intentml.priors.union import SetUnion
 from intentml.scores.customers import YEAR_DAYS, customer_table
 from intentml.scores.facts import bought_before, context_table, counts_of, product_table, undated_columns
 from intentml.scores.limits import stage_limits
@@ -51,6 +52,7 @@ def score_shop(
     progress: Progress = lambda step, done, total: None,
     *,
     vocabularies: Mapping[str, Strings] | None = None,
+    sets: SetUnion | None = None,
 ) -> Scores:
     """Scores of every customer known at `as_of`.
 
@@ -62,6 +64,7 @@ def score_shop(
         config: What to score.
         progress: Called with step, done, total.
         vocabularies: Targets the predictor was trained on, by kind, to know a model of another shop.
+        sets: How single probabilities are joined; as if independent if left out.
 
     Raises:
         ScoresError: No horizon, or a kind that the shop does not have.
@@ -102,6 +105,7 @@ def score_shop(
             prediction.horizon_days for prediction in predictions if prediction.calibrated
         ),
         limits=Limits(lifecycle=lifecycle, importance=importance),
+        sets=sets or SetUnion(),
         undated_columns=undated_columns(log),
         counts={
             **counts_of(snapshot),

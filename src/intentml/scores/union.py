@@ -1,26 +1,30 @@
 """P(buys at least one of a set of targets), for every customer.
 
 What comes in: scores and a selection of their columns. What goes out: one probability a customer. One
-target's own probability is told as it is; how several are joined stands here and nowhere else.
+target's own probability is told as it is; several are joined as `priors.union` says.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from intentml.errors import ScoresError
+from intentml.fitting.slices import MAX_TARGETS, MIN_BUYERS
 from intentml.prediction import F64, TargetScores, sigmoid
-from intentml.scores.selection import NewProduct, Selection
-from intentml.timeline.catalogue import Catalogue
+from intentml.priors.union import Joined, SetUnion, probability_of
+from intentml.scores.selection import NewProduct, Selection, products_of
+from intentml.timeline.catalogue import KINDS, Catalogue
 
 I64 = npt.NDArray[np.int64]
 
-# Probabilities laid out at once: 80 MB, all of a category's products for a hundred thousand customers.
-_CELLS_AT_ONCE = 10_000_000
+# Products that few have bought are scored too likely: above this share of a set's buyers its level is
+# not called calibrated. So many customers tell the share.
+_RARE_SHARE, _RARE_CUSTOMERS = 0.1, 2_000
 
 
 class Scored(Protocol):
@@ -36,10 +40,23 @@ class Scored(Protocol):
         """Scores per kind and horizon."""
         ...
 
+    @property
+    def union(self) -> SetUnion:
+        """How purchases of several targets hang together."""
+        ...
+
     def __len__(self) -> int: ...
 
     def scores_of(self, kind: str, horizon_days: int | None = None) -> TargetScores:
         """The scores of one kind, or an error that names the kinds there are."""
+        ...
+
+    def order_probability(self, horizon_days: int | None = None) -> F64 | None:
+        """P(order), None where the model does not predict it. Shape: (U,)."""
+        ...
+
+    def buyers_before(self, kind: str) -> I64:
+        """Customers who ever bought each target of a kind. Shape: (J,)."""
         ...
 
     def newcomer_logits(self, product: NewProduct, horizon_days: int | None = None) -> F64:
@@ -48,25 +65,98 @@ class Scored(Protocol):
 
 
 def union_probability(scores: Scored, selection: Selection, days: int) -> F64:
-    """P(buys at least one of the selected within the horizon). Shape: (U,).
-
-    Several are joined as if bought independently, given what is known of the customer; products of
-    one category as if so given that the customer buys from the category at all, where categories
-    were scored.
-    """
-    columns, newcomers = selection.columns, selection.newcomers
-    if selection.single and columns:
-        ((kind, name),) = columns
-        return _probability_of(scores.scores_of(kind, days), _column(scores, kind, name, days))
+    """P(buys at least one of the selected within the horizon). Shape: (U,)."""
+    columns = _columns(scores, selection, days)
+    newcomers = [_probability(scores.newcomer_logits(new, days)) for new in selection.newcomers]
     if selection.single:
-        return _probability(scores.newcomer_logits(newcomers[0], days))
-    none = np.ones(len(scores))
-    for kind in dict.fromkeys(kind for kind, _ in columns):
-        chosen = np.array([_column(scores, kind, name, days) for of, name in columns if of == kind])
-        none *= _none_of_kind(scores, kind, chosen, days)
-    for newcomer in newcomers:
-        none *= 1 - _probability(scores.newcomer_logits(newcomer, days))
-    return 1 - none
+        if newcomers:
+            return newcomers[0]
+        ((kind, column),) = columns.items()
+        return probability_of(scores.scores_of(kind, days), column)[:, 0]
+    joined = Joined(
+        {kind: of for (kind, horizon), of in scores.targets.items() if horizon == days},
+        scores.catalogue.targets("category").of_products(),
+        scores.order_probability(days),
+        scores.union.at(days),
+    )
+    return joined.probability(columns, newcomers)
+
+
+def with_whole_groups(scores: Scored, selection: Selection, days: int) -> Selection:
+    """The selection with products that make up a whole category, node or brand told as that.
+
+    Whoever buys any of its products buys the group, and the group's own score knows more than theirs
+    (experiments/0006-product-sets).
+    """
+    catalogue = scores.catalogue
+    names = [name for kind, name in selection.columns if kind == "product"]
+    if len(names) < 2:
+        return selection
+    rows = np.searchsorted(catalogue.product_ids, np.array(names, dtype=object))
+    inside = np.zeros(len(catalogue), np.bool_)
+    inside[rows] = True
+    groups: list[tuple[int, str, str]] = []
+    for kind in KINDS:
+        if kind == "product" or (kind, days) not in scores.targets:
+            continue
+        index = catalogue.targets(kind)
+        members = np.bincount(index.indices, minlength=len(index))
+        owner = np.repeat(inside, np.diff(index.indptr))
+        whole = np.flatnonzero(np.bincount(index.indices[owner], minlength=len(index)) == members)
+        groups += [(int(members[code]), kind, index.targets[code]) for code in whole if members[code] > 1]
+    found: list[tuple[str, str]] = []
+    for size, kind, name in sorted(groups, key=lambda group: -group[0]):
+        own = np.array(products_of(catalogue, kind, name))
+        if inside[own].sum() == size:  # none of its products stands in a larger group already
+            inside[own] = False
+            found.append((kind, name))
+    rest = [("product", name) for name, row in zip(names, rows, strict=True) if inside[row]]
+    named = [column for column in selection.columns if column[0] != "product"]
+    return replace(selection, columns=(*named, *found, *rest))
+
+
+def set_is_calibrated(scores: Scored, selection: Selection, days: int, expected: float) -> bool:
+    """Whether validation vouches for the level of a set's probabilities.
+
+    It does where sets of this size came true there, none of the products is new to the catalogue, and
+    products too rare to have been looked at hardly matter.
+
+    Args:
+        scores: The shop.
+        selection: Of several targets.
+        days: The horizon.
+        expected: Buyers expected of the set.
+    """
+    if selection.newcomers or not scores.union.calibrated(days, len(selection.columns)):
+        return False
+    columns = _columns(scores, selection, days).get("product")
+    if columns is None:
+        return True
+    of_products = scores.scores_of("product", days)
+    rare = columns[~_learned_from(scores)[columns]]
+    if not len(rare):
+        return True
+    some = np.arange(0, len(scores), max(1, len(scores) // _RARE_CUSTOMERS))
+    sampled = probability_of(of_products.take(some), rare).sum() * len(scores) / len(some)
+    return bool(sampled <= _RARE_SHARE * expected)
+
+
+def _learned_from(scores: Scored) -> npt.NDArray[np.bool_]:
+    """Which products were bought by so many that they were learned from. Shape: (P,)."""
+    buyers = scores.buyers_before("product")
+    enough = buyers >= MIN_BUYERS
+    if enough.sum() > MAX_TARGETS:
+        enough &= buyers >= np.sort(buyers)[-MAX_TARGETS]
+    return enough
+
+
+def _columns(scores: Scored, selection: Selection, days: int) -> dict[str, I64]:
+    """Columns of scores by kind."""
+    kinds = dict.fromkeys(kind for kind, _ in selection.columns)
+    return {
+        kind: np.array([_column(scores, kind, name, days) for of, name in selection.columns if of == kind])
+        for kind in kinds
+    }
 
 
 def _column(scores: Scored, kind: str, name: str, days: int) -> int:
@@ -78,76 +168,6 @@ def _column(scores: Scored, kind: str, name: str, days: int) -> int:
             hint="score the shop again",
         )
     return column
-
-
-def _none_of_kind(scores: Scored, kind: str, columns: I64, days: int) -> F64:
-    """P(buys none of some targets of a kind). Shape: (U,)."""
-    of_kind = scores.scores_of(kind, days)
-    if kind != "product" or ("category", days) not in scores.targets:
-        return _none_of(of_kind, columns)
-    categories = scores.scores_of("category", days)
-    category = scores.catalogue.targets("category").of_products()[columns]
-    none = _none_of(of_kind, columns[category < 0])
-    for one in np.unique(category[category >= 0]):
-        whole = _probability_of(categories, int(one))
-        none *= _none_within(of_kind, columns[category == one], whole)
-    return none
-
-
-def _none_of(scores: TargetScores, targets: I64) -> F64:
-    """P(buys none of some targets), as if bought independently of each other. Shape: (U,)."""
-    none = np.ones(len(scores.customer_vectors))
-    for probability in _Blocks(scores, targets):
-        none *= np.prod(1 - probability, axis=1)
-    return none
-
-
-def _none_within(scores: TargetScores, targets: I64, whole: F64) -> F64:
-    """P(buys none of some products of one category), given P(buys from the category). Shape: (U,).
-
-    Products of a category are bought together or not at all: their purchases are joined as if
-    independent given that the customer buys from the category at all. So the probability never
-    exceeds the category's, nor falls below the likeliest product's; P(category) is raised to that
-    one where the two scores contradict each other.
-
-    Args:
-        scores: Of kind product.
-        targets: Columns of products of one category.
-        whole: P(buys from the category). Shape: (U,).
-    """
-    blocks = _Blocks(scores, targets)
-    for probability in blocks:
-        whole = np.maximum(whole, probability.max(axis=1))
-    none = np.ones(len(whole))
-    for probability in blocks:
-        none *= np.prod(1 - probability / whole[:, np.newaxis], axis=1)
-    return 1 - whole * (1 - none)
-
-
-def _probability_of(scores: TargetScores, target: int) -> F64:
-    """P(buys one target). Shape: (U,)."""
-    return _probability(scores.columns([target])[:, 0])
-
-
-class _Blocks:
-    """Probabilities of all customers for some of the targets at a time. Shape: (U, n) each.
-
-    They can be gone through again; where one block holds everything, it is kept for that.
-    """
-
-    def __init__(self, scores: TargetScores, targets: I64) -> None:
-        self._scores, self._targets = scores, targets
-        self._kept: F64 | None = None
-
-    def __iter__(self) -> Iterator[F64]:
-        step = max(1, _CELLS_AT_ONCE // max(1, len(self._scores.customer_vectors)))
-        for start in range(0, len(self._targets), step):
-            block = self._kept
-            if block is None:
-                block = _probability(self._scores.columns(self._targets[start : start + step]))
-            if step >= len(self._targets):
-                self._kept = block
-            yield block
 
 
 def _probability(logits: npt.NDArray[np.floating]) -> F64:

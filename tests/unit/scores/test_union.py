@@ -211,7 +211,10 @@ def test_a_set_of_one_category_lies_between_its_likeliest_product_and_the_catego
 
 
 @given(
-    st.lists(probabilities, min_size=2, max_size=2), st.floats(0.0, 3.0), st.floats(1.0, 1.9), st.floats(0.01, 1)
+    st.lists(probabilities, min_size=2, max_size=2),
+    st.floats(0.0, 3.0),
+    st.floats(1.0, 1.9),
+    st.floats(0.01, 1),
 )
 def test_a_larger_set_is_never_less_likely(product, frailty, overlap, ordering):
     tied = SetUnion(dependence={28: Dependence(frailty=frailty, overlap=overlap)})
