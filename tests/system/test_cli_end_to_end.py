@@ -202,6 +202,39 @@ def test_what_was_bought_lately_can_be_left_out(way: Way, scores: Any) -> None:
     assert len(without) == len(everything) - len(lately)
 
 
+def test_a_score_is_explained_in_parts_that_sum_to_it(way: Way, scores: Any, category: str) -> None:
+    customer = scores.customers.sort_values("orders")["customer_id"].iloc[-1]
+    words = ("explain", way.shop, "--model", way.model, "--as-of", AS_OF, "--horizon", HORIZON)
+    words += ("--customer", customer)
+    ranked = scores.interested_in(category=category).customers.set_index("customer_id")["probability"]
+    churn = scores.customers.set_index("customer_id")["churn_probability"]
+    for asked, wanted in ((("--category", category), ranked), (("--no-order",), churn)):
+        body = answer(*words, *asked)
+        assert list(body) == [
+            *("as_of", "horizon_days", "calibrated", "model_version", "customer_id", "kind", "target"),
+            *("probability", "logit", "parts"),
+        ]
+        assert body["probability"] == pytest.approx(wanted[customer], abs=1e-5)
+        assert sum(part["logit"] for part in body["parts"]) == pytest.approx(body["logit"], abs=1e-5)
+        told = run(*words, *asked)
+        assert told.exit_code == 0, told.output
+        assert f"{body['probability']:.1%}" in told.stdout
+        assert all(part["words"] in told.stdout for part in body["parts"])
+    assert "own_history" in run(*words, "--category", category).stdout
+
+
+def test_what_cannot_be_explained_is_refused(way: Way, scores: Any, category: str) -> None:
+    words = ("explain", way.shop, "--model", way.model, "--horizon", HORIZON)
+    customer = ("--customer", str(scores.customer_ids[0]))
+    asked = ("--as-of", AS_OF, "--category", category)
+    assert answer(*words, *customer, "--as-of", AS_OF, status=2)["error"]["code"] == "usage"
+    assert answer(*words, *customer, *asked, "--no-order", status=2)["error"]["code"] == "usage"
+    assert answer(*words, "--customer", "x", *asked, status=1)["error"]["code"] == "unknown_customer"
+    assert answer(*words, *customer, *asked[:-1], "x", status=1)["error"]["code"] == "unknown_target"
+    earlier = ("--as-of", "2024-11-01", "--category", category)
+    assert answer(*words, *customer, *earlier, status=1)["error"]["code"] == "model"
+
+
 def test_a_horizon_that_was_not_scored_names_those_that_were(way: Way, category: str) -> None:
     body = answer("interested-in", way.scores, "--category", category, "--horizon", "90", status=1)
     assert "28 days" in body["error"]["message"]

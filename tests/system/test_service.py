@@ -30,6 +30,7 @@ from intentml.inference.intent import IntentPredictor
 from intentml.prediction import Mend
 from intentml.scores.requests import (
     CustomersRequest,
+    ExplainRequest,
     InterestedInRequest,
     PredictRequest,
     RecommendRequest,
@@ -50,6 +51,7 @@ RECIPES: dict[str, tuple[str, ...]] = {
 }
 REQUESTS: dict[str, type[Request]] = {
     "/customers": CustomersRequest,
+    "/explain": ExplainRequest,
     "/interested_in": InterestedInRequest,
     "/lifecycle": CustomersRequest,
     "/predict": PredictRequest,
@@ -183,6 +185,18 @@ def check(told: Any, wanted: Any, name: str) -> None:
         assert told == wanted, name
 
 
+@pytest.mark.parametrize("asked", [{"category": "POTATOES"}, {"no_order": True}], ids=["bought", "no order"])
+def test_a_history_over_the_wire_is_explained_to_its_last_digit(shop: Shop, asked: dict[str, Any]) -> None:
+    table = shop.scores.customers.set_index("customer_id")
+    potatoes = shop.scores.interested_in(category="POTATOES").customers.set_index("customer_id")
+    for customer in [*BUSY, *shop.buyers(2)]:
+        body = shop.service.post("/explain", {"orders": shop.history([customer]), **asked}).body
+        wanted = (table["churn_probability"] if "no_order" in asked else potatoes["probability"])[customer]
+        check(body["probability"], float(wanted), "probability")
+        assert sum(part["logit"] for part in body["parts"]) == pytest.approx(body["logit"], abs=TOLERANCE)
+        assert (body["customer_id"], body["parts"][0]["name"]) == (customer, "base_rate")
+
+
 def test_every_number_of_a_customer_is_that_of_the_folder(shop: Shop) -> None:
     ids = shop.buyers(50)
     reply = shop.service.post("/customers", {"customer_ids": [*ids, "nobody"]})
@@ -221,7 +235,8 @@ def test_an_example_is_a_request_that_is_answered(shop: Shop, path: str) -> None
     assert reply.status == 200, reply.text
     assert {"as_of", "horizon_days", "calibrated", "model_version"} <= set(reply.body)
     assert reply.body["as_of"] == shop.scores.manifest.as_of
-    assert len(reply.body.get("customers") or reply.body["products"]) >= 2
+    answers = (reply.body.get(name) for name in ("customers", "products", "parts"))
+    assert len(next(filter(None, answers))) >= 2
 
 
 def test_the_example_of_histories_has_strangers_and_a_product_that_nobody_knows(shop: Shop) -> None:
@@ -259,6 +274,12 @@ LINE = {"customer_id": "secret-7", "order_id": "1", "ordered_at": "2017-10-01", 
         ("/customers", {"customer_ids": [str(n) for n in range(1001)]}, 413, "too_large", "customer_ids"),
         ("/customers", {"customer_ids": "934"}, 422, "request", "customer_ids"),
         ("/lifecycle", {"customer_ids": [None]}, 422, "request", "customer_ids"),
+        ("/explain", {"orders": [LINE]}, 422, "request", None),
+        ("/explain", {"orders": [LINE], "brand": "Oro", "no_order": True}, 422, "request", None),
+        ("/explain", {"orders": [LINE], "category": "POTATO"}, 404, "unknown_target", None),
+        ("/explain", {"orders": [LINE], "no_order": "yes"}, 422, "request", "no_order"),
+        ("/explain", {"orders": [LINE], "no_order": True, "horizon_days": 30}, 409, "horizon", None),
+        ("/explain", {"orders": [], "no_order": True}, 422, "data", None),
         ("/predict", {"orders": []}, 422, "data", None),
         ("/predict", {"orders": [LINE], "horizon_days": 90}, 409, "horizon", None),
         ("/predict", {"orders": [LINE | {"ordered_at": "2017-11-01"}]}, 422, "time", "ordered_at"),

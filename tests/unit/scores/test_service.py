@@ -10,9 +10,18 @@ import pandas as pd
 import pytest
 
 from histories import as_json, known_lines
-from intentml.errors import HorizonError, ModelError, RequestError, TooLargeError, UnknownCustomerError
+from intentml.errors import (
+    DataError,
+    HorizonError,
+    ModelError,
+    RequestError,
+    TooLargeError,
+    UnknownCustomerError,
+    UnknownTargetError,
+)
 from intentml.scores.requests import (
     CustomersRequest,
+    ExplainRequest,
     InterestedInRequest,
     PredictRequest,
     RecommendRequest,
@@ -106,6 +115,67 @@ def test_somebody_whom_nobody_knows_gets_every_number():
         assert customer[name] is not None
     assert {one["kind"] for one in customer["interests"]} == {"category", "category_node", "brand", "product"}
     assert set(batch(buyers()[:1], 28)[0]) == set(customer) - {"interests"}
+
+
+def explained(ids: list[str], **asked: Any) -> dict[str, Any]:
+    """Why customers with these customers' own histories do what is asked about, as strict JSON."""
+    request = ExplainRequest.model_validate({"orders": history(ids), **asked})
+    return strict(shop().explain(request))
+
+
+@pytest.mark.parametrize(
+    ("asked", "question"),
+    [
+        ({"category": "TEA"}, ("category", "TEA")),
+        ({"category": "SHELF 0"}, None),
+        ({"category": "SHOP"}, ("category_node", "SHOP")),
+        ({"brand": "Oro"}, ("brand", "Oro")),
+        ({"product": "p3"}, ("product", "p3")),
+        ({"no_order": True}, ("no_order", None)),
+    ],
+)
+def test_a_history_is_explained_as_the_model_explains_the_customer(asked, question):
+    if question is None:
+        with pytest.raises(UnknownTargetError, match="fits"):
+            explained(buyers()[:1], **asked)
+        return
+    for customer in buyers()[::9]:
+        for days in HORIZONS:
+            answer = explained([customer], horizon_days=days, **asked)
+            found = model().explain(log().as_of(AS_OF_TEXT), customer, *question, days)
+            assert (answer.pop("as_of"), answer.pop("model_version")) == (
+                scores().manifest.as_of,
+                scores().manifest.model.version,
+            )
+            assert answer == strict(found.to_dict())
+
+
+def test_what_is_explained_is_what_the_scores_say():
+    customer = buyers()[3]
+    row = scores().customers.set_index("customer_id").loc[customer]
+    assert explained([customer], no_order=True)["probability"] == pytest.approx(row["churn_probability"])
+    best = scores().interests(1, kind="product").set_index("customer_id").loc[customer]
+    answer = explained([customer], product=best["target"])
+    assert answer["probability"] == pytest.approx(best["probability"], abs=1e-6)
+    assert sum(part["logit"] for part in answer["parts"]) == pytest.approx(answer["logit"], abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("count", "asked", "match"),
+    [
+        (1, {}, "not exactly one of product"),
+        (1, {"brand": "Oro", "no_order": True}, "not exactly one of product"),
+        (2, {"brand": "Oro"}, "the lines are of 2 customers"),
+    ],
+)
+def test_one_customer_and_one_question_are_explained_at_a_time(count, asked, match):
+    with pytest.raises(RequestError, match=match):
+        explained(buyers()[:count], **asked)
+
+
+def test_a_history_without_a_line_is_not_explained():
+    with pytest.raises(DataError, match="no order line"):
+        explained([], brand="Oro")
 
 
 def test_no_interests_are_answered_where_none_are_asked():
