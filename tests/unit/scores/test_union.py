@@ -1,4 +1,4 @@
-"""Which columns a set of targets is joined of, and what is told of its level; the joining is priors.union's."""
+"""Which columns a set is joined of, and what is told of its level; the joining itself is priors.union's."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from intentml.timeline.catalogue import Catalogue
 
 PRODUCTS = ("brie", "gouda", "milk", "rug")  # two of CHEESE, one of MILK, one of no category
 NEWCOMER = np.array([0.25, 0.5])
+PLAIN = SetUnion()
 
 
 def texts(*values: str | None) -> np.ndarray:
@@ -44,7 +45,7 @@ class Scored:
 
     targets: Mapping[tuple[str, int], TargetScores]
     ordering: tuple[float, float] | None = None
-    union: SetUnion = SetUnion()
+    union: SetUnion = PLAIN
     buyers: tuple[int, ...] = (9, 9, 9, 9)
 
     catalogue = Catalogue(
