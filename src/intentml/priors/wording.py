@@ -77,13 +77,13 @@ def _own_rhythm(facts: TargetFacts) -> str:
 
 
 def _similar_baskets(facts: TargetFacts) -> str:
-    similarity = facts.fitted.neighbours.aligned(facts.design.targets)[:, [facts.column]].toarray()[:, 0]
     taste = weights(facts.history).toarray()[0]
-    support = taste * similarity
-    best = [row for row in np.argsort(-support, kind="stable")[:_NAMED_NEIGHBOURS] if support[row] > 0]
-    if not best:
-        return "goes with what they buy"
-    return f"people who buy {' and '.join(_name(facts, row) for row in best)} buy this"
+    for table in (facts.fitted.neighbours, facts.fitted.ease):
+        support = taste * table.aligned(facts.design.targets)[:, [facts.column]].toarray()[:, 0]
+        best = [row for row in np.argsort(-support, kind="stable")[:_NAMED_NEIGHBOURS] if support[row] > 0]
+        if best:
+            return f"people who buy {' and '.join(_name(facts, row) for row in best)} buy this"
+    return "what else they buy"
 
 
 def _parent(prefixes: tuple[str, ...]) -> Callable[[TargetFacts], str]:
