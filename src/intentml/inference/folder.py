@@ -352,8 +352,7 @@ def _linear_from_dict(values: Mapping[str, Any]) -> LinearPrior:
         Weights(values[stratum]["intercept"], values[stratum]["by_column"])
         for stratum in ("repeat", "explore")
     )
-    # A model of before explanations has no averages: it is explained against zeros.
-    return LinearPrior(values["name"], repeat, explore, values.get("average", {}))
+    return LinearPrior(values["name"], repeat, explore, values["average"])
 
 
 def _digest(content: bytes) -> str:
