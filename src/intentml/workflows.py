@@ -309,7 +309,12 @@ def contenders(recipe: Recipe, fitted: FittedModel) -> Contenders:
     if fitted.sequence is not None:
         baselines = {fitted.priors.best.name: fitted.priors.best, **baselines}
     name = recipe.name if recipe.name not in baselines else f"recipe {recipe.name}"
-    return Contenders({name: _predictor(fitted), **baselines}, recipe=name, verdicts=fitted.priors.verdicts)
+    return Contenders(
+        {name: _predictor(fitted), **baselines},
+        recipe=name,
+        verdicts=fitted.priors.verdicts,
+        sets=fitted.union,
+    )
 
 
 def stamp(model: SavedModel) -> ModelStamp:

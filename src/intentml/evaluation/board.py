@@ -19,6 +19,8 @@ from intentml.evaluation.measurement import (
     NO_ORDER,
     ORDERS,
     REPEAT,
+    SETS,
+    SETS_INDEPENDENT,
     SPEND,
     TAIL,
     TARGETS_FOR_USER,
@@ -28,6 +30,7 @@ from intentml.evaluation.measurement import (
     MetricKey,
 )
 from intentml.evaluation.results import BacktestReport
+from intentml.priors.union import SIZE_BANDS
 from intentml.timeline.catalogue import KINDS
 
 TITLES = {
@@ -38,6 +41,7 @@ TITLES = {
     "no_order": "No order (churn)",
     "orders": "Expected orders",
     "spend": "Expected spend",
+    "sets": "Product sets",
 }
 
 Column = tuple[str, str, str, str]  # question, metric, stratum, title
@@ -66,12 +70,22 @@ _NO_ORDER: tuple[Column, ...] = (
     (NO_ORDER, "auroc", "2-4", "AUROC, 2-4 orders"),
     (NO_ORDER, "auroc", "5+", "AUROC, 5+ orders"),
 )
+_SETS: tuple[Column, ...] = tuple(
+    (question, metric, stratum, f"{title}{ending}")
+    for question, ending in ((SETS, ""), (SETS_INDEPENDENT, ", if independent"))
+    for metric, stratum, title in (
+        ("map", ALL, "mAP"),
+        ("log_loss", ALL, "log-loss"),
+        *(("predicted_over_actual", band, f"predicted / actual, {band}") for band in SIZE_BANDS),
+    )
+)
 _AMOUNT = ("mae", "rmse", "total_bias", "gini", "spearman")
 COLUMNS: Mapping[str, tuple[Column, ...]] = {
     **dict.fromkeys(KINDS, _TARGETS),
     "no_order": _NO_ORDER,
     "orders": tuple((ORDERS, metric, ALL, METRICS[metric].label) for metric in _AMOUNT),
     "spend": tuple((SPEND, metric, ALL, METRICS[metric].label) for metric in _AMOUNT),
+    "sets": _SETS,
 }
 """Columns of a head's board; the report's files hold every metric."""
 

@@ -14,6 +14,7 @@ from intentml.prediction import Predictor
 
 if TYPE_CHECKING:
     from intentml.fitting.priors import Verdict
+    from intentml.priors.union import SetUnion
 
 RECIPE, BASELINE, PEER = "recipe", "baseline", "peer"
 
@@ -28,12 +29,14 @@ class Contenders:
         peers: Names of other packages' predictors. All others are baselines: the best of them is
             what the recipe is compared with.
         verdicts: What validation said while fitting, told in the report.
+        sets: How the recipe joins products asked about together; None: its sets are not measured.
     """
 
     predictors: Mapping[str, Predictor]
     recipe: str
     peers: tuple[str, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
+    sets: SetUnion | None = None
 
     def __post_init__(self) -> None:
         unknown = [name for name in (self.recipe, *self.peers) if name not in self.predictors]

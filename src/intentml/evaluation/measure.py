@@ -16,10 +16,12 @@ from intentml.errors import TimeError
 from intentml.evaluation.customers import measure_amount, measure_no_order
 from intentml.evaluation.judged import JudgedTargets, judge_targets
 from intentml.evaluation.measurement import FloatArray, Measurement, MetricKey, Reliability, Sheet
+from intentml.evaluation.sets import judge_sets, measure_sets
 from intentml.evaluation.settings import BacktestConfig
 from intentml.evaluation.targets import measure_targets
 from intentml.metrics import Resamples
 from intentml.prediction import Predictions
+from intentml.priors.union import SetUnion
 from intentml.tasks import Labels
 from intentml.timeline import Snapshot
 from intentml.timeline.catalogue import KINDS
@@ -107,12 +109,13 @@ class Judge:
             Population(*window, "no_order", count, 0, gone),
         )
 
-    def measure(self, predictor: str, predictions: Predictions) -> Measured:
+    def measure(self, predictor: str, predictions: Predictions, sets: SetUnion | None = None) -> Measured:
         """Everything about one predictor; heads that it lacks are left out.
 
         Args:
             predictor: What measurements call it.
             predictions: For every customer of the snapshot, at the labels' horizon.
+            sets: How the predictor joins products asked about together; None: its sets are not measured.
 
         Raises:
             ValueError: The predictions are for other customers or another horizon, or a judged target
@@ -136,6 +139,9 @@ class Judge:
             measure_amount("orders", predictions.orders[who], self.labels.orders[who], self._resamples, sheet)
         if predictions.spend is not None:
             measure_amount("spend", predictions.spend[who], self.labels.spend[who], self._resamples, sheet)
+        if sets is not None:
+            judged = judge_sets(self.snapshot, self.labels, self.customers, self.settings)
+            measure_sets(predictions, sets, judged, sheet)
         return Measured(tuple(sheet.measurements), tuple(sheet.reliability), sheet.replicates)
 
     def _check(self, predictor: str, predictions: Predictions) -> None:

@@ -24,6 +24,8 @@ CALIBRATION = "calibration"
 NO_ORDER = "no order"
 ORDERS = "orders"
 SPEND = "spend"
+SETS = "product sets"
+SETS_INDEPENDENT = "product sets, as if independent"
 
 ALL, REPEAT, EXPLORE, HEAD, TAIL = "all", "repeat", "explore", "head", "tail"
 
@@ -103,11 +105,11 @@ class Measurement:
         predictor: Name.
         as_of: Start of the window, ISO 8601; `MEAN` for a mean over windows.
         horizon_days: Length of the window.
-        head: A kind of target, no_order, orders or spend.
+        head: A kind of target, no_order, orders, spend or sets.
         question: What was asked of the head.
         metric: Name; its sense is in `METRICS`.
         stratum: all; repeat or explore (bought the target before, or never); head or tail (popular
-            targets or not); 1, 2-4, 5+ (orders before).
+            targets or not); 1, 2-4, 5+ (orders before); 2-3, 4-7, 8-19, 20+ (products of a set).
         value: The number; NaN where the metric cannot be had.
         low: Lower end of the 95 % bootstrap interval over customers; NaN where none was made.
         high: Upper end.

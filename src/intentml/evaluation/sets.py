@@ -1,0 +1,135 @@
+"""Sets of products: who buys any of them, as the recipe joins them and as if they were independent.
+
+What comes in: the ground of a window, predictions, and how the recipe joins. What goes out: notes on a
+`Sheet`, by band of sizes. The sets are drawn from what was known when the window began, from products that
+at least 5 customers had bought (at most the 1,500 with most): half of them anywhere in the shop, half
+within one category; popular products more often.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from intentml.evaluation.measurement import ALL, SETS, SETS_INDEPENDENT, FloatArray, MetricKey, Sheet
+from intentml.evaluation.settings import BacktestConfig
+from intentml.fitting.sets import DrawnSet, draw_sets
+from intentml.metrics import (
+    Resamples,
+    judged_targets,
+    log_loss,
+    ratio_replicates,
+    replicates_for,
+    users_for_target,
+    users_for_target_replicates,
+)
+from intentml.prediction import Predictions
+from intentml.priors.union import SIZE_BANDS, Joined, SetUnion, probability_of
+from intentml.tasks import Labels
+from intentml.timeline import Snapshot
+
+HEAD = "sets"
+_SETS_PER_BAND = 60
+
+I64 = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class JudgedSets:
+    """Customers with an order x drawn sets.
+
+    Attributes:
+        customers: Rows of the snapshot that are judged. Shape: (U,).
+        sets: Which.
+        came: Whether any of each was bought in the window. Shape: (U, sets).
+        category_of: Category of each product, -1 for none. Shape: (P,).
+        least: Fewest buyers in the window for a set's ranking to be judged.
+        resamples: Of the customers.
+    """
+
+    customers: I64
+    sets: tuple[DrawnSet, ...]
+    came: Bools
+    category_of: npt.NDArray[np.int32]
+    least: int
+    resamples: Resamples
+
+
+def judge_sets(snapshot: Snapshot, labels: Labels, customers: I64, settings: BacktestConfig) -> JudgedSets:
+    """Sets drawn for a window, and what came of them; none where the shop names no products."""
+    popularity = snapshot.shop.popularity.get("product", {0: np.zeros(0, np.int64)})[0]
+    known = judged_targets(popularity, np.zeros(len(popularity)), min_in_window=0)
+    category_of = snapshot.catalogue.targets("category").of_products()
+    within = category_of if len(snapshot.catalogue.targets("category")) else None
+    generator = np.random.default_rng([settings.seed, snapshot.as_of.us % 2**32])
+    sets = draw_sets("product", known, popularity, within, _SETS_PER_BAND, generator)
+    came = np.zeros((len(customers), len(sets)), np.bool_)
+    if sets:
+        bought = labels.bought["product"][customers].tocsc()
+        for place, drawn in enumerate(sets):
+            came[:, place] = np.asarray(bought[:, drawn.columns].sum(axis=1)).ravel() > 0
+    return JudgedSets(
+        customers,
+        tuple(sets),
+        came,
+        category_of,
+        settings.min_buyers_in_window,
+        Resamples(len(customers), settings.resamples, settings.seed),
+    )
+
+
+def measure_sets(predictions: Predictions, union: SetUnion, judged: JudgedSets, sheet: Sheet) -> None:
+    """Average precision, log-loss and predicted over actual of sets, by band; nothing without products."""
+    if not judged.sets or "product" not in predictions.targets:
+        return
+    who = judged.customers
+    targets = {
+        kind: scores.take(who)
+        for kind, scores in predictions.targets.items()
+        if kind in ("product", "category")
+    }
+    ordering = None if predictions.no_order is None else 1.0 - predictions.no_order[who]
+    joined = Joined(targets, judged.category_of, ordering, union.at(predictions.horizon_days))
+    told = np.stack([joined.probability({"product": drawn.columns}) for drawn in judged.sets], axis=1)
+    plain = np.stack(
+        [1 - np.prod(1 - probability_of(targets["product"], drawn.columns), axis=1) for drawn in judged.sets],
+        axis=1,
+    )
+    bands = np.array([drawn.band for drawn in judged.sets])
+    for question, probability in ((SETS, told), (SETS_INDEPENDENT, plain)):
+        for stratum in (ALL, *SIZE_BANDS):
+            inside = np.ones(len(bands), np.bool_) if stratum == ALL else bands == stratum
+            if inside.any():
+                _note(question, stratum, probability[:, inside], judged.came[:, inside], judged, sheet)
+
+
+def _note(
+    question: str, stratum: str, probability: FloatArray, came: Bools, judged: JudgedSets, sheet: Sheet
+) -> None:
+    """The numbers of one band."""
+    customers, count = came.shape
+
+    def note(metric: str, value: float, replicates: FloatArray, sets: int) -> None:
+        key = MetricKey(HEAD, question, metric, stratum)
+        sheet.note(key, value, customers=customers, targets=sets, replicates=replicates)
+
+    predicted, actual = probability.sum(axis=1), came.sum(axis=1)
+    ratio = float(predicted.sum() / actual.sum()) if actual.sum() else float("nan")
+    note("predicted_over_actual", ratio, ratio_replicates(predicted, judged.resamples, actual), count)
+    losses = log_loss(probability, came).mean(axis=1)
+    note("log_loss", float(losses.mean()), ratio_replicates(losses, judged.resamples), count)
+    ranked = came.sum(axis=0) >= judged.least
+    if not ranked.any():
+        return
+    found = users_for_target(
+        probability[:, ranked], came[:, ranked], came[:, ranked], seed=judged.resamples.seed
+    )
+    affordable = replicates_for(customers, int(ranked.sum()) * len(SIZE_BANDS))
+    fewer = replace(judged.resamples, replicates=min(judged.resamples.replicates, affordable))
+    precision, _ = users_for_target_replicates(
+        probability[:, ranked], came[:, ranked], fewer, seed=judged.resamples.seed
+    )
+    note("map", float(np.nanmean(found.average_precision)), np.nanmean(precision, axis=1), int(ranked.sum()))
