@@ -17,7 +17,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from intentml.evaluation.peers.inputs import write_inputs
 from intentml.fitting.priors import PriorsConfig, fit_priors
+from intentml.fitting.slices import Past
 from intentml.inference.folder import SavedModel, save_model
 from intentml.inference.intent import IntentPredictor
 from intentml.pairs.history import pair_history
@@ -113,6 +115,15 @@ def traits(log: OrderLog, as_of: str) -> Arrays:
     return arrays_of(compute_traits(log.as_of(as_of)), "traits")
 
 
+def peer_inputs(log: OrderLog, as_of: str) -> Arrays:
+    """Every file that a peer of another package is given."""
+    with TemporaryDirectory() as place:
+        past = Past(log.before(as_of))
+        folder = write_inputs(past, 14, ("category", "product"), 0, Path(place) / "inputs").folder
+        files = sorted(path for path in folder.rglob("*") if path.is_file())
+        return {str(path.relative_to(folder)): np.frombuffer(path.read_bytes(), np.uint8) for path in files}
+
+
 INPUTS: dict[str, Input] = {
     made.__name__: made
     for made in (
@@ -124,6 +135,7 @@ INPUTS: dict[str, Input] = {
         neighbours,
         sequences,
         traits,
+        peer_inputs,
     )
 }
 
@@ -133,7 +145,13 @@ def trained_and_scored(log: OrderLog, as_of: str) -> Arrays:
     model = train(log, as_of=as_of, recipe="priors")
     scores = score(model, log, as_of=as_of, horizon_days=[14, HORIZON_DAYS], interests=None)
     predicted = model.predictor.predict(log.as_of(as_of), HORIZON_DAYS)
-    answers = {"customers": scores.customers, "interests": scores.interests()}
+    several = scores.interested_in(product=scores.catalogue.product_ids[:4], horizon_days=14)
+    answers = {
+        "customers": scores.customers,
+        "interests": scores.interests(),
+        "sets": model.sets.model_dump(),
+        "asked": several.customers,
+    }
     told = explanations(model.predictor, log.as_of(as_of), HORIZON_DAYS)
     return arrays_of({"predicted": predicted, "saved": saved(model), "told": told, **answers}, "scored")
 

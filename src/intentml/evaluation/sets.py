@@ -2,8 +2,8 @@
 
 What comes in: the ground of a window, predictions, and how the recipe joins. What goes out: notes on a
 `Sheet`, by band of sizes. The sets are drawn from what was known when the window began, from products that
-at least 5 customers had bought (at most the 1,500 with most): half of them anywhere in the shop, half
-within one category; popular products more often.
+at least 5 customers had bought (at most the 1,500 with most): anywhere in the shop, within one category,
+and with one word in their names; popular products more often.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from intentml.evaluation.measurement import ALL, SETS, SETS_INDEPENDENT, FloatArray, MetricKey, Sheet
 from intentml.evaluation.settings import BacktestConfig
-from intentml.fitting.sets import DrawnSet, draw_sets
+from intentml.fitting.sets import DrawnSet, draw_sets, groups_of
 from intentml.metrics import (
     Resamples,
     judged_targets,
@@ -63,9 +63,9 @@ def judge_sets(snapshot: Snapshot, labels: Labels, customers: I64, settings: Bac
     popularity = snapshot.shop.popularity.get("product", {0: np.zeros(0, np.int64)})[0]
     known = judged_targets(popularity, np.zeros(len(popularity)), min_in_window=0)
     category_of = snapshot.catalogue.targets("category").of_products()
-    within = category_of if len(snapshot.catalogue.targets("category")) else None
+    alike = groups_of(snapshot.catalogue, known)
     generator = np.random.default_rng([settings.seed, snapshot.as_of.us % 2**32])
-    sets = draw_sets("product", known, popularity, within, _SETS_PER_BAND, generator)
+    sets = draw_sets("product", known, popularity, alike, _SETS_PER_BAND, generator)
     came = np.zeros((len(customers), len(sets)), np.bool_)
     if sets:
         bought = labels.bought["product"][customers].tocsc()
