@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -21,8 +21,11 @@ from intentml.errors import DataError
 from intentml.evaluation.board import TITLES, Board, against_best, boards, sentence
 from intentml.evaluation.contenders import BASELINE, PEER
 from intentml.evaluation.measurement import MEAN, Measurement
+from intentml.evaluation.peers.bench import PeerNote
 from intentml.evaluation.plots import NO_PLOTS, can_plot, write_plots
 from intentml.evaluation.results import BacktestReport
+from intentml.evaluation.standings import standings, standings_table
+from intentml.timeline.catalogue import KINDS
 
 PAGE, TABLE, CSV, JSON, PLOTS = (
     "report.md",
@@ -44,6 +47,9 @@ best of each column is bold, – means that a predictor has no such answer.
   who never had, as average precision over base rate, with the value of a random order in the heading;
   *tail* = targets with fewer buyers than the median.
 - **targets for a user**: nDCG of each customer's 10 best targets, over customers who bought.
+- **product sets**: average precision, log-loss and predicted over actual buyers of any of a set, by the
+  number of its products; as the recipe joins single probabilities, and as if purchases were independent.
+  240 sets or more are drawn from the products above, half of them within one category.
 - **calibration**: log-loss, ECE (20 equal-mass bins; 15 for no order) and predicted over actual buyers,
   over the same customer x target pairs. Total bias is expected over actual, minus 1.
 """
@@ -136,14 +142,17 @@ def markdown(report: BacktestReport, plots: Sequence[str] = ()) -> str:
         "## The recipe against the best baseline",
         _verdicts(report, MEAN if several else ends[0]),
     ]
+    if report.peers:
+        found = standings(report, MEAN if several else ends[0])
+        parts += ["## The recipe against the best peer", standings_table(found, report.recipe)]
+        parts += ["## Peers", _PEERS, _peers(report.peers)]
     if several:
-        parts += ["## Mean over windows", _MEANS, *map(_table, boards(report, MEAN))]
+        tables = (_table(board, report.peers) for board in boards(report, MEAN))
+        parts += ["## Mean over windows", _MEANS, *tables]
     for as_of in dict.fromkeys(ends):
-        parts += [
-            f"## Window from {as_of[:10]}",
-            *map(_table, boards(report, as_of)),
-            _not_judged(report, as_of),
-        ]
+        notes = [note for note in report.peers if note.as_of == as_of]
+        tables = (_table(board, notes) for board in boards(report, as_of))
+        parts += [f"## Window from {as_of[:10]}", *tables, _not_judged(report, as_of)]
     parts += ["## Chosen on validation", _chosen(report)] if report.verdicts else []
     parts += ["## Plots", *(f"![{name}]({PLOTS}/{name})" for name in plots)] if plots else [NO_PLOTS]
     return "\n\n".join(part.strip() for part in parts if part.strip()) + "\n"
@@ -152,6 +161,12 @@ def markdown(report: BacktestReport, plots: Sequence[str] = ()) -> str:
 _MEANS = """\
 Means over the windows that have the number. Windows share most of their customers, and so their luck:
 the ends of the intervals are means too, which is as wide as if they shared all of it."""
+
+
+_PEERS = """\
+Predictors of other packages, each in a process and an environment of its own, with what was known before the
+window's start. Settings were chosen on the window before, or where the history is too short for that on other
+customers. Those with log-odds are judged as probabilities too, the others by their ranking alone."""
 
 
 def _facts(report: BacktestReport) -> str:
@@ -185,10 +200,12 @@ def _verdicts(report: BacktestReport, as_of: str) -> str:
     return "\n".join(found) or "No baseline answers a question that the recipe answers."
 
 
-def _table(board: Board) -> str:
-    """One board; predictors without the head share the last row."""
+def _table(board: Board, notes: Sequence[PeerNote]) -> str:
+    """One board; baselines without the head share the last row, peers that failed have their own."""
     having = [row for row in board.rows if any(cell.value is not None for cell in row[2])]
-    without = [name for name, _, cells in board.rows if all(cell.value is None for cell in cells)]
+    without = [row for row in board.rows if row not in having]
+    question = "targets" if board.head in KINDS else "customers"
+    failed = {note.peer: note.failure for note in notes if note.failure and note.question == question}
     lines = [
         f"### {board.title}",
         "",
@@ -201,9 +218,40 @@ def _table(board: Board) -> str:
         texts = [f"**{cell.text()}**" if cell.best else cell.text() for cell in cells]
         label = name if role == BASELINE else f"{name} ({role})"
         lines.append(f"| {label} | {' | '.join(texts)} |")
-    if without:
-        lines.append(f"| {', '.join(without)} | {' | '.join('–' for _ in board.columns)} |")
+    dashes = " | ".join("–" for _ in board.columns)
+    for name, _, _ in without:
+        if name in failed:
+            lines.append(f"| {name} ({PEER}, failed: {_plain(failed[name])}) | {dashes} |")
+    silent = [name for name, role, _ in without if role != PEER]
+    if silent:
+        lines.append(f"| {', '.join(silent)} | {dashes} |")
     return "\n".join(lines)
+
+
+def _peers(notes: Sequence[PeerNote]) -> str:
+    """What each peer is, what validation chose for it, what it cost, or why it failed."""
+    lines = ["| peer | what it is | window from | chosen on validation | seconds |", "|---|---|---|---|---|"]
+    for note in notes:
+        told = f"failed: {note.failure}" if note.failure else _settings(note.settings)
+        cells = (note.peer, note.about, note.as_of[:10], _plain(told), f"{note.seconds:.0f}")
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _settings(chosen: Mapping[str, object]) -> str:
+    """Settings in a cell: `category: num_leaves 63, trees 115; ...`."""
+    told = []
+    for name, value in chosen.items():
+        inner = (
+            ", ".join(f"{key} {each}" for key, each in value.items()) if isinstance(value, dict) else value
+        )
+        told.append(f"{name}: {inner or 'none to choose'}" if isinstance(value, dict) else f"{name} {inner}")
+    return "; ".join(told)
+
+
+def _plain(text: str) -> str:
+    """Text that does not end a table's cell."""
+    return text.replace("|", "/")
 
 
 def _not_judged(report: BacktestReport, as_of: str) -> str:

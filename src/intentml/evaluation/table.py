@@ -7,8 +7,10 @@ written report.
 from __future__ import annotations
 
 from intentml.evaluation.board import Board, against_best, boards, sentence
-from intentml.evaluation.measurement import MEAN
+from intentml.evaluation.measurement import ALL, MEAN
 from intentml.evaluation.results import BacktestReport
+from intentml.evaluation.standings import standings
+from intentml.priors.union import SIZE_BANDS
 
 _SHOWN = {
     "mAP": "mAP",
@@ -20,6 +22,7 @@ _SHOWN = {
     "predicted / actual": "pred/actual",
     "MAE": "MAE",
     "RMSE": "RMSE",
+    **{f"predicted / actual, {band}": f"pred/actual {band}" for band in SIZE_BANDS},
     "total bias": "total bias",
     "normalised Gini": "Gini",
     "Spearman": "Spearman",
@@ -27,7 +30,7 @@ _SHOWN = {
 
 
 def summary_lines(report: BacktestReport) -> list[str]:
-    """The boards without intervals, best values marked *, then the recipe against the best baseline.
+    """The boards without intervals, best values marked *, then the recipe against its best rivals.
 
     Several windows are shown as their mean.
     """
@@ -36,6 +39,10 @@ def summary_lines(report: BacktestReport) -> list[str]:
     for board in boards(report, as_of):
         lines += [f"{board.title}: {board.population}", *_aligned(board), ""]
     lines += [sentence(one) for one in against_best(report, as_of)]
+    gaps = [one.gap for one in standings(report, as_of) if one.gap is not None and one.gap.stratum == ALL]
+    if gaps:
+        lines += ["", "Against the best peer:", *map(sentence, gaps)]
+    lines += [f"{one.peer} failed, {one.as_of[:10]}: {one.failure}" for one in report.peers if one.failure]
     return lines
 
 

@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import Any
 
 from intentml.evaluation.peers.answer import PeerAnswer, PeerFailedError, read_answer
-from intentml.evaluation.peers.catalogue import Peer
+from intentml.evaluation.peers.catalogue import Peer, Question
 from intentml.evaluation.peers.environment import interpreter
 from intentml.evaluation.peers.inputs import PeerInputs, write_inputs
 from intentml.fitting.slices import Past
@@ -39,6 +39,7 @@ class PeerNote:
     Attributes:
         peer: Its name.
         about: What it is.
+        question: Whether it was asked about targets or about customers.
         as_of: Start of the window, ISO 8601.
         settings: What was chosen on validation, by question; empty where it failed.
         seconds: That its process took, with tuning.
@@ -47,6 +48,7 @@ class PeerNote:
 
     peer: str
     about: str
+    question: Question
     as_of: str
     settings: Mapping[str, Any]
     seconds: float = field(compare=False)
@@ -149,7 +151,13 @@ class PeerPredictor:
             failure = str(problem)
         seconds = time.perf_counter() - start
         self.note = PeerNote(
-            self.name, self._peer.about, snapshot.as_of.iso, answer.settings, seconds, failure
+            self.name,
+            self._peer.about,
+            self._peer.question,
+            snapshot.as_of.iso,
+            answer.settings,
+            seconds,
+            failure,
         )
         return answer.predictions
 

@@ -116,32 +116,31 @@ class _Writer:
         part = next(iter(self._slices(TRAIN_BACK[:1])), None)
         if part is None:
             return
-        _write(self.folder / "validation/customers.parquet", self._with_outcomes(part))
+        _write(self.folder / "validation/customers.parquet", self._with_outcomes(part, None))
         for kind in kinds:
             place, eligible = self.folder / "validation" / kind, part.eligible(kind)
-            _write(place / "baskets.parquet", _baskets(part, kind, eligible))
-            bought = part.labels(self.days).bought[kind][_buyers(part)][:, eligible].tocoo()
-            _write(place / "bought.parquet", {"customer": bought.coords[0], "target": bought.coords[1]})
+            if len(eligible):
+                _write(place / "baskets.parquet", _baskets(part, kind, eligible))
+                bought = part.labels(self.days).bought[kind][_buyers(part)][:, eligible].tocoo()
+                _write(place / "bought.parquet", {"customer": bought.coords[0], "target": bought.coords[1]})
 
     def learning(self, kinds: Sequence[str]) -> None:
         """Customers, and samples of pairs, of several windows with what came after."""
         train, tune = self._slices(TRAIN_BACK), self._slices(TUNE_BACK)
         if not train:
             return
-        roles: dict[str, list[tuple[Slice, bool | None]]] = {
-            "train": [(part, None) for part in train],
-            # Who teaches does not judge where windows cannot keep the two apart.
-            "tune": [(part, None) for part in tune] or [(part, True) for part in train],
-            "validate": [(train[0], None if tune else False)],
-        }
-        for role, parts in roles.items():
-            customers = (self._with_outcomes(part, teaches=teaches) for part, teaches in parts)
+        for role, parts in _roles(train, tune).items():
+            customers = (self._with_outcomes(part, teaches) for part, teaches in parts)
             _write(self.folder / "learning" / f"{role}.parquet", _stacked(customers))
         for kind in kinds:
-            samples = {id(part): self._sample(part, kind) for part in [*train, *tune]}
-            for role, parts in roles.items():
+            if not len(train[0].eligible(kind)):
+                continue
+            fit, earlier = ([part for part in parts if len(part.eligible(kind))] for parts in (train, tune))
+            samples = {part.cutoff.us: self._sample(part, kind) for part in [*fit, *earlier]}
+            for role, parts in _roles(fit, earlier).items():
                 pairs = (
-                    _pair_columns(samples[id(part)], self._sides(part, teaches)) for part, teaches in parts
+                    _pair_columns(samples[part.cutoff.us], self._sides(part, teaches))
+                    for part, teaches in parts
                 )
                 _write(self.folder / "learning" / kind / f"{role}.parquet", _stacked(pairs))
 
@@ -163,7 +162,7 @@ class _Writer:
         side: Bools = taught(part.snapshot.customer_ids) == teaches
         return side
 
-    def _with_outcomes(self, part: Slice, *, teaches: bool | None = None) -> Columns:
+    def _with_outcomes(self, part: Slice, teaches: bool | None) -> Columns:
         rows = _buyers(part)
         rows = rows[self._sides(part, teaches)[rows]]
         return {**customer_columns(part.snapshot, rows), **outcome_columns(part.labels(self.days), rows)}
@@ -178,6 +177,16 @@ class _Writer:
         drawn = np.random.default_rng((self.seed, part.cutoff.us % 2**32))
         bought = part.labels(self.days).bought[kind]
         return sample_pairs(self._design(part, kind), bought, part.eligible(kind), drawn)
+
+
+def _roles(train: Sequence[Slice], tune: Sequence[Slice]) -> dict[str, list[tuple[Slice, bool | None]]]:
+    """Which windows each table is of, and which side of their customers; None for both."""
+    return {
+        "train": [(part, None) for part in train],
+        # Who teaches does not judge where windows cannot keep the two apart.
+        "tune": [(part, None) for part in tune] or [(part, True) for part in train],
+        "validate": [(train[0], None if tune else False)],
+    }
 
 
 def _buyers(part: Slice) -> I64:

@@ -10,7 +10,7 @@ import lightgbm
 import numpy as np
 from exchange import Exchange, PairFeatures, blocks
 
-LEAVES = (15, 63)
+LEAVES = (15, 63, 127)
 MOST_TREES, PATIENCE = 600, 30
 
 
@@ -18,6 +18,8 @@ def main() -> None:
     exchange = Exchange.of_command_line()
     exchange.must_learn()
     for kind in exchange.kinds:
+        if not exchange.has(f"learning/{kind}/train"):
+            continue  # no target of it was bought often enough
         tune, validate = (exchange.table(f"learning/{kind}/{role}") for role in ("tune", "validate"))
         best = min(
             (tuned(tune, validate, leaves, exchange.seed) for leaves in LEAVES),
