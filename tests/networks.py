@@ -26,6 +26,7 @@ from tiny import log_of
 
 ENCODERS = ("transformer", "gru")
 MAX_ORDERS = 8
+PAIR_NUMBERS = ("count", "ease", "popularity_28", "order", "rate")
 
 
 def config(encoder: str = "transformer", **settings: object) -> ModelConfig:
@@ -57,6 +58,7 @@ def sizes_of(vocabulary: Vocabulary, *, season: bool = True) -> Sizes:
         rows=vocabulary.size("product"),
         season=season,
         kinds={kind: vocabulary.size(kind) for kind in KINDS},
+        pairs={kind: list(PAIR_NUMBERS) for kind in KINDS},
     )
 
 

@@ -28,7 +28,7 @@ QUICK = (
     "training.patience=9",
 )
 
-OPEN = Mend(0.75, 0.2, 0.9), Mend(0.5, -0.3, 1.1)
+OPEN = Mend(0.75, 0.2, 0.9, 0.6), Mend(0.5, -0.3, 1.1, 0.8)
 CLOSED = Mend(), Mend()
 LEVEL = (0.05, 0.1, 0.0, -0.1, *([0.02] * (len(SURVIVAL_DAYS) - 4)))
 

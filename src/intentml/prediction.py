@@ -77,17 +77,19 @@ class LowRank:
 
 @dataclass(frozen=True)
 class Mend:
-    """How a correction enters a logit: intercept + slope x (logit + weight x correction).
+    """How corrections enter a logit: intercept + slope x (logit + weight x dot product + pairs x pair's own).
 
     Attributes:
-        weight: 0 = the gate is closed.
+        weight: Of the dot product; 0 = the gate is closed.
         intercept: Calibration.
         slope: Calibration.
+        pairs: Weight of what is learned of single pairs; 0 = the gate is closed.
     """
 
     weight: float = 0.0
     intercept: float = 0.0
     slope: float = 1.0
+    pairs: float = 0.0
 
     @property
     def closed(self) -> bool:
@@ -179,14 +181,16 @@ class TargetScores:
         seen: npt.NDArray[np.bool_],
         repeat: tuple[LowRank, Mend],
         explore: tuple[LowRank, Mend],
+        learned: npt.NDArray[np.floating] | float = 0.0,
     ) -> TargetScores:
-        """The same scores with a correction, still one dot product and a sparse part.
+        """The same scores with corrections, still one dot product and a sparse part.
 
         Args:
             seen: Which entries of `pairs` are pairs with history; the others, and all pairs without
                 an entry, are explored. Shape: (entries of `pairs`,).
             repeat: Correction of pairs with history.
             explore: Correction of all others.
+            learned: Correction of the pairs in `pairs` besides. Shape: (entries of `pairs`,).
         """
         (of_repeat, mend), (of_explore, everywhere) = repeat, explore
         users, count = len(self.customer_vectors), len(self)
@@ -197,11 +201,13 @@ class TargetScores:
         for parent in self.parents:
             base += at_pairs(parent.values, who, parent.parent_of[what]).astype(np.float32)
         correction = of_explore.at(who, what)
-        additions = everywhere.slope * self.pairs.data
+        told = np.broadcast_to(learned, self.pairs.data.shape)
+        additions = everywhere.slope * (self.pairs.data + everywhere.pairs * told)
         # What these pairs shall have, less what the dot product and the parents give them.
         additions[own] = (
             mend.intercept
-            + mend.slope * (base + self.pairs.data[own] + mend.weight * of_repeat.at(who, what))
+            + mend.slope
+            * (base + self.pairs.data[own] + mend.weight * of_repeat.at(who, what) + mend.pairs * told[own])
             - everywhere.intercept
             - everywhere.slope * (base + everywhere.weight * correction)
         )

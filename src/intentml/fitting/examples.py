@@ -6,7 +6,7 @@ their own customers: those with an order, and of them no more than asked for.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -21,6 +21,8 @@ from intentml.prediction import F32, SURVIVAL_DAYS, LowRank, Mend, TargetScores,
 from intentml.priors.activity import ActivityPrior
 from intentml.priors.designs import Design, design_of
 from intentml.priors.linear import LinearPrior
+from intentml.priors.pair_numbers import OF_HORIZON, numbers_of
+from intentml.sequences.csr import positions
 from intentml.sequences.encode import OrderSequences, encode_orders
 from intentml.sequences.vocabulary import Vocabulary
 from intentml.tasks import next_order_of
@@ -36,6 +38,27 @@ _SETTLED_BY = 6_000
 
 
 @dataclass(frozen=True)
+class CandidatePairs:
+    """The pairs that have numbers of their own, in CSR layout. Shapes: indptr (n + 1,), else (pairs,).
+
+    Attributes:
+        indptr: Row pointers over customers.
+        target: Column among the eligible targets.
+        lasting: Their numbers that are the same at every horizon, in half precision. Shape: (pairs, F - 2).
+        of_horizon: The others. Shape: (pairs, 2).
+    """
+
+    indptr: I64
+    target: I64
+    lasting: npt.NDArray[np.float16]
+    of_horizon: F32
+
+    def numbers(self, rows: I64) -> F32:
+        """All numbers of some pairs. Shape: (n,) -> (n, F)."""
+        return np.concatenate([self.lasting[rows].astype(np.float32), self.of_horizon[rows]], axis=1)
+
+
+@dataclass(frozen=True)
 class TargetExamples:
     """Customers x eligible targets of one kind and horizon.
 
@@ -47,6 +70,7 @@ class TargetExamples:
         seen: What had been bought before. Shape: (n, E), sparse booleans.
         buyers_before: Customers who had bought each target. Shape: (E,).
         codes: The network's codes of the targets. Length E.
+        candidates: Pairs with history or neighbours.
     """
 
     kind: str
@@ -55,8 +79,8 @@ class TargetExamples:
     bought: sparse.csr_array
     seen: sparse.csr_array
     buyers_before: I64
-
     codes: TargetCodes
+    candidates: CandidatePairs
 
     @cached_property
     def listed(self) -> ListedPairs:
@@ -172,6 +196,34 @@ def design_at(part: Slice, kind: str, days: int, activity: str) -> Design:
     )
 
 
+def candidate_pairs(
+    design: Design, customers: I64, eligible: I64, columns: Sequence[str], other: CandidatePairs | None
+) -> CandidatePairs:
+    """The candidates among some customers and targets.
+
+    Args:
+        design: The priors' features of the window.
+        customers: Rows of its snapshot. Shape: (n,).
+        eligible: Targets. Shape: (E,).
+        columns: Numbers wanted, those of the horizon last.
+        other: The same of another horizon, which shares what lasts.
+    """
+    place = np.full(len(design.targets), -1)
+    place[eligible] = np.arange(len(eligible))
+    rows = positions(design.indptr, customers)
+    who = np.repeat(np.arange(len(customers)), np.diff(design.indptr)[customers])
+    known = place[design.pair_target[rows]] >= 0
+    rows, who = rows[known], who[known]
+    target = design.pair_target[rows]
+
+    def told(names: Sequence[str]) -> F32:
+        return numbers_of(design, names, rows)
+
+    lasting = told(columns[: -len(OF_HORIZON)]).astype(np.float16) if other is None else other.lasting
+    indptr = np.searchsorted(who, np.arange(len(customers) + 1))
+    return CandidatePairs(indptr, place[target], lasting, told(OF_HORIZON))
+
+
 def target_examples(
     part: Slice,
     customers: I64,
@@ -179,6 +231,8 @@ def target_examples(
     design: Design,
     prior: LinearPrior,
     codes: Callable[[Slice, str, I64], TargetCodes],
+    columns: Sequence[str],
+    other: CandidatePairs | None,
     *,
     settled: bool,
 ) -> TargetExamples:
@@ -191,6 +245,8 @@ def target_examples(
         design: The priors' features of the window.
         prior: What the network corrects.
         codes: The network's codes of targets.
+        columns: Numbers of a pair that the network reads.
+        other: The candidates of the same kind at another horizon.
         settled: Whether the prior is brought to the window's own level first. In training it is, so that
             the network learns who and what, not whether last summer sold more than this autumn.
     """
@@ -207,6 +263,7 @@ def target_examples(
         seen=seen,
         buyers_before=part.snapshot.shop.popularity[kind][0][eligible],
         codes=codes(part, kind, eligible),
+        candidates=candidate_pairs(design, customers, eligible, columns, other),
     )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -19,9 +20,18 @@ from intentml.metrics.recommendation import targets_for_user
 from intentml.prediction import F32, F64, Mend
 from intentml.priors.linear import platt
 
+if TYPE_CHECKING:
+    from intentml.fitting.corrections import Corrections
+
 # Ranking is looked at for so many openings, the most gainful first.
 _OPENINGS_TRIED = 12
 WEIGHTS = (0.25, 0.5, 0.75, 1.0)
+# Of the sequence and of the pair network.
+Weights = tuple[float, float]
+SHUT: Weights = (0.0, 0.0)
+_PAIRS_OF_WEIGHTS: tuple[Weights, ...] = tuple(
+    (of_sequence, of_pairs) for of_sequence in (0.0, 0.25, 0.5, 1.0) for of_pairs in (0.0, 0.5, 1.0)
+)
 # Logits are counted in bins of 1/64: as good as each for itself, and a thousand times fewer.
 _BINS_PER_UNIT, _FARTHEST = 64, 20
 _JUDGED_TARGETS, _FEWEST_BUYERS = 400, 10
@@ -35,22 +45,25 @@ class Validation:
     Attributes:
         honest: Logits of the prior that has not seen the window.
         final: Logits of the prior as it will be used.
-        repeat: The network's correction of pairs with history.
-        explore: Its correction of the others.
+        said: What the network says.
         bought: What was bought.
         seen: Pairs with history.
     """
 
     honest: F32
     final: F32
-    repeat: F32
-    explore: F32
+    said: Corrections
     bought: Mask
     seen: Mask
 
-    def corrected(self, repeat: float, explore: float) -> F32:
+    def corrected(self, repeat: Weights, explore: Weights) -> F32:
         """The honest prior's logits with corrections of these weights; not calibrated."""
-        return corrected_cells(self.honest, self.seen, repeat * self.repeat, explore * self.explore)
+        return corrected_cells(
+            self.honest,
+            self.seen,
+            weighed(repeat, self.said.repeat, self.said.learned),
+            weighed(explore, self.said.explore, self.said.learned),
+        )
 
 
 def gate_targets(window: Validation) -> tuple[Mend, Mend]:
@@ -59,18 +72,18 @@ def gate_targets(window: Validation) -> tuple[Mend, Mend]:
     Neither of customers for a target (mean average precision), nor, beyond its standard error, of targets
     for a customer (nDCG at 10).
     """
-    repeat = _openings(window, window.repeat, window.seen)
-    explore = _openings(window, window.explore, ~window.seen)
+    repeat = _openings(window, window.said.repeat, window.seen)
+    explore = _openings(window, window.said.explore, ~window.seen)
     pairs = sorted(product(repeat, explore), key=lambda pair: -(pair[0].gain + pair[1].gain))
-    shut = rankings(window, 0.0, 0.0)
+    shut = rankings(window, SHUT, SHUT)
     for one, other in pairs[:_OPENINGS_TRIED]:
-        if not one.weight and not other.weight:
+        if one.weights == other.weights == SHUT:
             break
-        precision, quality = rankings(window, one.weight, other.weight)
+        precision, quality = rankings(window, one.weights, other.weights)
         if precision >= shut[0] and not beyond_doubt(shut[1] - quality):
             return (
-                _mend(window, window.repeat, window.seen, one.weight),
-                _mend(window, window.explore, ~window.seen, other.weight),
+                _mend(window, window.said.repeat, window.seen, one.weights),
+                _mend(window, window.said.explore, ~window.seen, other.weights),
             )
     return Mend(), Mend()
 
@@ -92,6 +105,12 @@ def gate_timing(prior: list[F64], corrected: list[dict[float, F64]]) -> float:
     # By what is left of the gain after one standard error: a small sure gain before a large doubtful one.
     best = max(corrected[0], key=lambda weight: _sure_gain(gains(weight)))
     return best if _sure_gain(gains(best)) > 0 else 0.0
+
+
+def weighed(weights: Weights, of_sequence: F32, of_pairs: F32) -> F32:
+    """Both corrections with their weights. Shape: any."""
+    total: F32 = np.float32(weights[0]) * of_sequence + np.float32(weights[1]) * of_pairs
+    return total
 
 
 def corrected_cells(logits: F32, seen: Mask, repeat: F32, explore: F32) -> F32:
@@ -116,7 +135,7 @@ def pair_log_loss(logits: npt.NDArray[np.floating], happened: Mask) -> F64:
     return losses
 
 
-def rankings(window: Validation, repeat: float, explore: float) -> tuple[float, F64]:
+def rankings(window: Validation, repeat: Weights, explore: Weights) -> tuple[float, F64]:
     """Mean average precision, and the nDCG at 10 of each customer who bought, with these weights."""
     judged = judged_columns(window.bought)
     if not len(judged):
@@ -150,39 +169,43 @@ def target_precision(logits: F32, bought: Mask, seen: Mask, judged: npt.NDArray[
 
 @dataclass(frozen=True)
 class _Opening:
-    """A weight, and what it gains in log-loss over the closed gate, summed over pairs, a customer."""
+    """Weights, and what they gain in log-loss over the closed gate, summed over pairs, a customer."""
 
-    weight: float
+    weights: Weights
     gain: float
 
 
 def _openings(window: Validation, correction: F32, stratum: Mask) -> list[_Opening]:
     """The weights that gain beyond doubt, both sides calibrated, and the closed gate."""
-    closed = _Opening(0.0, 0.0)
+    closed = _Opening(SHUT, 0.0)
     if not window.bought[stratum].any():
         return [closed]
 
-    def losses(weight: float) -> F64:
+    honest, of_sequence, of_pairs = (
+        values[stratum] for values in (window.honest, correction, window.said.learned)
+    )
+
+    def losses(weights: Weights) -> F64:
         """Summed a customer."""
-        logits = window.honest[stratum] + weight * correction[stratum]
+        logits = honest + weighed(weights, of_sequence, of_pairs)
         intercept, slope = calibrate(logits, window.bought[stratum])
         cells = np.zeros(stratum.shape, np.float32)
         cells[stratum] = pair_log_loss(intercept + slope * logits, window.bought[stratum])
         summed: F64 = cells.sum(axis=1, dtype=np.float64)
         return summed
 
-    prior = losses(0.0)
-    gains = {weight: prior - losses(weight) for weight in WEIGHTS}
-    opened = [_Opening(weight, float(gain.mean())) for weight, gain in gains.items() if beyond_doubt(gain)]
+    prior = losses(SHUT)
+    gains = {weights: prior - losses(weights) for weights in _PAIRS_OF_WEIGHTS if weights != SHUT}
+    opened = [_Opening(weights, float(gain.mean())) for weights, gain in gains.items() if beyond_doubt(gain)]
     return [*opened, closed]
 
 
-def _mend(window: Validation, correction: F32, stratum: Mask, weight: float) -> Mend:
+def _mend(window: Validation, correction: F32, stratum: Mask, weights: Weights) -> Mend:
     """The opening, calibrated over the prior as it will be used; the closed gate changes nothing."""
-    if weight == 0.0:
+    if weights == SHUT:
         return Mend()
-    final = window.final[stratum] + weight * correction[stratum]
-    return Mend(weight, *calibrate(final, window.bought[stratum]))
+    final = window.final[stratum] + weighed(weights, correction[stratum], window.said.learned[stratum])
+    return Mend(weights[0], *calibrate(final, window.bought[stratum]), pairs=weights[1])
 
 
 def beyond_doubt(*gains: F64) -> bool:

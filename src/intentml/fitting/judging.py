@@ -15,23 +15,25 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from intentml.fitting.examples import design_at, hazard_of, some_buyers
+from intentml.fitting.corrections import corrections
+from intentml.fitting.examples import candidate_pairs, design_at, hazard_of, some_buyers
 from intentml.fitting.gates import (
     calibrate,
     corrected_cells,
     judged_columns,
     pair_log_loss,
     target_precision,
+    weighed,
 )
 from intentml.fitting.priors import FittedPriors
 from intentml.fitting.slices import Past, Slice
 from intentml.fitting.targets import FittedTargets
 from intentml.metrics.reliability import ReliabilityTable, reliability_table
-from intentml.model.correction import Correction, corrected_silence, level_of, low_rank
-from intentml.model.heads import horizon_place
+from intentml.model.correction import Correction, corrected_silence, level_of
 from intentml.model.states import target_codes
 from intentml.prediction import F32, F64, SURVIVAL_DAYS, logit, sigmoid
 from intentml.priors.activity import ACTIVITY_PRIORS
+from intentml.priors.designs import Design
 from intentml.timeline import Instant
 from intentml.timeline.catalogue import Strings
 
@@ -168,28 +170,29 @@ class Court:
         for name, prior in fitted.on_older.items():
             logits = prior.score(design).take(customers).select(eligible).rows(slice(None))
             if name == fitted.best:
-                corrected = self._corrected(logits, seen, part, customers, eligible, kind, days)
+                corrected = self._corrected(logits, seen, part, customers, eligible, design, days)
                 yield MODEL, losses(corrected, is_model=True)
             yield name, losses(logits, is_model=False)
 
     def _corrected(
-        self, logits: F32, seen: Mask, part: Slice, customers: I64, eligible: I64, kind: str, days: int
+        self, logits: F32, seen: Mask, part: Slice, customers: I64, eligible: I64, design: Design, days: int
     ) -> F32:
         """The best prior's logits with the correction as it is gated."""
-        correction = self.correction
+        correction, kind = self.correction, design.kind
         if correction is None or kind not in correction.gates:
             return logits
         codes = target_codes(
             correction.network, correction.vocabulary, part.snapshot.catalogue, kind, eligible
         )
         states = correction.states(part.snapshot.take(customers))
-        of_repeat, of_explore = low_rank(correction.network, states, kind, codes, horizon_place(days))
+        pairs = candidate_pairs(design, customers, eligible, correction.network.sizes.pairs[kind], None)
+        said = corrections(correction.network, states, kind, days, codes, pairs)
         repeat, explore = correction.gates_at(kind, days)
         return corrected_cells(
             logits,
             seen,
-            repeat.weight * (of_repeat.customer @ of_repeat.target.T),
-            explore.weight * (of_explore.customer @ of_explore.target.T),
+            weighed((repeat.weight, repeat.pairs), said.repeat, said.learned),
+            weighed((explore.weight, explore.pairs), said.explore, said.learned),
         )
 
     @property

@@ -6,13 +6,13 @@ correction is exactly zero.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from intentml.fitting.examples import sequences_of, some_buyers
+from intentml.fitting.examples import Examples, sequences_of, some_buyers
 from intentml.fitting.slices import Slice
 from intentml.fitting.vectors import co_purchase_vectors
 from intentml.model.config import ModelConfig
@@ -29,6 +29,8 @@ I64 = npt.NDArray[np.int64]
 _FEWEST_BUYERS = 5
 # Enough customers to know the scale and the range of every number by.
 _MEASURED_CUSTOMERS = 4_000
+# Of each window, kind and horizon.
+_MEASURED_PAIRS = 20_000
 
 
 def new_network(
@@ -40,6 +42,7 @@ def new_network(
     kinds: Sequence[str],
     teaches: npt.NDArray[np.bool_],
     season: bool,
+    pairs: Mapping[str, list[str]],
     seed: int,
 ) -> IntentModel:
     """The network before its first step.
@@ -52,6 +55,7 @@ def new_network(
         kinds: Kinds of targets that have a head.
         teaches: Which of that window's customers are learned from.
         season: Whether the history covers two years, so that the day of the year means something.
+        pairs: Numbers of a pair, by kind.
         seed: Of all that starts at random.
     """
     torch.manual_seed(seed)
@@ -65,12 +69,26 @@ def new_network(
         rows=int(row.max(initial=0)) + 1,
         season=season,
         kinds={kind: vocabulary.size(kind) for kind in kinds},
+        pairs={kind: pairs[kind] for kind in kinds},
     )
     network = IntentModel(config, sizes, hazard_bins=len(SURVIVAL_DAYS))
     network.tokens.items.know(torch.from_numpy(row), torch.from_numpy(buyers.astype(np.float32)))
     _start_vectors(network, vocabulary, learned, row, seed)
     _know_scales(network, vocabulary, newest, teaches, seed)
     return network
+
+
+def know_pairs(network: IntentModel, parts: Sequence[Examples]) -> None:
+    """Means, spreads and ranges of the numbers of pairs, by some pairs of each training window."""
+    for kind in network.sizes.kinds:
+        drawn = []
+        for part in parts:
+            for (of, _), one in part.targets.items():
+                if of == kind:
+                    pairs = len(one.candidates.target)
+                    drawn.append(one.candidates.numbers(np.arange(0, pairs, 1 + pairs // _MEASURED_PAIRS)))
+        if sum(map(len, drawn)):
+            network.of_pairs(kind).numbers.know(torch.from_numpy(np.concatenate(drawn)).to(network.device))
 
 
 def _buyers(vocabulary: Vocabulary, learned: Slice) -> I64:

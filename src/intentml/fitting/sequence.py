@@ -13,7 +13,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from intentml.fitting.corrections import corrections
 from intentml.fitting.examples import (
+    CandidatePairs,
     Examples,
     TargetExamples,
     design_at,
@@ -34,18 +36,19 @@ from intentml.fitting.gates import (
 from intentml.fitting.heads import poisson_deviance
 from intentml.fitting.losses import TIMING, head_name, prior_losses
 from intentml.fitting.model import SequenceSettings
-from intentml.fitting.network import new_network
+from intentml.fitting.network import know_pairs, new_network
 from intentml.fitting.plan import TrainingPlan, has_customers, plan_training
 from intentml.fitting.priors import FittedPriors, PriorsConfig
 from intentml.fitting.slices import Past, Slice
 from intentml.fitting.targets import FittedTargets, fit_targets
 from intentml.fitting.training import Progress, Trained, train_network
 from intentml.fitting.windows import cutoffs
-from intentml.model.correction import Correction, corrected_silence, level_of, low_rank, orders_following
-from intentml.model.heads import TargetCodes, horizon_place
+from intentml.model.correction import Correction, corrected_silence, level_of, orders_following
+from intentml.model.heads import TargetCodes
 from intentml.model.intent_model import IntentModel
 from intentml.model.states import states_of, target_codes
 from intentml.prediction import F32, F64, SURVIVAL_DAYS, Mend, logit
+from intentml.priors.pair_numbers import column_names
 from intentml.sequences.vocabulary import Vocabulary
 from intentml.timeline import Instant
 from intentml.timeline.catalogue import KINDS
@@ -196,6 +199,10 @@ class _Fit:
             kinds=[kind for kind in KINDS if kind in self.targets],
             teaches=plan.teaches(newest.snapshot.customer_ids),
             season=self.learned.snapshot.history_days >= _SEASON_KNOWN_DAYS,
+            pairs={
+                kind: column_names(design_at(newest, kind, plan.horizons[0], self.timing))
+                for kind in self.targets
+            },
             seed=self.training.seed,
         ).to(settings.device)
         self.judged = self._judged()
@@ -210,6 +217,7 @@ class _Fit:
             part = self.past.at(instant)
             whole = instant in self.plan.cutoffs
             parts.append(self._examples(part, whole=whole))
+        know_pairs(self.network, parts)
         return [part for part in parts if len(part)]
 
     def validate(self, network: IntentModel) -> dict[str, float]:
@@ -279,11 +287,9 @@ class _Fit:
             ratio = Correction(network, self.vocabulary, {}, 1.0).log_ratio(states)
             losses[head_name(TIMING, days)] = float(judged.timing_losses(days, ratio).mean())
             for (kind, _), one in judged.examples.targets.items():
-                repeat, explore = low_rank(network, states, kind, one.codes, horizon_place(days))
-                added = np.where(
-                    one.seen.toarray(), repeat.customer @ repeat.target.T, explore.customer @ explore.target.T
-                )
-                logits = one.prior.rows(slice(None)) + added
+                said = corrections(network, states, kind, days, one.codes, one.candidates)
+                logits = one.prior.rows(slice(None)) + said.learned
+                logits += np.where(one.seen.toarray(), said.repeat, said.explore)
                 losses[head_name(kind, days)] = float(pair_log_loss(logits, one.bought.toarray()).mean())
         return losses
 
@@ -293,12 +299,11 @@ class _Fit:
         part = self.past.at(self.plan.validation[days])
         calibrated = self.targets[one.kind][days].calibrated
         final = calibrated.score(design_at(part, one.kind, days, self.timing)).take(customers)
-        repeat, explore = low_rank(self.network, states, one.kind, one.codes, horizon_place(days))
+        said = corrections(self.network, states, one.kind, days, one.codes, one.candidates)
         return Validation(
             honest=one.prior.rows(slice(None)),
             final=final.select(part.eligible(one.kind)).rows(slice(None)),
-            repeat=repeat.customer @ repeat.target.T,
-            explore=explore.customer @ explore.target.T,
+            said=said,
             bought=one.bought.toarray(),
             seen=one.seen.toarray(),
         )
@@ -353,6 +358,7 @@ class _Fit:
         """Examples of some customers of a slice."""
         targets = {}
         for kind, knots in self.targets.items():
+            other: CandidatePairs | None = None
             for days, fitted in knots.items():
                 if days in horizons and len(part.eligible(kind)):
                     design = design_at(part, kind, days, self.timing)
@@ -363,8 +369,11 @@ class _Fit:
                         design,
                         fitted.on_older[fitted.best],
                         self._codes,
+                        self.network.sizes.pairs[kind],
+                        other,
                         settled=settled,
                     )
+                    other = targets[kind, days].candidates
         prior = part.activity(self.timing)
         return Examples(
             customers,

@@ -190,7 +190,18 @@ def _learn(
     device = network.device
     with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
         states = network(order_tensors(batch, season=network.sizes.season, device=device))
-    losses = head_losses(network, states.float(), batch.customer, part.timing, targets)
+    losses = head_losses(network, states.float(), batch.customer, part.timing, _one_horizon_each(targets))
     mean = torch.stack([loss / baselines[head] for head, loss in losses.items()]).mean()
     mean.backward()  # type: ignore[no-untyped-call]
     return float(mean.detach())
+
+
+def _one_horizon_each(
+    targets: Mapping[tuple[str, int], DrawnTargets],
+) -> dict[tuple[str, int], DrawnTargets]:
+    """Of each kind one horizon, drawn: horizons share weights, and a step takes a share of the time."""
+    horizons: dict[str, list[int]] = {}
+    for kind, days in targets:
+        horizons.setdefault(kind, []).append(days)
+    drawn = ((kind, days[int(torch.randint(len(days), ()))]) for kind, days in horizons.items())
+    return {key: targets[key] for key in drawn}

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from intentml.model.correction import low_rank
+from intentml.model.correction import learned_of_pairs, low_rank
+from intentml.model.heads import TargetCodes
 from intentml.model.states import target_codes
 from intentml.prediction import Predictions, logit
-from intentml.priors.contributions import SEQUENCE
+from intentml.priors.contributions import LEARNED, SEQUENCE
 from intentml.priors.explaining import NO_ORDER, Question, Reckoning
+from intentml.priors.pair_numbers import numbers_of
 from intentml.priors.silence import FLOOR
 
 if TYPE_CHECKING:
@@ -41,19 +43,41 @@ def corrected(
         return reckoning
     repeat, explore = predictor.correction.gates_at(question.kind, question.horizon_days)
     mend = repeat if reckoning.seen else explore
-    said = mend.weight * _said(predictor, question, seen=reckoning.seen)
-    return reckoning.corrected({SEQUENCE: said}, mend.intercept, mend.slope)
+    if not question.one.n_orders[0]:
+        return reckoning.corrected({}, mend.intercept, mend.slope)
+    parts = {
+        SEQUENCE: mend.weight * _of_sequence(predictor, question, seen=reckoning.seen),
+        LEARNED: mend.pairs * _of_pair(predictor, question),
+    }
+    return reckoning.corrected(parts, mend.intercept, mend.slope)
 
 
-def _said(predictor: IntentPredictor, question: Question, *, seen: bool) -> float:
-    """What the network says of the pair; of somebody without an order, nothing."""
+def _of_sequence(predictor: IntentPredictor, question: Question, *, seen: bool) -> float:
+    """What the network reads in the orders, for the pair."""
     correction, one, kind = predictor.correction, question.one, question.kind
-    if not one.n_orders[0]:
-        return 0.0
-    codes = target_codes(
-        correction.network, correction.vocabulary, one.catalogue, kind, np.array([question.column])
-    )
     place = correction.place(kind, question.horizon_days)
+    codes = _codes(predictor, question)
     of_repeat, of_explore = low_rank(correction.network, correction.states(one), kind, codes, place)
     here = np.zeros(1, np.int64)
     return float((of_repeat if seen else of_explore).at(here, here)[0])
+
+
+def _of_pair(predictor: IntentPredictor, question: Question) -> float:
+    """What the network says of the pair's own numbers; where it has none, nothing."""
+    correction, kind, days = predictor.correction, question.kind, question.horizon_days
+    ordering = 1.0 - predictor.prior.activity.no_order(question.one, days)[:, 0]
+    design = predictor.prior.designs.get(question.one, predictor.prior.kinds[kind], ordering, days)
+    here = np.flatnonzero(design.pair_target == question.column)
+    if not len(here):
+        return 0.0
+    numbers = numbers_of(design, correction.network.sizes.pairs[kind], here)
+    place, first = correction.place(kind, days), np.zeros(1, np.int64)
+    codes = _codes(predictor, question)
+    return float(learned_of_pairs(correction.network, kind, numbers, codes, first, place)[0])
+
+
+def _codes(predictor: IntentPredictor, question: Question) -> TargetCodes:
+    """The network's codes of the target."""
+    correction, catalogue = predictor.correction, question.one.catalogue
+    column = np.array([question.column])
+    return target_codes(correction.network, correction.vocabulary, catalogue, question.kind, column)

@@ -15,6 +15,7 @@ from intentml.inference.explaining import corrected
 from intentml.model.correction import (
     Correction,
     corrected_silence,
+    learned_of_pairs,
     low_rank,
     orders_following,
 )
@@ -23,6 +24,7 @@ from intentml.model.tensors import F32
 from intentml.prediction import SURVIVAL_DAYS, LowRank, Predictions, TargetScores, at_least_ordering
 from intentml.priors.designs import KindParameters
 from intentml.priors.explaining import Explanation, asked, explained, reckoned
+from intentml.priors.pair_numbers import numbers_of
 from intentml.priors.predictor import PriorPredictor
 from intentml.timeline import Instant, Snapshot
 
@@ -106,7 +108,13 @@ class IntentPredictor:
             _of_buyers(part, snapshot)
             for part in low_rank(correction.network, states, kind, codes, correction.place(kind, days))
         )
-        return scores.corrected(design.seen, (of_repeat, repeat), (of_explore, explore))
+        learned: F32 | float = 0.0
+        if repeat.pairs or explore.pairs:
+            columns = correction.network.sizes.pairs[kind]
+            numbers = numbers_of(design, columns)
+            place = correction.place(kind, days)
+            learned = learned_of_pairs(correction.network, kind, numbers, codes, design.pair_target, place)
+        return scores.corrected(design.seen, (of_repeat, repeat), (of_explore, explore), learned)
 
     def _timed(self, snapshot: Snapshot, answer: Predictions) -> Predictions:
         """The answer with its timing corrected, and its orders and spend where they follow it."""

@@ -22,6 +22,7 @@ class ModelConfig(BaseModel):
         dropout: Share of activations dropped while learning: more for small shops.
         item_dim: Width of what is learned about a product, a category and a brand as history.
         rank: Rank of the customer x target correction.
+        pair_dim: Width of what the pair network learns about a target.
         max_orders: Newest orders of a customer that are read.
     """
 
@@ -34,6 +35,7 @@ class ModelConfig(BaseModel):
     dropout: float = Field(0.1, ge=0, lt=1)
     item_dim: int = Field(32, ge=4, le=512)
     rank: int = Field(32, ge=1, le=512)
+    pair_dim: int = Field(8, ge=1, le=128)
     max_orders: int = Field(64, ge=1, le=512)
 
     @model_validator(mode="after")

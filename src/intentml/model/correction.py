@@ -27,6 +27,9 @@ Gates = tuple[Mend, Mend]
 
 # Bisection: the level lies within e to this, and is found to a millionth.
 _FARTHEST_LEVEL, _HALVINGS = 4.0, 24
+# A few hundred megabytes of hidden numbers.
+_PAIRS_AT_ONCE = 500_000
+I64 = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -111,6 +114,31 @@ def low_rank(
     return LowRank(of_repeat, to_repeat), LowRank(of_explore, to_explore)
 
 
+def learned_of_pairs(
+    network: IntentModel, kind: str, numbers: F32, codes: TargetCodes, target: I64, place: float
+) -> F32:
+    """Corrections of single pairs, before any gate.
+
+    Args:
+        network: The network.
+        kind: Kind of the targets.
+        numbers: The priors' numbers, in the order of `Sizes.pairs`. Shape: (n, F).
+        codes: Of the targets, on the network's device. Length J.
+        target: Which of them. Shape: (n,).
+        place: `horizon_place` of the horizon.
+
+    Returns:
+        Shape: (n,).
+    """
+    found = np.empty(len(target), np.float32)
+    with torch.inference_mode():
+        for start in range(0, len(target), _PAIRS_AT_ONCE):
+            part = slice(start, start + _PAIRS_AT_ONCE)
+            told, which = (torch.from_numpy(values[part]).to(network.device) for values in (numbers, target))
+            found[part] = network.of_pairs(kind)(told.float(), codes, which, place).cpu().numpy()
+    return found
+
+
 def corrected_silence(silence: F64, days: npt.ArrayLike, log_ratio: F32) -> F64:
     """P(no order) with the hazard of each bin multiplied.
 
@@ -168,5 +196,6 @@ def _between(left: Mend, right: Mend, share: float) -> Mend:
     """The mend between two."""
     if share == 0.0:
         return left
-    pairs = ((left.weight, right.weight), (left.intercept, right.intercept), (left.slope, right.slope))
-    return Mend(*((1 - share) * one + share * other for one, other in pairs))
+    return Mend(
+        **{name: (1 - share) * getattr(left, name) + share * getattr(right, name) for name in vars(left)}
+    )

@@ -12,6 +12,7 @@ from intentml.model.config import ModelConfig
 from intentml.model.encoder import ENCODERS
 from intentml.model.heads import HazardHead, TargetCodes, TargetHead
 from intentml.model.orders import OrderTokens, Sizes
+from intentml.model.pair_network import PairNetwork
 from intentml.model.tensors import OrderTensors
 
 __all__ = ["IntentModel", "Sizes", "TargetCodes"]
@@ -30,6 +31,7 @@ class IntentModel(nn.Module):
         self.encoder = ENCODERS[config.encoder](config)
         self.drop = nn.Dropout(config.dropout)
         self.targets = nn.ModuleDict({kind: TargetHead(config, kind, sizes) for kind in sizes.kinds})
+        self.pairs = nn.ModuleDict({kind: PairNetwork(config, kind, sizes) for kind in sizes.kinds})
         self.hazard = HazardHead(config, hazard_bins)
 
     def forward(self, batch: OrderTensors) -> Tensor:
@@ -41,6 +43,12 @@ class IntentModel(nn.Module):
         head = self.targets[kind]
         assert isinstance(head, TargetHead)
         return head
+
+    def of_pairs(self, kind: str) -> PairNetwork:
+        """The pair network of a kind of target."""
+        network = self.pairs[kind]
+        assert isinstance(network, PairNetwork)
+        return network
 
     def product_codes(self, product: Tensor, category: Tensor, brand: Tensor) -> TargetCodes:
         """Codes of products with the rows and trust that the history tables have."""

@@ -11,6 +11,7 @@ import torch
 from intentml.fitting.examples import (
     TargetExamples,
     TimingExamples,
+    candidate_pairs,
     design_at,
     hazard_of,
     sequences_of,
@@ -121,6 +122,7 @@ def shop() -> Slice:
 
 
 CUSTOMERS = np.array([0, 3, 4, 9, 17])
+COLUMNS = ("count", "category_decay", "nowhere", "order", "rate")
 
 
 @cache
@@ -135,7 +137,7 @@ def examples(kind: str, *, settled: bool = False) -> TargetExamples:
         return TargetCodes(torch.from_numpy(targets))
 
     design = design_at(shop(), kind, 28, "base_rate")
-    return target_examples(shop(), CUSTOMERS, 28, design, prior, codes, settled=settled)
+    return target_examples(shop(), CUSTOMERS, 28, design, prior, codes, COLUMNS, None, settled=settled)
 
 
 @pytest.mark.parametrize("kind", ["product", "category", "brand", "category_node"])
@@ -151,6 +153,32 @@ def test_examples_are_the_labels_and_the_history_of_eligible_targets(kind):
     np.testing.assert_array_equal(told.seen.toarray(), part.seen(kind).toarray()[np.ix_(CUSTOMERS, eligible)])
     assert (told.buyers_before >= 5).all()
     assert told.bought.nnz > 0
+
+
+@pytest.mark.parametrize("kind", ["product", "category"])
+def test_candidates_have_the_numbers_that_the_prior_weighs(kind):
+    told, design = examples(kind).candidates, design_at(shop(), kind, 28, "base_rate")
+    eligible = shop().eligible(kind).tolist()
+    assert len(told.target) > 10
+    who = np.repeat(CUSTOMERS, np.diff(told.indptr))
+    pairs = list(zip(who.tolist(), (eligible[at] for at in told.target), strict=True))
+    theirs = list(zip(design.pair_customer.tolist(), design.pair_target.tolist(), strict=True))
+    assert pairs == [pair for pair in theirs if pair[0] in CUSTOMERS and pair[1] in eligible]
+    numbers = told.numbers(np.arange(len(pairs)))
+    rows = np.array([theirs.index(pair) for pair in pairs])
+    np.testing.assert_allclose(numbers[:, 0], design.pair["count"][rows], rtol=1e-3)
+    np.testing.assert_allclose(numbers[:, 3], design.customer["order"][who], rtol=1e-6)
+    np.testing.assert_allclose(numbers[:, 4], design.pair["rate"][rows], rtol=1e-6)
+    assert not numbers[:, 2].any()
+    assert numbers[:, 1].any() == (kind == "product")
+
+
+def test_another_horizon_shares_what_lasts():
+    design = design_at(shop(), "category", 7, "base_rate")
+    first = examples("category").candidates
+    other = candidate_pairs(design, CUSTOMERS, shop().eligible("category"), COLUMNS, first)
+    assert other.lasting is first.lasting
+    assert (other.of_horizon != first.of_horizon).any()
 
 
 def test_listed_pairs_have_the_prior_that_they_have_in_the_crowd():

@@ -7,7 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from intentml.fitting.corrections import Corrections
 from intentml.fitting.gates import (
+    SHUT,
     WEIGHTS,
     Validation,
     beyond_doubt,
@@ -33,7 +35,12 @@ def window(seed: int = 0, taste: float = 1.0) -> tuple[Validation, np.ndarray]:
     honest = (level + known).astype(np.float32)
     nothing = np.zeros_like(honest)
     seen = rng.random((CUSTOMERS, TARGETS)) < 0.5
-    return Validation(honest, honest.copy(), nothing, nothing, bought, seen), hidden
+    return Validation(honest, honest.copy(), Corrections(nothing, nothing, nothing), bought, seen), hidden
+
+
+def telling(of: Validation, **said: np.ndarray) -> Validation:
+    """The window with other corrections."""
+    return replace(of, said=replace(of.said, **said))
 
 
 def loss(logits: np.ndarray, of: Validation) -> float:
@@ -43,35 +50,48 @@ def loss(logits: np.ndarray, of: Validation) -> float:
 def mended(of: Validation, repeat: Mend, explore: Mend) -> np.ndarray:
     """What a predictor would answer."""
     parts = [
-        mend.intercept + mend.slope * (of.final + mend.weight * correction)
-        for mend, correction in ((repeat, of.repeat), (explore, of.explore))
+        mend.intercept + mend.slope * (of.final + mend.weight * correction + mend.pairs * of.said.learned)
+        for mend, correction in ((repeat, of.said.repeat), (explore, of.said.explore))
     ]
     return np.where(of.seen, *parts)
 
 
 def test_a_useful_correction_is_let_in_and_makes_the_answer_better():
     of, hidden = window()
-    of = replace(of, repeat=hidden, explore=hidden)
+    of = telling(of, repeat=hidden, explore=hidden)
     repeat, explore = gate_targets(of)
     assert repeat.weight == explore.weight == 1.0
     assert (repeat.slope, repeat.intercept) == pytest.approx((1.0, 0.0), abs=0.15)
     assert loss(mended(of, repeat, explore), of) < 0.95 * loss(of.final, of)
 
 
+def test_what_is_learned_of_pairs_has_a_weight_of_its_own():
+    of, hidden = window()
+    noise = np.random.default_rng(5).normal(0, 1, hidden.shape).astype(np.float32)
+    for said, weights in (
+        ({"learned": hidden}, (0.0, 1.0)),
+        ({"repeat": hidden, "learned": noise}, (1.0, 0.0)),
+    ):
+        told = telling(of, **said)
+        repeat, explore = gate_targets(told)
+        assert (repeat.weight, repeat.pairs) == weights
+        assert loss(mended(told, repeat, explore), of) < 0.97 * loss(of.final, of)
+
+
 def test_each_stratum_has_a_gate_of_its_own():
     of, hidden = window()
     noise = np.random.default_rng(5).normal(0, 1, hidden.shape).astype(np.float32)
-    repeat, explore = gate_targets(replace(of, repeat=hidden, explore=noise))
+    repeat, explore = gate_targets(telling(of, repeat=hidden, explore=noise))
     assert repeat.weight > 0
     assert explore == Mend()
-    repeat, explore = gate_targets(replace(of, repeat=noise, explore=hidden))
+    repeat, explore = gate_targets(telling(of, repeat=noise, explore=hidden))
     assert repeat == Mend()
     assert explore.weight > 0
 
 
 def test_a_correction_that_goes_too_far_is_taken_in_part():
     of, hidden = window()
-    repeat, explore = gate_targets(replace(of, repeat=4 * hidden, explore=4 * hidden))
+    repeat, explore = gate_targets(telling(of, repeat=4 * hidden, explore=4 * hidden))
     assert repeat.weight == explore.weight == 0.25
 
 
@@ -81,12 +101,12 @@ def test_noise_is_shut_out_whole(seed, size):
     of, _ = window(seed)
     rng = np.random.default_rng(100 + seed)
     repeat, explore = (rng.normal(0, size, of.honest.shape).astype(np.float32) for _ in range(2))
-    assert gate_targets(replace(of, repeat=repeat, explore=explore)) == (Mend(), Mend())
+    assert gate_targets(telling(of, repeat=repeat, explore=explore)) == (Mend(), Mend())
 
 
 def test_harm_is_shut_out_whole_and_what_is_left_is_the_prior_bit_for_bit():
     of, hidden = window()
-    of = replace(of, repeat=-hidden, explore=-hidden)
+    of = telling(of, repeat=-hidden, explore=-hidden)
     gates = gate_targets(of)
     assert gates == (Mend(), Mend())
     assert all(mend.closed for mend in gates)
@@ -101,14 +121,14 @@ def test_nothing_corrected_is_nothing_let_in():
 
 def test_a_stratum_in_which_nobody_bought_stays_closed():
     of, hidden = window()
-    of = replace(of, repeat=hidden, explore=hidden, bought=of.bought & ~of.seen)
+    of = replace(telling(of, repeat=hidden, explore=hidden), bought=of.bought & ~of.seen)
     repeat, explore = gate_targets(of)
     assert repeat == Mend()
     assert explore.weight > 0
 
 
 def precision(of: Validation, repeat: float, explore: float) -> float:
-    return rankings(of, repeat, explore)[0]
+    return rankings(of, (repeat, 0.0), (explore, 0.0))[0]
 
 
 def levels_and_tastes(seed: int) -> tuple[Validation, np.ndarray]:
@@ -119,7 +139,9 @@ def levels_and_tastes(seed: int) -> tuple[Validation, np.ndarray]:
     bought = rng.random(taste.shape) < 1 / (1 + np.exp(-(level + taste)))
     honest = taste.astype(np.float32)
     nothing = np.zeros_like(honest)
-    of = Validation(honest, honest, nothing, nothing, bought, np.zeros(taste.shape, bool))
+    of = Validation(
+        honest, honest, Corrections(nothing, nothing, nothing), bought, np.zeros(taste.shape, bool)
+    )
     return of, np.broadcast_to(level, taste.shape).astype(np.float32)
 
 
@@ -127,12 +149,12 @@ def test_what_gains_log_loss_and_costs_the_ranking_of_customers_is_shut_out():
     of, level = levels_and_tastes(0)
     mixing = level + np.random.default_rng(1).normal(0, 1.0, level.shape).astype(np.float32)
     assert loss(of.honest + mixing, of) < 0.9 * loss(of.honest, of)
-    mixed = replace(of, explore=mixing)
+    mixed = telling(of, explore=mixing)
     for weight in WEIGHTS:
         assert precision(mixed, 0.0, weight) < precision(mixed, 0.0, 0.0)
     assert gate_targets(mixed) == (Mend(), Mend())
     # The levels alone cost no ranking, and are let in.
-    _, explore = gate_targets(replace(of, explore=level))
+    _, explore = gate_targets(telling(of, explore=level))
     assert explore.weight == 1.0
 
 
@@ -146,14 +168,16 @@ def test_what_gains_log_loss_and_costs_the_ranking_of_targets_is_shut_out():
     honest = np.broadcast_to(level, bought.shape).astype(np.float32)
     correction = (busy + rng.normal(0, 0.8, 30)).astype(np.float32)
     nothing = np.zeros_like(honest)
-    of = Validation(honest, honest, nothing, correction, bought, np.zeros(bought.shape, bool))
+    of = Validation(
+        honest, honest, Corrections(nothing, correction, nothing), bought, np.zeros(bought.shape, bool)
+    )
     assert loss(honest + correction, of) < 0.9 * loss(honest, of)
-    shut, opened = rankings(of, 0.0, 0.0), rankings(of, 0.0, 1.0)
+    shut, opened = rankings(of, SHUT, SHUT), rankings(of, SHUT, (1.0, 0.0))
     assert opened[0] > shut[0]
     assert opened[1].mean() < shut[1].mean() - 0.05
     _, explore = gate_targets(of)
-    assert explore == Mend() or not beyond_doubt(shut[1] - rankings(of, 0.0, explore.weight)[1])
-    _, explore = gate_targets(replace(of, explore=np.broadcast_to(busy, honest.shape).astype(np.float32)))
+    assert explore == Mend() or not beyond_doubt(shut[1] - rankings(of, SHUT, (explore.weight, 0.0))[1])
+    _, explore = gate_targets(telling(of, explore=np.broadcast_to(busy, honest.shape).astype(np.float32)))
     assert explore.weight == 1.0
 
 
@@ -166,7 +190,7 @@ def test_whatever_is_let_in_costs_no_ranking(seed):
     bought = np.where(of.seen, of.bought, rng.random(chance.shape) < chance)
     honest = np.where(of.seen, of.honest, hidden).astype(np.float32)
     mixing = (level + rng.normal(0, 1.5, chance.shape)).astype(np.float32)
-    of = Validation(honest, honest, hidden, mixing, bought, of.seen)
+    of = Validation(honest, honest, Corrections(hidden, mixing, 0 * hidden), bought, of.seen)
     repeat, explore = gate_targets(of)
     assert repeat.weight > 0
     assert precision(of, repeat.weight, explore.weight) >= precision(of, 0.0, 0.0)
@@ -175,7 +199,7 @@ def test_whatever_is_let_in_costs_no_ranking(seed):
 def test_the_gate_is_chosen_by_the_honest_prior_and_calibrated_over_the_final_one():
     of, hidden = window()
     final = (0.5 * of.honest - 1.0).astype(np.float32)
-    of = replace(of, repeat=hidden, explore=hidden, final=final)
+    of = replace(telling(of, repeat=hidden, explore=hidden), final=final)
     for mend, stratum in zip(gate_targets(of), (of.seen, ~of.seen), strict=True):
         assert mend.weight == 1.0
         logits = final[stratum] + hidden[stratum]
@@ -266,6 +290,6 @@ def test_targets_with_ten_buyers_are_judged_and_of_very_many_a_spread():
 def test_without_a_target_to_judge_no_ranking_is_at_stake():
     of, hidden = window()
     rare = of.bought & (np.cumsum(of.bought, axis=0) < 10)
-    of = replace(of, bought=rare, repeat=hidden, explore=hidden)
-    assert rankings(of, 0.0, 0.0)[0] == 0.0
+    of = replace(telling(of, repeat=hidden, explore=hidden), bought=rare)
+    assert rankings(of, SHUT, SHUT)[0] == 0.0
     gate_targets(of)

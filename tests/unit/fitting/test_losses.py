@@ -9,7 +9,7 @@ import pytest
 import torch
 from scipy import sparse
 
-from intentml.fitting.examples import TargetExamples, TimingExamples
+from intentml.fitting.examples import CandidatePairs, TargetExamples, TimingExamples
 from intentml.fitting.losses import TIMING, draw, head_losses
 from intentml.model.intent_model import IntentModel, Sizes
 from intentml.prediction import SURVIVAL_DAYS, ParentTerm, TargetScores
@@ -27,7 +27,14 @@ def network() -> IntentModel:
     """Every product with a row of its own, all weights alive."""
     torch.manual_seed(0)
     sizes = Sizes(
-        PRODUCTS + 1, 4, 3, 1, PRODUCTS + 1, True, {"product": PRODUCTS + 1, "category": PRODUCTS + 1}
+        PRODUCTS + 1,
+        4,
+        3,
+        1,
+        PRODUCTS + 1,
+        True,
+        {"product": PRODUCTS + 1, "category": PRODUCTS + 1},
+        {"product": ["count", "order", "rate"], "category": ["count", "order", "rate"]},
     )
     made = IntentModel(config(), sizes, len(SURVIVAL_DAYS)).eval()
     made.tokens.items.know(torch.arange(PRODUCTS + 1), torch.arange(PRODUCTS + 1) * 3.0)
@@ -63,6 +70,20 @@ def examples(kind: str = "product") -> TargetExamples:
         seen=seen,
         buyers_before=rng.permutation(PRODUCTS).astype(np.int64) + 5,
         codes=codes if kind == "product" else type(codes)(own),
+        candidates=candidates(rng, seen),
+    )
+
+
+def candidates(rng: np.random.Generator, seen: sparse.csr_array) -> CandidatePairs:
+    """The pairs with history and some others, with random numbers."""
+    pairs = (seen + sparse_of(rng, 0.1)).tocsr()
+    pairs.sort_indices()
+    numbers = rng.normal(size=(pairs.nnz, 3)).astype(np.float32)
+    return CandidatePairs(
+        pairs.indptr.astype(np.int64),
+        pairs.indices.astype(np.int64),
+        numbers[:, :1].astype(np.float16),
+        numbers[:, 1:],
     )
 
 
@@ -96,6 +117,12 @@ def test_where_targets_are_few_all_are_looked_at_and_the_loss_is_the_plain_mean(
         ]
         seen = examples().seen.toarray()[SOME]
         logits = examples().prior.rows(SOME).astype(np.float64) + np.where(seen, *added)
+        near, pairs = examples().candidates, network().of_pairs("product")
+        for row, customer in enumerate(SOME):
+            for at in range(near.indptr[customer], near.indptr[customer + 1]):
+                numbers, target = torch.from_numpy(near.numbers(np.array([at]))), near.target[at : at + 1]
+                said = pairs(numbers, examples().codes, torch.from_numpy(target), 0.0)
+                logits[row, target] += float(said)
         chance = 1 / (1 + np.exp(-logits))
         bought = examples().bought.toarray()[SOME]
         plain = -np.log(np.where(bought, chance, 1 - chance)).mean()

@@ -28,7 +28,7 @@ def test_everything_is_made_once():
     cutoff = past.log.until.plus_days(-28)
     part = past.at(cutoff)
     assert past.at(cutoff) is part
-    for made in (part.history, part.kind, part.neighbours):
+    for made in (part.history, part.kind, part.candidates):
         assert made("category") is made("category")
     assert part.activity("base_rate") is part.activity("base_rate")
     assert part.labels(28) is part.labels(28)

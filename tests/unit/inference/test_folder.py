@@ -12,6 +12,7 @@ import pytest
 from intentml.errors import ModelError
 from intentml.inference.folder import SavedModel, fingerprint, load_model, save_model
 from intentml.prediction import Predictions
+from intentml.priors.union import SetUnion
 from random_shop import AS_OF_TEXT
 from same import arrays_of, assert_same
 from scored_shop import log, model
@@ -74,6 +75,17 @@ def test_a_model_knows_the_targets_that_it_was_trained_on(written):
     vocabularies = load_model(written).vocabularies
     assert vocabularies["category"].tolist() == ["COFFEE", "CUPS", "TEA"]
     assert set(vocabularies) == {"category", "category_node", "brand", "product"}
+
+
+def test_a_model_knows_how_products_of_a_set_are_joined(written):
+    assert set(model().sets.dependence) == {28}
+    assert load_model(written).sets == model().sets
+
+
+def test_a_model_without_sets_joins_them_as_if_independent(tmp_path):
+    card = {name: value for name, value in model().card.items() if name != "sets"}
+    save_model(tmp_path / "model", model().predictor, card)
+    assert load_model(tmp_path / "model").sets == SetUnion()
 
 
 def test_a_fingerprint_is_the_same_before_and_after_writing(written):

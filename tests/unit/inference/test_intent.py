@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 
 from intentml.inference.intent import IntentPredictor
-from intentml.model.correction import Gates, low_rank
+from intentml.model.correction import Gates, learned_of_pairs, low_rank
 from intentml.model.states import target_codes
 from intentml.pairs.history import pair_history
 from intentml.prediction import SURVIVAL_DAYS, Mend, Predictions, sigmoid
+from intentml.priors.designs import design_of
+from intentml.priors.sampling import pair_columns
 from intentml.timeline import Snapshot
 from intentml.timeline.catalogue import KINDS
 from random_shop import AS_OF_TEXT
@@ -108,6 +110,24 @@ def test_kinds_that_nobody_asked_for_are_not_answered():
 # -- open ----------------------------------------------------------------------------------------------
 
 
+def of_candidates(found: IntentPredictor, kind: str, days: int) -> np.ndarray:
+    """What the pair network says, pair by pair of the design; 0 elsewhere. Shape: (U, J)."""
+    network, prior = found.correction.network, found.prior
+    ordering = 1.0 - prior.activity.no_order(snapshot(), days)[:, 0]
+    design = design_of(snapshot(), pair_history(snapshot(), kind), prior.kinds[kind], ordering, days)
+    every = np.arange(design.shape[1])
+    codes = target_codes(network, found.correction.vocabulary, snapshot().catalogue, kind, every)
+    names, values, _ = pair_columns(design, design.pair_customer, design.pair_target)
+    columns = [names.index(name) for name in network.sizes.pairs[kind]]
+    told = values[:, columns].astype(np.float32)
+    said = np.zeros(design.shape, np.float32)
+    place = found.correction.place(kind, days)
+    said[design.pair_customer, design.pair_target] = learned_of_pairs(
+        network, kind, told, codes, design.pair_target, place
+    )
+    return said
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("days", DAYS)
 def test_open_gates_give_what_the_network_says_of_each_stratum(kind, days):
@@ -121,15 +141,15 @@ def test_open_gates_give_what_the_network_says_of_each_stratum(kind, days):
         (part.customer @ part.target.T) * (snapshot().n_orders > 0)[:, np.newaxis]
         for part in low_rank(correction.network, states, kind, codes, place)
     ]
-    logits = everybody(prior(days), kind)
+    logits, learned = everybody(prior(days), kind), of_candidates(found, kind, days)
     wanted = np.where(
         seen(kind),
         *(
-            mend.intercept + mend.slope * (logits + mend.weight * said)
+            mend.intercept + mend.slope * (logits + mend.weight * said + mend.pairs * learned)
             for mend, said in zip(OPEN, says, strict=True)
         ),
     )
-    assert min(np.abs(said[snapshot().n_orders > 0]).max() for said in says) > 0.1
+    assert min(np.abs(said[snapshot().n_orders > 0]).max() for said in (*says, learned)) > 0.1
     np.testing.assert_allclose(everybody(found.predict(snapshot(), days), kind), wanted, atol=1e-4)
 
 
@@ -176,7 +196,8 @@ def test_orders_and_spend_follow_the_timing_where_that_was_better():
     follows = with_gates(CLOSED, 1.0, orders=True).predict(snapshot(), LEARNED)
     stays = with_gates(CLOSED, 1.0).predict(snapshot(), LEARNED)
     before = prior(LEARNED)
-    same((stays.orders, stays.spend), (before.orders, before.spend))
+    same((stays.orders,), (np.maximum(before.orders, 1 - stays.no_order),))
+    np.testing.assert_allclose(stays.spend * before.orders, before.spend * stays.orders)
     assert differs(follows.orders, before.orders)
     # Orders of a customer who orders at all stay, and money an order too.
     per_buyer = [answer.orders / (1 - answer.no_order) for answer in (follows, before)]

@@ -1,4 +1,4 @@
-"""Item-item weights: the closed form, what a third target explains, scores at some pairs as over all of them."""
+"""Item-item weights: the closed form, what a third target explains, scores at some pairs as over all."""
 
 from __future__ import annotations
 

@@ -1,0 +1,54 @@
+"""The design's numbers of candidate pairs, laid out in columns that stay where they are.
+
+What comes in: a design and some of its pairs. What goes out: a matrix, one row a pair. Windows may differ in
+the levels above a target that they know; what one does not know is zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from intentml.prediction import F32, at_pairs
+from intentml.priors.designs import Design
+
+I64 = npt.NDArray[np.int64]
+
+# The only columns that another horizon changes.
+OF_HORIZON = ("order", "rate")
+
+
+def column_names(design: Design) -> list[str]:
+    """Every column of a design, those of the horizon last."""
+    names = [*design.customer, *design.target, *design.pair]
+    names += [name for parent in design.parents for name in parent.features]
+    return [*(name for name in names if name not in OF_HORIZON), *OF_HORIZON]
+
+
+def numbers_of(design: Design, columns: Sequence[str], rows: I64 | slice = slice(None)) -> F32:
+    """Some columns of candidate pairs.
+
+    Args:
+        design: The design.
+        columns: Names; those that the design does not have are zero.
+        rows: Where the pairs stand among the design's; all of them, where left out. Shape: (n,).
+
+    Returns:
+        Shape: (n, columns).
+    """
+    customer, target = design.pair_customer[rows], design.pair_target[rows]
+    found = np.zeros((len(target), len(columns)), np.float32)
+    levels = {name: (parent, values) for parent in design.parents for name, values in parent.features.items()}
+    for at, name in enumerate(columns):
+        if name in design.customer:
+            found[:, at] = design.customer[name][customer]
+        elif name in design.target:
+            found[:, at] = design.target[name][target]
+        elif name in design.pair:
+            found[:, at] = design.pair[name][rows]
+        elif name in levels:
+            parent, values = levels[name]
+            found[:, at] = at_pairs(values, customer, parent.parent_of[target])
+    return found
