@@ -1,4 +1,4 @@
-"""Pictures of a backtest: reliability of each head, and mAP by window.
+"""Pictures of a backtest: the board of each head, its reliability, and mAP by window.
 
 What comes in: a `BacktestReport` and a folder. What goes out: PNG files. Without matplotlib there are
 none, and the report says so.
@@ -11,10 +11,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from intentml.evaluation.board import TITLES, against_best
+from intentml.evaluation.board import TITLES, Board, against_best, boards
+from intentml.evaluation.contenders import BASELINE, PEER, RECIPE
 from intentml.evaluation.measurement import (
     ALL,
     CALIBRATION,
+    MEAN,
     NO_ORDER,
     USERS_FOR_TARGET,
     Measurement,
@@ -30,6 +32,7 @@ NO_PLOTS = "No plots: matplotlib is not installed (`pip install matplotlib`)."
 _SIZE, _DPI = (5.2, 5.2), 120
 _OTHERS = ("#7a7a7a", "#4c78a8", "#72b7b2", "#e45756", "#b279a2", "#9d755d", "#bab0ac", "#54a24b", "#eeca3b")
 _RECIPE = "#d95f02"
+_ROLES = {RECIPE: _RECIPE, BASELINE: _OTHERS[0], PEER: _OTHERS[1]}
 
 
 def can_plot() -> bool:
@@ -38,12 +41,40 @@ def can_plot() -> bool:
 
 
 def write_plots(report: BacktestReport, folder: Path) -> list[str]:
-    """Write `reliability_<head>.png` and `map_by_window_<kind>.png`; the names written."""
+    """Write `board_<head>.png`, `reliability_<head>.png`, `map_by_window_<kind>.png`; the names written."""
     folder.mkdir(parents=True, exist_ok=True)
+    as_of = MEAN if len(report.windows) > 1 else report.windows[0].as_of.iso
+    # The last of a head is of its longest horizon.
+    of_heads = {board.head: board for board in boards(report, as_of)}
+    drawn = [_board(board, folder) for board in of_heads.values()]
     reliable = [head for head in report.heads if any(one.head == head for one in report.reliability)]
     written = [_reliability(report, head, folder) for head in reliable]
     ranked = dict.fromkeys(one.head for one in report.measurements if _is_map(one))
-    return written + [_map_by_window(report, kind, folder) for kind in ranked]
+    return drawn + written + [_map_by_window(report, kind, folder) for kind in ranked]
+
+
+def _board(board: Board, folder: Path) -> str:
+    """Every predictor's number by the head's main metric, the best on top."""
+    told = [(name, role, cells[0]) for name, role, cells in board.rows if cells[0].value is not None]
+    told.sort(key=lambda row: row[2].merit)
+    name = f"board_{board.head}.png"
+    with _figure(folder / name, (1.4 * _SIZE[0], 1.0 + 0.3 * len(told))) as axes:
+        for place, (_, role, cell) in enumerate(told):
+            value = float(cell.value or 0.0)
+            error = [[max(value - cell.low, 0.0)], [max(cell.high - value, 0.0)]]
+            axes.errorbar(
+                [value],
+                [place],
+                xerr=None if math.isnan(cell.low) else error,
+                color=_ROLES[role],
+                marker="o",
+                markersize=5,
+                capsize=2,
+            )
+        axes.set_yticks(range(len(told)), [f"{name} ({role})" for name, role, _ in told], fontsize=8)
+        axes.grid(axis="x", linewidth=0.4)
+        axes.set(xlabel=board.columns[0], title=board.title)
+    return name
 
 
 def _reliability(report: BacktestReport, head: str, folder: Path) -> str:

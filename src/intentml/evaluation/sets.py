@@ -26,7 +26,7 @@ from intentml.metrics import (
     users_for_target_replicates,
 )
 from intentml.prediction import Predictions
-from intentml.priors.union import SIZE_BANDS, Joined, SetUnion, probability_of
+from intentml.priors.union import SIZE_BANDS, Homes, Joined, SetUnion, homes_of, probability_of
 from intentml.tasks import Labels
 from intentml.timeline import Snapshot
 
@@ -45,7 +45,7 @@ class JudgedSets:
         customers: Rows of the snapshot that are judged. Shape: (U,).
         sets: Which.
         came: Whether any of each was bought in the window. Shape: (U, sets).
-        category_of: Category of each product, -1 for none. Shape: (P,).
+        homes: What products are bought from.
         least: Fewest buyers in the window for a set's ranking to be judged.
         resamples: Of the customers.
     """
@@ -53,7 +53,7 @@ class JudgedSets:
     customers: I64
     sets: tuple[DrawnSet, ...]
     came: Bools
-    category_of: npt.NDArray[np.int32]
+    homes: Homes
     least: int
     resamples: Resamples
 
@@ -62,7 +62,6 @@ def judge_sets(snapshot: Snapshot, labels: Labels, customers: I64, settings: Bac
     """Sets drawn for a window, and what came of them; none where the shop names no products."""
     popularity = snapshot.shop.popularity.get("product", {0: np.zeros(0, np.int64)})[0]
     known = judged_targets(popularity, np.zeros(len(popularity)), min_in_window=0)
-    category_of = snapshot.catalogue.targets("category").of_products()
     alike = groups_of(snapshot.catalogue, known)
     generator = np.random.default_rng([settings.seed, snapshot.as_of.us % 2**32])
     sets = draw_sets("product", known, popularity, alike, _SETS_PER_BAND, generator)
@@ -75,7 +74,7 @@ def judge_sets(snapshot: Snapshot, labels: Labels, customers: I64, settings: Bac
         customers,
         tuple(sets),
         came,
-        category_of,
+        homes_of(snapshot.catalogue),
         settings.min_buyers_in_window,
         Resamples(len(customers), settings.resamples, settings.seed),
     )
@@ -89,10 +88,10 @@ def measure_sets(predictions: Predictions, union: SetUnion, judged: JudgedSets, 
     targets = {
         kind: scores.take(who)
         for kind, scores in predictions.targets.items()
-        if kind in ("product", "category")
+        if kind in ("product", "category", "category_node")
     }
     ordering = None if predictions.no_order is None else 1.0 - predictions.no_order[who]
-    joined = Joined(targets, judged.category_of, ordering, union.at(predictions.horizon_days))
+    joined = Joined(targets, judged.homes, ordering, union.at(predictions.horizon_days))
     told = np.stack([joined.probability({"product": drawn.columns}) for drawn in judged.sets], axis=1)
     plain = np.stack(
         [1 - np.prod(1 - probability_of(targets["product"], drawn.columns), axis=1) for drawn in judged.sets],

@@ -136,7 +136,10 @@ def test_the_folder_holds_page_numbers_and_pictures(report, tmp_path):
         "measurements.csv", "measurements.parquet", "plots", "report.json", "report.md",
     ]  # fmt: skip
     pictures = sorted(path.name for path in (folder / "plots").iterdir())
-    assert pictures == ["map_by_window_category.png", "reliability_category.png", "reliability_no_order.png"]
+    assert pictures == [
+        "board_category.png", "board_no_order.png", "map_by_window_category.png", "reliability_category.png",
+        "reliability_no_order.png",
+    ]  # fmt: skip
     assert all((folder / "plots" / name).read_bytes().startswith(b"\x89PNG") for name in pictures)
     page = (folder / "report.md").read_text("utf-8")
     assert all(f"(plots/{name})" in page for name in pictures)

@@ -1,0 +1,109 @@
+"""The board: model, priors and peers on every data set, written into experiments/README.md.
+
+    python experiments/board/run.py DATA --out DIR [--recipe base] [--only NAME ...] [--peers-env DIR]
+
+What comes in: a folder that holds the data sets by name. What goes out: a whole report a data set in
+`DIR/NAME`, and the section of the board that stands between the data set's own markers; one that is not run
+keeps its section.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+
+from intentml import workflows
+from intentml.evaluation import BacktestConfig, BacktestReport, write_report
+from intentml.evaluation.measurement import MEAN
+from intentml.evaluation.peers.catalogue import PEERS
+from intentml.evaluation.standings import standings, standings_table
+
+README = Path(__file__).parents[1] / "README.md"
+
+
+@dataclass(frozen=True)
+class Shop:
+    """A data set and its windows: contracts.md fixes who and what is judged."""
+
+    name: str
+    title: str
+    last_as_of: str
+    horizon_days: int
+    windows: int = 3
+    min_buyers: int = 20
+
+
+SHOPS = (
+    Shop("complete_journey", "Complete Journey", "2017-11-01", 28, min_buyers=10),
+    Shop("ta_feng", "Ta-Feng", "2001-01-30", 30, windows=1),
+    Shop("online_retail", "Online Retail", "2011-09-10", 90),
+    Shop("instacart_sample", "Instacart sample", "2016-11-01", 30),
+    Shop("cdnow", "CDNOW", "1998-01-01", 181, windows=1),
+    Shop("grocery_elog", "grocery_elog", "2007-10-01", 90),
+)
+
+
+def main() -> None:
+    """Run what is asked for, one data set after the other."""
+    asked = argparse.ArgumentParser(description="Run the board.")
+    asked.add_argument("data", type=Path, help="folder with a folder for each data set")
+    asked.add_argument("--out", type=Path, required=True, help="folder for the whole reports")
+    asked.add_argument("--recipe", default="base")
+    asked.add_argument("--only", nargs="+", choices=[shop.name for shop in SHOPS], help="some of them")
+    asked.add_argument("--windows", type=int, help="how many windows, instead of the board's own number")
+    asked.add_argument("--peer", nargs="+", default=list(PEERS), choices=list(PEERS))
+    asked.add_argument("--peers-env", type=Path, default=Path("peers-env"))
+    options = asked.parse_args()
+    for shop in SHOPS:
+        if options.only and shop.name not in options.only:
+            continue
+        report = workflows.backtest(
+            workflows.read_tables(options.data / shop.name),
+            last_as_of=shop.last_as_of,
+            horizon_days=shop.horizon_days,
+            windows=options.windows or shop.windows,
+            recipe=options.recipe,
+            config=BacktestConfig(min_buyers_in_window=shop.min_buyers),
+            peers=options.peer,
+            peers_env=options.peers_env,
+            progress=lambda step, done, total, name=shop.name: print(f"{name}: {step} ({done} of {total})"),
+        )
+        write_report(report, options.out / shop.name)
+        put(README, shop.name, section(shop, report))
+
+
+def section(shop: Shop, report: BacktestReport) -> str:
+    """One data set's part of the board."""
+    windows = ", ".join(f"{one.as_of.datetime:%Y-%m-%d}" for one in report.windows)
+    several = len(report.windows) > 1
+    found = standings(report, MEAN if several else report.windows[0].as_of.iso)
+    peers = dict.fromkeys(one.peer for one in report.peers)
+    failed = [f"{one.peer} from {one.as_of[:10]} ({one.failure})" for one in report.peers if one.failure]
+    about = [
+        f"{shop.horizon_days} days from {windows}{' (means)' if several else ''}.",
+        f"Peers: {', '.join(peers) or 'none'}.",
+        *([f"Failed: {'; '.join(failed)}."] if failed else []),
+    ]
+    lines = [
+        f"### {shop.title}",
+        "",
+        " ".join(about),
+        "",
+        standings_table(found, report.recipe),
+    ]
+    return "\n".join(lines)
+
+
+def put(page: Path, name: str, text: str) -> None:
+    """Put a section between its markers; the markers must be there."""
+    start, end = f"<!-- board: {name} -->", f"<!-- end of board: {name} -->"
+    before, _, rest = page.read_text(encoding="utf-8").partition(start)
+    _, found, after = rest.partition(end)
+    if not found:
+        raise SystemExit(f"{page.name} has no markers for {name}: {start} ... {end}")
+    page.write_text(f"{before}{start}\n{text}\n{end}{after}", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
