@@ -26,7 +26,7 @@ from intentml.fitting.slices import Past
 from intentml.prediction import Predictions
 from intentml.timeline import OrderLog, Snapshot
 
-LIMIT_S = 3_600.0
+LIMIT_S = 7_200.0
 """How long one peer may take over one window, tuning included."""
 
 _ERROR_LENGTH = 200

@@ -49,7 +49,13 @@ def _peer(
 PEERS = {
     peer.name: peer
     for peer in (
-        _peer("lightgbm_pairs", "targets", "lightgbm_pairs", "LightGBM over our pair features"),
+        _peer(
+            "lightgbm_pairs",
+            "targets",
+            "lightgbm_pairs",
+            "LightGBM over our pair features",
+            kinds="category product",
+        ),
         _peer("lightgbm_rfm", "customers", "lightgbm_rfm", "LightGBM over recency, frequency and money"),
         _peer("als", "targets", "implicit_als", "implicit's ALS matrix factorisation"),
         _peer("tifu_knn", "targets", "cornac_baskets", "cornac's TIFU-KNN"),
