@@ -1,18 +1,18 @@
 """Fit how purchases of several products hang together, on sets drawn from the validation windows.
 
 What comes in: a past, the best priors, a validation window a horizon. What goes out: `SetUnion`. The sets
-are drawn from what was known when the window began; what it brought decides how they are joined. Half of the
-customers fit, the other half tell whether sets of each size came true.
+are drawn from what was known when the window began; what it brought decides how they are joined. Whether sets
+of each size came true is told by customers that another fit, on the other half of them, has not seen.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize
+from scipy.optimize import minimize_scalar
 
 from intentml.fitting.examples import some_buyers
 from intentml.fitting.gates import beyond_doubt, pair_log_loss
@@ -20,13 +20,12 @@ from intentml.fitting.slices import Past, Slice
 from intentml.prediction import F64, logit
 from intentml.priors.predictor import DesignCache, PriorPredictor
 from intentml.priors.union import (
-    INDEPENDENT,
-    MOST_FRAILTY,
-    MOST_OVERLAP,
-    Dependence,
+    SIZE_BANDS,
     Joined,
     SetUnion,
     hazards_given,
+    homes_of,
+    joined_hazard,
     raised,
     size_band,
 )
@@ -36,11 +35,15 @@ from intentml.timeline.catalogue import Catalogue
 I64 = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
-# Enough that dependence, two numbers, is told to a few hundredths; half of the customers fit it.
+# Sets are drawn of these kinds; nodes are what products are joined within.
+_DRAWN = ("product", "category")
+_KINDS = (*_DRAWN, "category_node")
+# Enough that frailty is told to a few hundredths.
 _CUSTOMERS, _SETS_PER_BAND = 1_600, 32
 # The open band ends here: larger sets are whole categories or keywords, which are few.
 _BOUNDS = ((2, 3), (4, 7), (8, 19), (20, 60))
-_START, _STEPS = (0.3, 1.03), 40
+# Far beyond what any shop has shown.
+_MOST_FRAILTY = 8.0
 # A ratio of fewer buyers, counted once for each set they bought of, tells nothing.
 _FEWEST_BUYERS = 20
 _COMMON_WORD = 0.25
@@ -127,16 +130,14 @@ def fit_union(past: Past, priors: PriorPredictor, validation: Mapping[int, Insta
         priors: The best of each head, calibrated.
         validation: Cutoff of the validation window of each horizon.
     """
-    dependence: dict[int, Dependence] = {}
+    frailty: dict[int, float] = {}
     ratio: dict[int, dict[str, float]] = {}
     for days, cutoff in sorted(validation.items()):
-        told = outcomes_of_sets(past.at(cutoff), priors, days)
+        told = outcomes_of_sets(past.at(cutoff), as_it_stood(priors, past.at(cutoff)), days)
         if told:
-            dependence[days] = fit_dependence([one.of(slice(0, None, 2)) for one in told])
-            ratio[days] = _ratios(
-                [one.of(slice(1, None, 2)) for one in told], dependence[days], lambda one: one.band
-            )
-    return SetUnion(dependence=dependence, ratio=ratio)
+            frailty[days] = fit_frailty(told)
+            ratio[days] = _ratios_on_others(told)
+    return SetUnion(frailty=frailty, ratio=ratio)
 
 
 @dataclass(frozen=True)
@@ -145,14 +146,12 @@ class SetOutcome:
 
     Attributes:
         band: Band of sizes.
-        sort: Kind of its targets, and how they were drawn.
         whole: P(order), raised to the likeliest part. Shape: (n,).
         hazards: Of the parts given an order. Shape: (n, parts).
         came: Whether any was bought. Shape: (n,).
     """
 
     band: str
-    sort: str
     whole: F64
     hazards: F64
     came: Mask
@@ -163,26 +162,31 @@ class SetOutcome:
             self, whole=self.whole[customers], hazards=self.hazards[customers], came=self.came[customers]
         )
 
-    def probability(self, dependence: Dependence) -> F64:
+    def probability(self, frailty: float) -> F64:
         """P(any). Shape: (n,)."""
-        return self.whole * -np.expm1(-dependence.hazard([self.hazards]))
+        return self.whole * -np.expm1(-joined_hazard([self.hazards], frailty))
 
 
 def outcomes_of_sets(part: Slice, priors: PriorPredictor, days: int) -> list[SetOutcome]:
-    """Sets of one window, scored as they would have been when it began."""
+    """Sets of one window; nothing where no order or no target can be predicted.
+
+    Args:
+        part: The window.
+        priors: As they stood when it began.
+        days: Its length.
+    """
     customers = some_buyers(part, np.ones(len(part.snapshot), bool), _CUSTOMERS, days)
     if not len(customers) or priors.no_order is None:
         return []
-    answer = as_it_stood(priors, part).predict(
-        part.snapshot.take(customers), days, kinds=("product", "category")
-    )
+    answer = priors.predict(part.snapshot.take(customers), days, kinds=_KINDS)
     if not answer.targets or answer.no_order is None:
         return []
-    category_of = part.snapshot.catalogue.targets("category").of_products()
-    joined = Joined(answer.targets, category_of, 1.0 - answer.no_order)
+    joined = Joined(answer.targets, homes_of(part.snapshot.catalogue), 1.0 - answer.no_order)
     generator = np.random.default_rng((days, part.cutoff.us % 2**32))
     found = []
     for kind in answer.targets:
+        if kind not in _DRAWN:
+            continue
         candidates = part.eligible(kind)
         alike = groups_of(part.snapshot.catalogue, candidates) if kind == "product" else {}
         buyers = part.snapshot.shop.popularity[kind][0]
@@ -192,14 +196,14 @@ def outcomes_of_sets(part: Slice, priors: PriorPredictor, days: int) -> list[Set
             whole = raised(parts, joined.whole)
             came = np.asarray(bought[:, drawn.columns].sum(axis=1)).ravel() > 0
             hazards = np.hstack(list(hazards_given(parts, whole)))
-            found.append(SetOutcome(drawn.band, f"{kind} {drawn.sort}", whole, hazards, came))
+            found.append(SetOutcome(drawn.band, whole, hazards, came))
     return found
 
 
 def as_it_stood(priors: PriorPredictor, part: Slice) -> PriorPredictor:
     """The predictor with everything that it takes from the shop as it was at the slice's cutoff."""
-    assert priors.no_order is not None
-    timing = part.activity(priors.no_order.name).calibrated(priors.no_order.calibration)
+    head = priors.no_order
+    timing = None if head is None else part.activity(head.name).calibrated(head.calibration)
     return priors.renamed(
         priors.name,
         activity=part.activity(priors.activity.name),
@@ -211,48 +215,44 @@ def as_it_stood(priors: PriorPredictor, part: Slice) -> PriorPredictor:
     )
 
 
-def fit_dependence(told: list[SetOutcome]) -> Dependence:
-    """What brings expected buyers nearest to those who came, in every band and sort of sets alike.
+def fit_frailty(told: Sequence[SetOutcome]) -> float:
+    """The likeliest frailty; none where its gain over none could be luck."""
 
-    The likeliest dependence ranks the same and is further off for sets of four to twenty
-    (experiments/0006-product-sets). None where its gain in log-loss over none could be luck.
-    """
-
-    def losses(dependence: Dependence) -> F64:
+    def losses(frailty: float) -> F64:
         """Of each customer, mean over the sets. Shape: (n,)."""
         total = np.zeros(len(told[0].came))
         for one in told:
-            total += pair_log_loss(logit(one.probability(dependence)), one.came)
+            total += pair_log_loss(logit(one.probability(frailty)), one.came)
         return total / len(told)
 
-    def loss(values: npt.NDArray[np.float64]) -> float:
-        ratios = _ratios(told, _dependence(values), lambda one: f"{one.sort}, {one.band}")
-        return float(sum(np.log(ratio) ** 2 for ratio in ratios.values()))
-
-    best = minimize(
-        loss,
-        _START,
-        method="Nelder-Mead",
-        bounds=((0.0, MOST_FRAILTY), (1.0, MOST_OVERLAP)),
-        options={"maxfev": _STEPS, "xatol": 0.01, "fatol": 1e-7},
+    best = minimize_scalar(
+        lambda frailty: float(losses(frailty).mean()),
+        bounds=(0.0, _MOST_FRAILTY),
+        method="bounded",
+        options={"xatol": 0.01},
     )
-    found = _dependence(best.x)
-    return found if beyond_doubt(losses(INDEPENDENT) - losses(found)) else INDEPENDENT
+    found = float(best.x)
+    return found if beyond_doubt(losses(0.0) - losses(found)) else 0.0
 
 
-def _dependence(values: npt.NDArray[np.float64]) -> Dependence:
-    return Dependence(frailty=float(values[0]), overlap=float(values[1]))
+def ratios_by_band(told: Iterable[tuple[SetOutcome, float]]) -> dict[str, float]:
+    """Predicted over actual buyers by band of sizes; bands in which next to nobody bought are left out.
+
+    Args:
+        told: Outcomes, each with the frailty that it is predicted by.
+    """
+    sums = {band: np.zeros(2) for band in SIZE_BANDS}
+    for one, frailty in told:
+        sums[one.band] += one.probability(frailty).sum(), one.came.sum()
+    return {
+        band: float(predicted / actual)
+        for band, (predicted, actual) in sums.items()
+        if actual >= _FEWEST_BUYERS
+    }
 
 
-def _ratios(
-    told: list[SetOutcome], dependence: Dependence, group_of: Callable[[SetOutcome], str]
-) -> dict[str, float]:
-    """Predicted over actual buyers by group of sets; groups in which next to nobody bought are left out."""
-    sums: dict[str, tuple[float, int]] = {}
-    for one in told:
-        predicted, actual = sums.get(group_of(one), (0.0, 0))
-        sums[group_of(one)] = (
-            predicted + float(one.probability(dependence).sum()),
-            actual + int(one.came.sum()),
-        )
-    return {name: ratio[0] / ratio[1] for name, ratio in sums.items() if ratio[1] >= _FEWEST_BUYERS}
+def _ratios_on_others(told: Sequence[SetOutcome]) -> dict[str, float]:
+    """Predicted over actual of every customer, by the frailty fitted on the half that is without them."""
+    one, other = ([each.of(slice(start, None, 2)) for each in told] for start in (0, 1))
+    of_one, of_other = fit_frailty(other), fit_frailty(one)
+    return ratios_by_band([*((each, of_one) for each in one), *((each, of_other) for each in other)])

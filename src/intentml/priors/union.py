@@ -3,23 +3,26 @@
 What comes in: scores of one horizon, P(order), and `SetUnion`, how purchases hang together, fitted on
 validation. What goes out: one probability a customer. Scoring, fitting and evaluation all join here.
 
-Three things are known of a set. Nobody buys any of it without an order, and none of a category's products
-without buying from the category: purchases are joined given that. And customers differ in a window by more
-than a model knows of them, so that who buys one thing is likelier to buy the next: independence counts too
-many chances, the more of them the more too many.
+Three things are known of a set. Nobody buys any of it without an order, and none of a category's (or its
+node's) products without buying from it: purchases are joined given that. And customers differ in a window by
+more than a model knows of them, so that who buys one thing is likelier to buy the next: independence counts
+too many chances, the more of them the more too many.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat
 
 from intentml.prediction import F64, TargetScores, sigmoid
+from intentml.timeline.catalogue import Catalogue
 
+I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
 
 # Fewest targets of each band of sizes; the last is open.
@@ -32,8 +35,6 @@ _CELLS_AT_ONCE = 10_000_000
 _CERTAIN, _SMALLEST = 1 - 1e-12, 1e-300
 # Less frailty than this is none: its powers would be lost in rounding.
 _SLIGHTEST = 1e-6
-# Far beyond what any shop has shown.
-MOST_FRAILTY, MOST_OVERLAP = 4.0, 2.0
 
 
 def size_band(size: int) -> str:
@@ -45,72 +46,27 @@ def size_band(size: int) -> str:
     return SIZE_BANDS[max(0, int(np.searchsorted(_BANDS, size, side="right")) - 1)]
 
 
-class Dependence(BaseModel):
-    """How purchases hang together beyond what a model knows of a customer.
-
-    Attributes:
-        frailty: 0 = not at all; higher = who buys one thing is likelier to buy the next, which counts the
-            more the likelier the set is already.
-        overlap: 1 = not at all; higher = things are bought for the same occasion, however unlikely.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    frailty: float = Field(0.0, ge=0.0, le=MOST_FRAILTY)
-    overlap: float = Field(1.0, ge=1.0, le=MOST_OVERLAP)
-
-    def hazard(self, hazards: Iterable[F64]) -> F64:
-        """-log P(none of some), from -log P(not this one) of each.
-
-        With s = frailty and d = overlap, log(1 + (sum (exp(s h) - 1)^d)^(1 / d)) / s, the sum at s = 0,
-        d = 1: between the largest and the sum, growing with every one, and one alone is itself. The house's
-        kappa is this over the sum: near 1 for an unlikely set of few, falling with its size.
-
-        Source: Joe 1997, "Multivariate models and dependence concepts", family BB1; overlap 1 is Clayton's
-        gamma frailty, frailty 0 Gumbel's copula.
-
-        Args:
-            hazards: Blocks. Shape: (U, n) each.
-        """
-        frail = self.frailty > _SLIGHTEST
-        total: F64 | float = 0.0
-        for block in hazards:
-            terms = np.expm1(self.frailty * block) if frail else block
-            total = total + (terms if self.overlap == 1.0 else terms**self.overlap).sum(axis=1)
-        joined = np.asarray(total, dtype=np.float64) ** (1 / self.overlap)
-        return np.log1p(joined) / self.frailty if frail else joined
-
-
-INDEPENDENT = Dependence()
-
-
 class SetUnion(BaseModel):
     """How purchases of several targets hang together; without anything to fit on, not at all.
 
     Attributes:
-        dependence: By horizon in days.
+        frailty: By horizon in days: 0 = independent given an order; higher = who buys one thing is
+            likelier to buy the next, beyond what the model knows of the customer.
         ratio: By horizon and band of sizes, predicted over actual buyers of sets on validation, among
-            customers that `dependence` was not fitted on.
+            customers that such a frailty was not fitted on.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    dependence: dict[int, Dependence] = Field(default_factory=dict)
+    frailty: dict[int, NonNegativeFloat] = Field(default_factory=dict)
     ratio: dict[int, dict[str, float]] = Field(default_factory=dict)
 
-    def at(self, horizon_days: int) -> Dependence:
-        """The dependence over a horizon: between two that were fitted linear in log days."""
-        if not self.dependence:
-            return INDEPENDENT
-        knots = sorted(self.dependence)
-
-        def between(values: list[float]) -> float:
-            return float(np.interp(np.log(horizon_days), np.log(knots), values))
-
-        fitted = [self.dependence[days] for days in knots]
-        return Dependence(
-            frailty=between([one.frailty for one in fitted]), overlap=between([one.overlap for one in fitted])
-        )
+    def at(self, horizon_days: int) -> float:
+        """The frailty over a horizon: between two that were fitted linear in log days."""
+        if not self.frailty:
+            return 0.0
+        knots = sorted(self.frailty)
+        return float(np.interp(np.log(horizon_days), np.log(knots), [self.frailty[days] for days in knots]))
 
     def calibrated(self, horizon_days: int, size: int) -> bool:
         """Whether sets of such a size came true on validation, at the nearest horizon that was fitted."""
@@ -121,25 +77,39 @@ class SetUnion(BaseModel):
         return ratio is not None and abs(ratio - 1) <= _TOLERATED
 
 
-def union_given(parts: Iterable[F64], whole: F64, dependence: Dependence = INDEPENDENT) -> F64:
+def union_given(parts: Iterable[F64], whole: F64, frailty: float = 0.0) -> F64:
     """P(any of some), each of which happens only where something else does. Shape: (U,).
 
-    With w = P(that something), the parts are joined given it: w (1 - exp(-hazard)), the hazard of parts
-    p / w. So the union lies between the likeliest part and w (and the sum), grows with every part, and one
-    part keeps its own probability. Where the two contradict each other w is raised to the likeliest part.
+    With w = P(that something), the parts are joined given it: w (1 - exp(-`joined_hazard`)). So the union
+    lies between the likeliest part and w (and the sum), grows with every part, and one part keeps its own
+    probability. Where the two contradict each other w is raised to the likeliest part.
 
     Args:
         parts: Blocks of probabilities, gone through twice. Shape: (U, n) each.
         whole: w. Shape: (U,).
-        dependence: Of the parts, given w.
+        frailty: Of the parts, given w.
     """
     whole = raised(parts, whole)
-    if dependence == INDEPENDENT:
-        none = np.ones(len(whole))
-        for probability in parts:
-            none *= np.prod(1 - probability / whole[:, np.newaxis], axis=1)
-        return whole * (1 - none)
-    return whole * -np.expm1(-dependence.hazard(hazards_given(parts, whole)))
+    return whole * -np.expm1(-joined_hazard(hazards_given(parts, whole), frailty))
+
+
+def joined_hazard(hazards: Iterable[F64], frailty: float) -> F64:
+    """-log P(none of some), from h = -log P(not this one) of each. Shape: (U,).
+
+    With f = frailty, log(1 + sum(exp(f h) - 1)) / f, the plain sum at f = 0: between the largest and the
+    sum, growing with every one, and one alone is itself. In 1 - exp(-kappa Lambda), with Lambda the sum,
+    kappa is this over Lambda: near 1 for a set of few that is unlikely, falling with what it adds up to.
+
+    Source: gamma frailty, Clayton 1978, "A model for association in bivariate life tables".
+
+    Args:
+        hazards: Blocks. Shape: (U, n) each.
+        frailty: f.
+    """
+    if frailty <= _SLIGHTEST:
+        return np.asarray(sum(block.sum(axis=1) for block in hazards), dtype=np.float64)
+    excess = sum(np.expm1(frailty * block).sum(axis=1) for block in hazards)
+    return np.asarray(np.log1p(excess) / frailty, dtype=np.float64)
 
 
 def raised(parts: Iterable[F64], whole: F64) -> F64:
@@ -157,20 +127,52 @@ def hazards_given(parts: Iterable[F64], whole: F64) -> Iterator[F64]:
 
 
 @dataclass(frozen=True)
+class Homes:
+    """What each product is bought from, -1 for nothing. Shapes: (P,).
+
+    Attributes:
+        category: Its category.
+        node: Its smallest node, where that is part of one category and not all of it.
+    """
+
+    category: I32
+    node: I32
+
+
+def homes_of(catalogue: Catalogue) -> Homes:
+    """The homes of every product."""
+    category = catalogue.targets("category").of_products()
+    index = catalogue.targets("category_node")
+    node = np.full(len(catalogue), -1, np.int32)
+    if not len(index):
+        return Homes(category, node)
+    product, size = np.repeat(np.arange(len(catalogue)), np.diff(index.indptr)), np.bincount(index.indices)
+    lowest, highest = np.full(len(index), len(catalogue)), np.full(len(index), -1)
+    np.minimum.at(lowest, index.indices, category[product])
+    np.maximum.at(highest, index.indices, category[product])
+    of_category = np.append(np.bincount(category[category >= 0]), len(catalogue) + 1)  # -1 reads the end
+    inside = (lowest == highest) & (size < of_category[highest])
+    known = np.flatnonzero(inside[index.indices])
+    known = known[np.argsort(-size[index.indices[known]], kind="stable")]
+    node[product[known]] = index.indices[known]  # the smallest comes last, and stays
+    return Homes(category, node)
+
+
+@dataclass(frozen=True)
 class Joined:
     """Scores of one horizon, ready to be asked about sets.
 
     Attributes:
         targets: Scores by kind.
-        category_of: Category of each product, -1 for none. Shape: (P,).
+        homes: What products are bought from.
         ordering: P(order in the window); None where the predictor does not have it. Shape: (U,).
-        dependence: Of the horizon.
+        frailty: Of the horizon.
     """
 
     targets: Mapping[str, TargetScores]
-    category_of: npt.NDArray[np.int32]
+    homes: Homes
     ordering: F64 | None
-    dependence: Dependence = INDEPENDENT
+    frailty: float = 0.0
 
     def probability(self, columns: Mapping[str, I64], newcomers: Sequence[F64] = ()) -> F64:
         """P(buys at least one). Shape: (U,).
@@ -179,80 +181,72 @@ class Joined:
             columns: Columns by kind, at least one target in all.
             newcomers: Probabilities of products that the catalogue does not have. Shape: (U,) each.
         """
-        return union_given(self.parts(columns, newcomers), self.whole, self.dependence)
+        return union_given(self.parts(columns, newcomers), self.whole, self.frailty)
 
     @property
     def whole(self) -> F64:
         """P(order), 1 where the predictor does not have it. Shape: (U,)."""
-        if self.ordering is not None:
-            return self.ordering
-        return np.ones(len(next(iter(self.targets.values())).customer_vectors))
+        return np.ones(self._customers) if self.ordering is None else self.ordering
 
-    def parts(self, columns: Mapping[str, I64], newcomers: Sequence[F64] = ()) -> Parts:
+    def parts(self, columns: Mapping[str, I64], newcomers: Sequence[F64] = ()) -> Iterable[F64]:
         """What a set is joined of: products of one category as one part, everything else by itself."""
-        groups: list[tuple[str, I64, int | None]] = []
+        homes = (("category", self.homes.category), ("category_node", self.homes.node))
+        levels = [(kind, of) for kind, of in homes if kind in self.targets]
+        found: list[_Part] = []
         for kind, chosen in columns.items():
-            if kind != "product" or "category" not in self.targets:
-                groups.append((kind, chosen, None))
-                continue
-            category = self.category_of[chosen]
-            names, count = np.unique(category[category >= 0], return_counts=True)
-            alone = ~np.isin(category, names[count > 1])
-            if alone.any():
-                groups.append((kind, chosen[alone], None))
-            groups += [(kind, chosen[category == one], int(one)) for one in names[count > 1]]
-        return Parts(self.targets, groups, newcomers)
+            found += self._within(chosen, levels) if kind == "product" else [self._each(kind, chosen)]
+        if newcomers:
+            found.append(_Kept(np.stack(newcomers, axis=1)))
+        return _Chain(found, self._customers)
+
+    def _within(self, products: I64, levels: Sequence[tuple[str, I32]]) -> list[_Part]:
+        """Products, those that share a home as one part: joined given that it is bought from."""
+        if not levels:
+            return [self._each("product", products)]
+        (kind, home_of), *inner = levels
+        home = home_of[products]
+        codes, count = np.unique(home[home >= 0], return_counts=True)
+        shared = codes[count > 1]
+        alone = products[~np.isin(home, shared)]
+        found = self._within(alone, inner) if len(alone) else []
+        for code in shared:
+            own = _Chain(self._within(products[home == code], inner), self._customers)
+            found.append(_Given(own, self._each(kind, np.array([code]))))
+        return found
+
+    def _each(self, kind: str, columns: I64) -> _Blocks:
+        return _Blocks(self.targets[kind], columns)
+
+    @property
+    def _customers(self) -> int:
+        return len(next(iter(self.targets.values())).customer_vectors)
 
 
-class Parts:
-    """Blocks of probabilities, (U, n) each; they can be gone through again, and are kept where they fit.
+class _Part(Protocol):
+    """Blocks of probabilities, (U, n) each, that can be gone through again; `width` columns in all."""
 
-    Args:
-        targets: Scores by kind.
-        groups: Kind, columns, and the category that the columns are joined given; None = each by itself.
-        newcomers: Probabilities. Shape: (U,) each.
-    """
+    @property
+    def width(self) -> int: ...
 
-    def __init__(
-        self,
-        targets: Mapping[str, TargetScores],
-        groups: Sequence[tuple[str, I64, int | None]],
-        newcomers: Sequence[F64],
-    ) -> None:
-        self._targets, self._groups, self._newcomers = targets, groups, newcomers
-        customers = len(next(iter(targets.values())).customer_vectors)
-        width = sum(1 if category is not None else len(columns) for _, columns, category in groups)
-        self._fits = (width + len(newcomers)) * customers <= _CELLS_AT_ONCE
-        self._kept: list[F64] | None = None
+    def __iter__(self) -> Iterator[F64]: ...
+
+
+class _Kept:
+    """One block at hand."""
+
+    def __init__(self, block: F64) -> None:
+        self._block, self.width = block, block.shape[1]
 
     def __iter__(self) -> Iterator[F64]:
-        if self._kept is not None:
-            return iter(self._kept)
-        if self._fits:
-            self._kept = list(self._made())
-            return iter(self._kept)
-        return self._made()
-
-    def _made(self) -> Iterator[F64]:
-        for kind, columns, category in self._groups:
-            blocks = _Blocks(self._targets[kind], columns)
-            if category is None:
-                yield from blocks
-            else:
-                whole = probability_of(self._targets["category"], np.array([category]))[:, 0]
-                yield union_given(blocks, whole)[:, np.newaxis]
-        for newcomer in self._newcomers:
-            yield newcomer[:, np.newaxis]
+        return iter([self._block])
 
 
 class _Blocks:
-    """Probabilities of all customers for some of the targets at a time. Shape: (U, n) each.
-
-    They can be gone through again; where one block holds everything, it is kept for that.
-    """
+    """Some targets, as many at a time as fit; where all fit, they are worked out once."""
 
     def __init__(self, scores: TargetScores, targets: I64) -> None:
         self._scores, self._targets = scores, targets
+        self.width = len(targets)
         self._kept: F64 | None = None
 
     def __iter__(self) -> Iterator[F64]:
@@ -264,6 +258,36 @@ class _Blocks:
             if step >= len(self._targets):
                 self._kept = block
             yield block
+
+
+class _Given:
+    """Some parts as one: joined given what they are all bought from."""
+
+    width = 1
+
+    def __init__(self, parts: _Part, home: _Part) -> None:
+        self._parts, self._home = parts, home
+
+    def __iter__(self) -> Iterator[F64]:
+        (whole,) = self._home
+        yield union_given(self._parts, whole[:, 0])[:, np.newaxis]
+
+
+class _Chain:
+    """Parts one after another; kept where they fit, so that they are worked out once."""
+
+    def __init__(self, parts: Sequence[_Part], customers: int) -> None:
+        self._parts = parts
+        self.width = sum(part.width for part in parts)
+        self._fits = self.width * customers <= _CELLS_AT_ONCE
+        self._kept: list[F64] | None = None
+
+    def __iter__(self) -> Iterator[F64]:
+        if self._kept is None and self._fits:
+            self._kept = [block for part in self._parts for block in part]
+        if self._kept is not None:
+            return iter(self._kept)
+        return (block for part in self._parts for block in part)
 
 
 def probability_of(scores: TargetScores, targets: I64) -> F64:

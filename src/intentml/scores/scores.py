@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 
 from intentml.errors import HorizonError, ScoresError, UnknownCustomerError, without_address
 from intentml.prediction import F64, SURVIVAL_DAYS, TargetScores, sigmoid, survival_at
-from intentml.priors.union import SetUnion
+from intentml.priors.union import Homes, SetUnion, homes_of
 from intentml.scores.answers import InterestedIn
 from intentml.scores.facts import Bought, write_text_index
 from intentml.scores.interests import SCHEMA, best_targets, interest_batches
@@ -141,6 +141,11 @@ class Scores:
     def union(self) -> SetUnion:
         """How purchases of several targets hang together."""
         return self.manifest.sets
+
+    @cached_property
+    def homes(self) -> Homes:
+        """What each product is bought from."""
+        return homes_of(self.catalogue)
 
     def buyers_before(self, kind: str) -> npt.NDArray[np.int64]:
         """Customers who ever bought each target of a kind, in the catalogue's order. Shape: (J,)."""

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from intentml.errors import ScoresError
 from intentml.fitting.slices import MAX_TARGETS, MIN_BUYERS
 from intentml.prediction import F64, TargetScores, sigmoid
-from intentml.priors.union import Joined, SetUnion, probability_of
+from intentml.priors.union import Homes, Joined, SetUnion, probability_of
 from intentml.scores.selection import NewProduct, Selection, products_of
 from intentml.timeline.catalogue import KINDS, Catalogue
 
@@ -43,6 +43,11 @@ class Scored(Protocol):
     @property
     def union(self) -> SetUnion:
         """How purchases of several targets hang together."""
+        ...
+
+    @property
+    def homes(self) -> Homes:
+        """What products are bought from."""
         ...
 
     def __len__(self) -> int: ...
@@ -75,7 +80,7 @@ def union_probability(scores: Scored, selection: Selection, days: int) -> F64:
         return probability_of(scores.scores_of(kind, days), column)[:, 0]
     joined = Joined(
         {kind: of for (kind, horizon), of in scores.targets.items() if horizon == days},
-        scores.catalogue.targets("category").of_products(),
+        scores.homes,
         scores.order_probability(days),
         scores.union.at(days),
     )

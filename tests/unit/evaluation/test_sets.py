@@ -13,7 +13,7 @@ from intentml.evaluation.measurement import ALL, SETS, SETS_INDEPENDENT, Measure
 from intentml.evaluation.sets import judge_sets
 from intentml.metrics import average_precision
 from intentml.prediction import sigmoid
-from intentml.priors.union import Dependence, SetUnion, size_band
+from intentml.priors.union import SetUnion, size_band
 from intentml.tasks import labels_of
 from scored_shop import log, model
 
@@ -69,7 +69,7 @@ def test_independent_sets_are_those_of_a_plain_reading():
 
 def test_the_recipes_way_of_joining_is_what_is_measured():
     plain = measured(SetUnion())[SETS, "predicted_over_actual", ALL].value
-    tied = measured(SetUnion(dependence={DAYS: Dependence(frailty=2.0)}))
+    tied = measured(SetUnion(frailty={DAYS: 2.0}))
     assert tied[SETS, "predicted_over_actual", ALL].value < 0.95 * plain
     assert tied[SETS_INDEPENDENT, "log_loss", ALL] == measured(SetUnion())[SETS_INDEPENDENT, "log_loss", ALL]
 

@@ -78,7 +78,7 @@ def test_a_model_knows_the_targets_that_it_was_trained_on(written):
 
 
 def test_a_model_knows_how_products_of_a_set_are_joined(written):
-    assert set(model().sets.dependence) == {28}
+    assert set(model().sets.frailty) == {28}
     assert load_model(written).sets == model().sets
 
 

@@ -8,75 +8,80 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from intentml.priors.union import INDEPENDENT, Dependence, SetUnion, size_band, union_given
+from intentml.priors.union import SetUnion, homes_of, size_band, union_given
+from intentml.timeline.catalogue import Catalogue
 
-dependences = st.builds(Dependence, frailty=st.floats(0.0, 4.0), overlap=st.floats(1.0, 2.0))
+frailties = st.floats(0.0, 8.0)
 chances = st.floats(1e-9, 1.0)
 several = st.lists(chances, min_size=1, max_size=6)
 
 
-def joined(parts: list[float], whole: float, dependence: Dependence) -> float:
-    return float(union_given([np.array([parts])], np.array([whole]), dependence)[0])
+def joined(parts: list[float], whole: float, frailty: float) -> float:
+    return float(union_given([np.array([parts])], np.array([whole]), frailty)[0])
 
 
-@given(several, chances, dependences)
+@given(several, chances, frailties)
 def test_a_union_lies_between_its_likeliest_part_and_the_sum_and_below_what_contains_it(
-    parts, whole, dependence
+    parts, whole, frailty
 ):
-    union = joined(parts, whole, dependence)
+    union = joined(parts, whole, frailty)
     assert union >= max(parts) * (1 - 1e-9)
     assert union <= min(1.0, sum(parts)) * (1 + 1e-9)
     assert union <= max(whole, *parts, 0.0) * (1 + 1e-12)
 
 
-@given(several, chances, dependences, st.floats(0.0, 1.0))
-def test_a_union_grows_with_each_part(parts, whole, dependence, more):
+@given(several, chances, frailties, st.floats(0.0, 1.0))
+def test_a_union_grows_with_each_part(parts, whole, frailty, more):
     likelier = [parts[0] + more * (1 - parts[0]), *parts[1:]]
-    assert joined(likelier, whole, dependence) >= joined(parts, whole, dependence) * (1 - 1e-9)
+    assert joined(likelier, whole, frailty) >= joined(parts, whole, frailty) * (1 - 1e-9)
 
 
-@given(several, chances, dependences, chances)
-def test_a_union_grows_with_the_set(parts, whole, dependence, another):
-    assert joined([*parts, another], whole, dependence) >= joined(parts, whole, dependence) * (1 - 1e-9)
+@given(several, chances, frailties, chances)
+def test_a_union_grows_with_the_set(parts, whole, frailty, another):
+    assert joined([*parts, another], whole, frailty) >= joined(parts, whole, frailty) * (1 - 1e-9)
 
 
-@given(chances, chances, dependences)
-def test_one_part_keeps_its_own_probability(part, whole, dependence):
-    assert joined([part], whole, dependence) == pytest.approx(part, rel=1e-6)
+@given(chances, chances, frailties)
+def test_one_part_keeps_its_own_probability(part, whole, frailty):
+    assert joined([part], whole, frailty) == pytest.approx(part, rel=1e-6)
 
 
 @given(several, chances)
-def test_a_little_dependence_is_near_to_none(parts, whole):
-    little = joined(parts, whole, Dependence(frailty=1e-6, overlap=1.0))
-    assert little == pytest.approx(joined(parts, whole, INDEPENDENT), rel=1e-3, abs=1e-6)
+def test_a_little_frailty_is_near_to_none(parts, whole):
+    none = joined(parts, whole, 0.0)
+    assert joined(parts, whole, 1e-5) == pytest.approx(none, rel=1e-3, abs=1e-6)
+    assert none <= max(whole, *parts, 0.0)
+    inside = [part / max(whole, *parts, 0.0) for part in parts]
+    assert none == pytest.approx(max(whole, *parts, 0.0) * (1 - np.prod(1 - np.array(inside))), abs=1e-9)
 
 
-@pytest.mark.parametrize("more", [Dependence(frailty=0.5), Dependence(overlap=1.2)])
-def test_dependence_takes_more_from_a_set_of_many_than_of_two(more):
+def test_frailty_of_one_adds_odds():
+    # 1 - 1 / (1 + 0.1 / 0.9 + 0.2 / 0.8)
+    assert joined([0.1, 0.2], 1.0, 1.0) == pytest.approx(1 - 1 / (1 + 1 / 9 + 1 / 4))
+
+
+def test_frailty_takes_more_from_a_set_of_many_than_of_two():
     def kept(count: int) -> float:
-        parts = [0.05] * count
-        return joined(parts, 1.0, more) / joined(parts, 1.0, INDEPENDENT)
+        return joined([0.05] * count, 1.0, 0.5) / joined([0.05] * count, 1.0, 0.0)
 
     assert 1 > kept(2) > kept(5) > kept(20)
 
 
 def test_blocks_are_joined_as_one():
-    parts, whole, tied = np.array([[0.1, 0.2, 0.3]]), np.array([0.6]), Dependence(frailty=0.4, overlap=1.1)
+    parts, whole = np.array([[0.1, 0.2, 0.3]]), np.array([0.6])
     blocks = [parts[:, :2], parts[:, 2:]]
-    assert union_given(blocks, whole, tied) == pytest.approx(union_given([parts], whole, tied))
+    assert union_given(blocks, whole, 0.4) == pytest.approx(union_given([parts], whole, 0.4))
 
 
 def test_without_anything_fitted_purchases_are_independent_and_no_size_is_vouched_for():
-    assert SetUnion().at(28) == INDEPENDENT
+    assert SetUnion().at(28) == 0.0
     assert not SetUnion().calibrated(28, 3)
 
 
-def test_dependence_between_two_horizons_lies_between_theirs_and_stays_outside():
-    fitted = SetUnion(dependence={7: Dependence(frailty=0.2), 28: Dependence(frailty=0.4, overlap=1.2)})
-    assert fitted.at(14).frailty == pytest.approx(0.3)  # halfway in log days
-    assert fitted.at(14).overlap == pytest.approx(1.1)
-    assert fitted.at(7) == Dependence(frailty=0.2)
-    assert fitted.at(365) == Dependence(frailty=0.4, overlap=1.2)
+def test_frailty_between_two_horizons_lies_between_theirs_and_stays_outside():
+    fitted = SetUnion(frailty={7: 0.2, 28: 0.4})
+    assert fitted.at(14) == pytest.approx(0.3)  # halfway in log days
+    assert [fitted.at(days) for days in (7, 28, 365)] == pytest.approx([0.2, 0.4, 0.4])
 
 
 def test_a_size_is_vouched_for_by_its_band_at_the_nearest_horizon():
@@ -93,7 +98,28 @@ def test_bands_of_sizes():
 
 
 def test_json_keeps_it_whole():
-    fitted = SetUnion(dependence={28: Dependence(frailty=0.3)}, ratio={28: {"2-3": 0.98}})
+    fitted = SetUnion(frailty={28: 0.3}, ratio={28: {"2-3": 0.98}})
     assert SetUnion.model_validate_json(fitted.model_dump_json()) == fitted
-    with pytest.raises(ValidationError):
-        SetUnion.model_validate({"kappa": 1})
+    for wrong in ({"kappa": 1}, {"frailty": {28: -0.1}}):
+        with pytest.raises(ValidationError):
+            SetUnion.model_validate(wrong)
+
+
+def test_a_product_s_home_is_its_category_and_the_smallest_node_inside_it():
+    catalogue = Catalogue(
+        *(np.array(list("abcdef"), dtype=object),) * 2,
+        np.array(["CHEESE", "CHEESE", "CHEESE", "MILK", "MILK", None], dtype=object),
+        np.array(
+            [f"DAIRY > {path}" for path in ("CHEESE > HARD", "CHEESE > HARD", "CHEESE > SOFT")]
+            + ["DAIRY > MILK > ALL"] * 2
+            + [None],
+            dtype=object,
+        ),
+        np.array([None] * 6, dtype=object),
+    )
+    homes = homes_of(catalogue)
+    named = [None if code < 0 else catalogue.targets("category_node").targets[code] for code in homes.node]
+    # DAIRY holds two categories, and DAIRY > MILK > ALL is the whole of its category.
+    hard, soft = "DAIRY > CHEESE > HARD", "DAIRY > CHEESE > SOFT"
+    assert named == [hard, hard, soft, None, None, None]
+    assert homes.category.tolist() == [0, 0, 0, 1, 1, -1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ import pytest
 
 from intentml.errors import ScoresError
 from intentml.prediction import SURVIVAL_DAYS
+from intentml.priors.union import SetUnion
 from intentml.scores import folder as folder_module
 from intentml.scores import interests
 from intentml.scores.folder import interest_rows, load_scores, write_scores
@@ -158,6 +160,18 @@ def every_answer(shop: Scores) -> dict[str, object]:
 def test_scores_read_back_answer_byte_for_byte_as_in_memory(written):
     in_memory, read_back = (every_answer(shop) for shop in (scores(), load_scores(written)))
     assert_same(arrays_of(in_memory, "answer"), arrays_of(read_back, "answer"))
+
+
+def test_the_manifest_keeps_how_products_of_a_set_are_joined(tmp_path):
+    sets = SetUnion(frailty={28: 1.5}, ratio={28: {"2-3": 1.02}})
+    shop = replace(scores(), manifest=scores().manifest.model_copy(update={"sets": sets}))
+    write_scores(shop, tmp_path / "scores")
+    back = load_scores(tmp_path / "scores")
+    assert back.manifest.sets == sets
+    told, plain = (one.interested_in(product=["p3", "p7"]) for one in (back, scores()))
+    assert told.to_dict() == shop.interested_in(product=["p3", "p7"]).to_dict()
+    assert 0 < told.expected_buyers < 0.99 * plain.expected_buyers
+    assert told.calibrated
 
 
 def test_the_folder_answers_wherever_it_is_moved(written, tmp_path):

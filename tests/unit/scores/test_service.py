@@ -228,6 +228,12 @@ def test_interested_in_and_recommend_are_those_of_the_scores():
     assert [one["last_bought_days"] is None for one in answer["products"]] == never
 
 
+def test_a_set_of_products_is_that_of_the_scores():
+    for asked in ({"product": ["p3", "p1", "p7"]}, {"keyword": "thing"}):
+        wanted = scores().interested_in(**asked).to_dict()
+        assert strict(shop().interested_in(InterestedInRequest(**asked))) == strict(wanted)
+
+
 def test_a_set_that_names_nothing_is_refused():
     for asked in (InterestedInRequest(limit=3), InterestedInRequest(category=[])):
         with pytest.raises(RequestError, match="none of product, category, brand, keyword, new_product"):
