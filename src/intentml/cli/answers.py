@@ -158,7 +158,8 @@ def write_csv(customers: pd.DataFrame, path: Path) -> None:
 def _show_interested(answer: InterestedIn, out: Path | None) -> None:
     """The answer for a person: what was matched, how many will buy, the first customers."""
     say(f"{answer.horizon_days} days from {answer.as_of}, model {answer.model_version}")
-    _warn_uncalibrated(answer.calibrated)
+    several = len(answer.matched_products) > 1
+    _warn_uncalibrated(answer.calibrated, "this horizon, or a set like this one" if several else "this horizon")
     products = answer.matched_products
     names = [" ".join(filter(None, (one["product_id"] or "new product", one["name"]))) for one in products]
     more = f" and {len(names) - SHOWN_PRODUCTS:,} more" if len(names) > SHOWN_PRODUCTS else ""
@@ -197,9 +198,9 @@ def _new_product(text: str | None) -> NewProduct | None:
         raise UsageError(f"--new-product is not JSON: {problem}", hint=example) from problem
 
 
-def _warn_uncalibrated(calibrated: bool) -> None:
+def _warn_uncalibrated(calibrated: bool, what: str = "this horizon") -> None:
     if not calibrated:
-        say("warning: the history cannot evaluate this horizon: the probabilities are not calibrated")
+        say(f"warning: the history cannot evaluate {what}: the probabilities are not calibrated")
 
 
 def _text(value: Any) -> str:
