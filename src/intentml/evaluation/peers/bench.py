@@ -18,6 +18,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import numpy as np
+
 from intentml.evaluation.peers.answer import PeerAnswer, PeerFailedError, read_answer
 from intentml.evaluation.peers.catalogue import Peer, Question
 from intentml.evaluation.peers.environment import interpreter
@@ -122,11 +124,10 @@ class PeerPredictor:
     def __init__(
         self, peer: Peer, python: Path, inputs: PeerInputs, horizon_days: int, limit_s: float
     ) -> None:
-        self.name, self.note = peer.name, None
+        self.name = peer.name
+        self.note: PeerNote | None = None
         self._peer, self._python, self._inputs = peer, python, inputs
         self._horizon_days, self._limit_s = horizon_days, limit_s
-
-    note: PeerNote | None
 
     def predict(
         self, snapshot: Snapshot, horizon_days: int, *, kinds: Sequence[str] | None = None
@@ -134,15 +135,14 @@ class PeerPredictor:
         """Its answer for the snapshot that its inputs were made of; no heads where it fails.
 
         Raises:
-            ValueError: Another horizon is asked about than it was given.
+            ValueError: It was given another horizon, or other customers.
         """
         if horizon_days != self._horizon_days:
             raise ValueError(f"{self.name} was asked about {self._horizon_days} days, not {horizon_days}")
-        start = time.perf_counter()
-        failure, answer = (
-            None,
-            PeerAnswer(Predictions(snapshot.customer_ids, snapshot.as_of, horizon_days), {}),
-        )
+        if not np.array_equal(snapshot.customer_ids[snapshot.n_orders > 0], self._inputs.customer_ids):
+            raise ValueError(f"{self.name} was given other customers than those of the snapshot")
+        start, failure = time.perf_counter(), None
+        answer = PeerAnswer(Predictions(snapshot.customer_ids, snapshot.as_of, horizon_days), {})
         try:
             with tempfile.TemporaryDirectory(dir=self._inputs.folder.parent) as out:
                 self._run(Path(out))

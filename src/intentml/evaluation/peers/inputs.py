@@ -57,11 +57,13 @@ class PeerInputs:
     Attributes:
         folder: Where it is.
         customers: Rows of the snapshot that its row numbers stand for: those with an order. Shape: (n,).
+        customer_ids: Their ids. Shape: (n,).
         targets: Names of the targets that each kind's column numbers stand for.
     """
 
     folder: Path
     customers: I64
+    customer_ids: Strings
     targets: dict[str, Strings]
 
 
@@ -90,7 +92,8 @@ def write_inputs(past: Past, horizon_days: int, kinds: Sequence[str], seed: int,
     writer.validation(wanted)
     writer.learning(wanted)
     names = {kind: now.snapshot.catalogue.targets(kind).targets[now.eligible(kind)] for kind in wanted}
-    return PeerInputs(folder, _buyers(now), names)
+    buyers = _buyers(now)
+    return PeerInputs(folder, buyers, now.snapshot.customer_ids[buyers], names)
 
 
 @dataclass(frozen=True)
