@@ -158,9 +158,9 @@ def write_csv(customers: pd.DataFrame, path: Path) -> None:
 def _show_interested(answer: InterestedIn, out: Path | None) -> None:
     """The answer for a person: what was matched, how many will buy, the first customers."""
     say(f"{answer.horizon_days} days from {answer.as_of}, model {answer.model_version}")
-    several = len(answer.matched_products) > 1
-    _warn_uncalibrated(answer.calibrated, "this horizon, or a set like this one" if several else "this horizon")
     products = answer.matched_products
+    what = "this horizon, or a set like this one" if len(products) > 1 else "this horizon"
+    _warn_uncalibrated(answer.calibrated, what)
     names = [" ".join(filter(None, (one["product_id"] or "new product", one["name"]))) for one in products]
     more = f" and {len(names) - SHOWN_PRODUCTS:,} more" if len(names) > SHOWN_PRODUCTS else ""
     say(f"{counted(len(names), 'product')}: {', '.join(names[:SHOWN_PRODUCTS])}{more}")
