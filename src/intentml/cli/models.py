@@ -154,10 +154,10 @@ def backtest(
     json: options.AsJson = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Measure a recipe, every prior and, where asked, peers of other packages on past windows.
+    """Measure a recipe, every prior and peers on past windows.
 
-    Each is fitted at each window's own start, on what was known then. Peers run in virtual environments of
-    their own; one that fails says why in its row.
+    Each is fitted at each window's own start, on what was known then. Peers are predictors of other packages,
+    measured where asked, in virtual environments of their own; one that fails says why in its row.
     """
     from intentml import workflows
     from intentml.evaluation import BacktestConfig, check_windows, write_report
