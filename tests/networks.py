@@ -26,6 +26,7 @@ from tiny import log_of
 
 ENCODERS = ("transformer", "gru")
 MAX_ORDERS = 8
+TIMING_NUMBERS = 4
 PAIR_NUMBERS = ("count", "ease", "popularity_28", "order", "rate")
 
 
@@ -40,6 +41,11 @@ def shop() -> tuple[Snapshot, Vocabulary]:
     """Some thirty customers with none to a dozen orders each, and the names that they bought."""
     snapshot = log_of(random_shop(3, customers=24, products=9, lines=1100)).as_of(AS_OF_TEXT)
     return snapshot, Vocabulary.fit(snapshot)
+
+
+def timing_numbers(customers: int) -> np.ndarray:
+    """Numbers of the timing of some customers, drawn."""
+    return np.random.default_rng(5).normal(size=(customers, TIMING_NUMBERS)).astype(np.float32)
 
 
 @cache
@@ -58,6 +64,7 @@ def sizes_of(vocabulary: Vocabulary, *, season: bool = True) -> Sizes:
         rows=vocabulary.size("product"),
         season=season,
         kinds={kind: vocabulary.size(kind) for kind in KINDS},
+        timing=TIMING_NUMBERS,
         pairs={kind: list(PAIR_NUMBERS) for kind in KINDS},
     )
 

@@ -43,6 +43,7 @@ def predictor() -> PriorPredictor:
         name="by hand",
         trained_until=now.as_of,
         activity=EVEN,
+        timings={},
         no_order=EVEN,
         orders=None,
         spend=None,

@@ -18,10 +18,10 @@ from intentml.fitting.gates import calibrate
 from intentml.fitting.slices import Slice
 from intentml.model.heads import TargetCodes
 from intentml.prediction import F32, SURVIVAL_DAYS, LowRank, Mend, TargetScores, at_pairs
-from intentml.priors.activity import ActivityPrior
 from intentml.priors.designs import Design, design_of
 from intentml.priors.linear import LinearPrior
 from intentml.priors.pair_numbers import OF_HORIZON, numbers_of
+from intentml.priors.timing_numbers import timing_numbers
 from intentml.sequences.csr import positions
 from intentml.sequences.encode import OrderSequences, encode_orders
 from intentml.sequences.vocabulary import Vocabulary
@@ -127,11 +127,13 @@ class TimingExamples:
         hazard: The prior's cumulative hazard over each bin. Shape: (n, K).
         event_bin: Bin of the next order; K where none was seen.
         full_bins: Bins seen whole.
+        numbers: What the priors know of the customers' timing. Shape: (n, numbers).
     """
 
     hazard: F32
     event_bin: I64
     full_bins: I64
+    numbers: F32
 
 
 @dataclass(frozen=True)
@@ -170,15 +172,20 @@ def sequences_of(part: Slice, customers: I64, vocabulary: Vocabulary, max_orders
 
 
 def timing_examples(
-    part: Slice, customers: I64, log: OrderLog, ends: Instant, prior: ActivityPrior, *, settled: bool
+    part: Slice, customers: I64, log: OrderLog, ends: Instant, prior: str, *, settled: bool
 ) -> TimingExamples:
     """Next orders up to `ends`, after which nothing is looked at; `settled` as for targets."""
     # Both stand at the same time of day: an hour more or less is the clock's.
     days = min(MAX_HORIZON_DAYS, round(ends.days_since(part.cutoff)))
     outcomes = log.outcomes(part.snapshot, days)
     found = next_order_of(outcomes, SURVIVAL_DAYS)
-    silence = prior.no_order(part.snapshot.take(customers), SURVIVAL_DAYS)
-    examples = TimingExamples(hazard_of(silence), found.event_bin[customers], found.full_bins[customers])
+    snapshot = part.snapshot.take(customers)
+    examples = TimingExamples(
+        hazard_of(part.activity(prior).no_order(snapshot, SURVIVAL_DAYS)),
+        found.event_bin[customers],
+        found.full_bins[customers],
+        timing_numbers(snapshot, prior, part.timings(prior)),
+    )
     return replace(examples, hazard=_settled_hazard(examples)) if settled else examples
 
 

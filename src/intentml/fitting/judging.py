@@ -34,6 +34,7 @@ from intentml.model.states import target_codes
 from intentml.prediction import F32, F64, SURVIVAL_DAYS, logit, sigmoid
 from intentml.priors.activity import ACTIVITY_PRIORS
 from intentml.priors.designs import Design
+from intentml.priors.timing_numbers import timing_numbers
 from intentml.timeline import Instant
 from intentml.timeline.catalogue import Strings
 
@@ -140,7 +141,9 @@ class Court:
         silence = part.activity(head.name).no_order(snapshot, grid)
         if self.correction is not None and self.correction.timing:
             # As on a day of use: at the level that the prior has in this window.
-            ratio = replace(self.correction, level=()).log_ratio(self.correction.states(snapshot))
+            chosen = self.priors.best.activity.name
+            numbers = timing_numbers(snapshot, chosen, part.timings(chosen))
+            ratio = replace(self.correction, level=()).log_ratio(self.correction.states(snapshot), numbers)
             hazard = hazard_of(silence[:, np.searchsorted(grid, SURVIVAL_DAYS)])
             silence = corrected_silence(silence, grid, ratio - level_of(hazard, ratio))
         model = silence[:, np.searchsorted(grid, days)]

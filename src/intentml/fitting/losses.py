@@ -100,7 +100,7 @@ def head_losses(
 
     found = {
         TIMING: hazard_losses(
-            network.hazard(states),
+            network.hazard(states, told(timing.numbers[customers])),
             told(timing.hazard[customers]),
             told(timing.event_bin[customers]),
             told(timing.full_bins[customers]),

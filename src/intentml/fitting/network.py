@@ -20,6 +20,7 @@ from intentml.model.intent_model import IntentModel, Sizes
 from intentml.model.orders import ITEM_KINDS
 from intentml.model.tensors import order_tensors
 from intentml.prediction import SURVIVAL_DAYS
+from intentml.priors.timing_numbers import NUMBERS
 from intentml.sequences.batches import batches
 from intentml.sequences.vocabulary import Vocabulary
 
@@ -69,6 +70,7 @@ def new_network(
         rows=int(row.max(initial=0)) + 1,
         season=season,
         kinds={kind: vocabulary.size(kind) for kind in kinds},
+        timing=NUMBERS,
         pairs={kind: pairs[kind] for kind in kinds},
     )
     network = IntentModel(config, sizes, hazard_bins=len(SURVIVAL_DAYS))
@@ -78,8 +80,11 @@ def new_network(
     return network
 
 
-def know_pairs(network: IntentModel, parts: Sequence[Examples]) -> None:
-    """Means, spreads and ranges of the numbers of pairs, by some pairs of each training window."""
+def know_numbers(network: IntentModel, parts: Sequence[Examples]) -> None:
+    """Means, spreads and ranges of the priors' numbers, by some of each training window."""
+    network.hazard.numbers.know(
+        torch.from_numpy(np.concatenate([part.timing.numbers for part in parts])).to(network.device)
+    )
     for kind in network.sizes.kinds:
         drawn = []
         for part in parts:

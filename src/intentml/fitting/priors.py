@@ -142,6 +142,7 @@ def fit_priors_on(past: Past, config: PriorsConfig, progress: Progress) -> Fitte
         trained_until=past.log.until,
         # As the slices had it: target priors must read the timing that they were fitted with.
         activity=past.now.activity(no_order.name),
+        timings=past.now.timings(no_order.name),
         no_order=no_order,
         orders=orders,
         spend=spend,

@@ -36,7 +36,7 @@ from intentml.fitting.gates import (
 from intentml.fitting.heads import poisson_deviance
 from intentml.fitting.losses import TIMING, head_name, prior_losses
 from intentml.fitting.model import SequenceSettings
-from intentml.fitting.network import know_pairs, new_network
+from intentml.fitting.network import know_numbers, new_network
 from intentml.fitting.plan import TrainingPlan, has_customers, plan_training
 from intentml.fitting.priors import FittedPriors, PriorsConfig
 from intentml.fitting.slices import Past, Slice
@@ -49,6 +49,7 @@ from intentml.model.intent_model import IntentModel
 from intentml.model.states import states_of, target_codes
 from intentml.prediction import F32, F64, SURVIVAL_DAYS, Mend, logit
 from intentml.priors.pair_numbers import column_names
+from intentml.priors.timing_numbers import timing_numbers
 from intentml.sequences.vocabulary import Vocabulary
 from intentml.timeline import Instant
 from intentml.timeline.catalogue import KINDS
@@ -217,7 +218,7 @@ class _Fit:
             part = self.past.at(instant)
             whole = instant in self.plan.cutoffs
             parts.append(self._examples(part, whole=whole))
-        know_pairs(self.network, parts)
+        know_numbers(self.network, parts)
         return [part for part in parts if len(part)]
 
     def validate(self, network: IntentModel) -> dict[str, float]:
@@ -236,7 +237,7 @@ class _Fit:
         corrected: list[dict[float, F64]] = []
         for days, judged in self.judged.items():
             states = states_of(self.network, judged.examples.sequences)
-            ratio = Correction(self.network, self.vocabulary, {}, 1.0).log_ratio(states)
+            ratio = self._ratio(self.network, judged, states)
             prior.append(judged.timing_losses(days, 0 * ratio))
             corrected.append(
                 {weight: judged.timing_losses(days, np.float32(weight) * ratio) for weight in WEIGHTS}
@@ -258,7 +259,12 @@ class _Fit:
         snapshot = now.snapshot.take(customers)
         correction = Correction(self.network, self.vocabulary, {}, weight)
         hazard = hazard_of(head.no_order(snapshot, SURVIVAL_DAYS))
-        return tuple(map(float, level_of(hazard, correction.log_ratio(correction.states(snapshot)))))
+        numbers = timing_numbers(snapshot, self.timing, now.timings(self.timing))
+        return tuple(map(float, level_of(hazard, correction.log_ratio(correction.states(snapshot), numbers))))
+
+    def _ratio(self, network: IntentModel, judged: _Judged, states: F32) -> F32:
+        """The whole correction of the timing on validation. Shape: (n, K)."""
+        return Correction(network, self.vocabulary, {}, 1.0).log_ratio(states, judged.examples.timing.numbers)
 
     def _orders_follow(self, weight: float) -> bool:
         """Whether expected orders are nearer to what came when they follow the corrected timing."""
@@ -269,7 +275,7 @@ class _Fit:
         for days, judged in self.judged.items():
             part, customers = self.past.at(self.plan.validation[days]), judged.examples.customers
             states = states_of(self.network, judged.examples.sequences)
-            ratio = Correction(self.network, self.vocabulary, {}, weight).log_ratio(states)
+            ratio = np.float32(weight) * self._ratio(self.network, judged, states)
             ratio = ratio - level_of(judged.examples.timing.hazard, ratio)
             at = np.searchsorted(_grid(days), days)
             corrected = corrected_silence(judged.silence, _grid(days), ratio)[:, at]
@@ -284,7 +290,7 @@ class _Fit:
         losses = {}
         for days, judged in self.judged.items():
             states = states_of(network, judged.examples.sequences)
-            ratio = Correction(network, self.vocabulary, {}, 1.0).log_ratio(states)
+            ratio = self._ratio(network, judged, states)
             losses[head_name(TIMING, days)] = float(judged.timing_losses(days, ratio).mean())
             for (kind, _), one in judged.examples.targets.items():
                 said = corrections(network, states, kind, days, one.codes, one.candidates)
@@ -374,11 +380,10 @@ class _Fit:
                         settled=settled,
                     )
                     other = targets[kind, days].candidates
-        prior = part.activity(self.timing)
         return Examples(
             customers,
             sequences_of(part, customers, self.vocabulary, self.network.config.max_orders),
-            timing_examples(part, customers, self.past.log, ends, prior, settled=settled),
+            timing_examples(part, customers, self.past.log, ends, self.timing, settled=settled),
             targets,
         )
 

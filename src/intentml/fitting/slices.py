@@ -14,7 +14,7 @@ from scipy import sparse
 
 from intentml.pairs.candidates import Candidates
 from intentml.pairs.history import PairTable, pair_history
-from intentml.priors.activity import ActivityPrior, first_order_rate, fit_activity
+from intentml.priors.activity import BTYD_NAMES, ActivityPrior, first_order_rate, fit_activity
 from intentml.priors.designs import KindParameters, fit_kind
 from intentml.tasks import Labels, labels_of
 from intentml.timeline import Instant, OrderLog, Snapshot
@@ -53,6 +53,10 @@ class Slice:
         if name not in self._activity:
             self._activity[name] = fit_activity(name, self.snapshot, self.first_order_rate)
         return self._activity[name]
+
+    def timings(self, chosen: str) -> dict[str, ActivityPrior]:
+        """A timing prior and every BTYD model, fitted at the cutoff."""
+        return {name: self.activity(name) for name in dict.fromkeys((chosen, *BTYD_NAMES))}
 
     @cached_property
     def first_order_rate(self) -> float:

@@ -258,6 +258,7 @@ def _settings(predictor: PriorPredictor) -> dict[str, Any]:
         "longest_days": predictor.longest_days,
         "heads": {
             "activity": predictor.activity.to_dict(),
+            "timings": [timing.to_dict() for timing in predictor.timings.values()],
             "no_order": predictor.no_order.to_dict() if predictor.no_order else None,
             "orders": predictor.orders.to_dict() if predictor.orders else None,
             "spend": predictor.spend.to_dict() if predictor.spend else None,
@@ -295,6 +296,7 @@ def _prior(
         name="priors" if "correction" in card else card["name"],
         trained_until=trained_until,
         activity=ActivityPrior.from_dict(heads["activity"]),
+        timings={timing["name"]: ActivityPrior.from_dict(timing) for timing in heads["timings"]},
         no_order=ActivityPrior.from_dict(heads["no_order"]) if heads["no_order"] else None,
         orders=ActivityPrior.from_dict(heads["orders"]) if heads["orders"] else None,
         spend=SpendPrior.from_dict(heads["spend"]) if heads["spend"] else None,

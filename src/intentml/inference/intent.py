@@ -26,6 +26,7 @@ from intentml.priors.designs import KindParameters
 from intentml.priors.explaining import Explanation, asked, explained, reckoned
 from intentml.priors.pair_numbers import numbers_of
 from intentml.priors.predictor import PriorPredictor
+from intentml.priors.timing_numbers import timing_numbers
 from intentml.timeline import Instant, Snapshot
 
 
@@ -121,7 +122,8 @@ class IntentPredictor:
         if self.correction.timing == 0.0 or self.prior.no_order is None or answer.no_order is None:
             return answer
         days = np.union1d(SURVIVAL_DAYS, [answer.horizon_days])
-        ratio = self.correction.log_ratio(self.states.get(self.correction, snapshot))
+        numbers = timing_numbers(snapshot, self.prior.activity.name, self.prior.timings)
+        ratio = self.correction.log_ratio(self.states.get(self.correction, snapshot), numbers)
         ratio[snapshot.n_orders == 0] = 0.0
         curve = corrected_silence(self.prior.no_order.no_order(snapshot, days), days, ratio)
         no_order = curve[:, np.searchsorted(days, answer.horizon_days)]

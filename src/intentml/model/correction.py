@@ -85,10 +85,11 @@ class Correction:
         horizons = sorted(self.gates[kind])
         return horizon_place(min(max(days, horizons[0]), horizons[-1]))
 
-    def log_ratio(self, states: F32) -> F32:
-        """Gated logarithm of the factor on each bin's hazard. Shape: (U, d) -> (U, K)."""
+    def log_ratio(self, states: F32, numbers: F32) -> F32:
+        """Gated logarithm of the factor on each bin's hazard. Shape: (U, d), (U, numbers) -> (U, K)."""
         with torch.inference_mode():
-            ratio = self.network.hazard(torch.from_numpy(states).to(self.network.device))
+            told = (torch.from_numpy(values).to(self.network.device) for values in (states, numbers))
+            ratio = self.network.hazard(*told)
         gated: F32 = (self.timing * ratio.cpu().numpy()).astype(np.float32)
         return gated - np.asarray(self.level, np.float32) if self.level else gated
 

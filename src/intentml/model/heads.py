@@ -12,14 +12,16 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from intentml.model.config import ModelConfig
-from intentml.model.orders import Sizes
+from intentml.model.orders import Sizes, Standardised
 
 # A horizon is told as its logarithm against four weeks: weights learned at two of them hold between.
 _MONTH_DAYS = 28.0
 # No customer's hazard changes by more than e to this.
 _LARGEST_LOG_RATIO = 3.0
+_TIMING_WIDTH = 32
 
 
 def horizon_place(days: float) -> float:
@@ -105,16 +107,20 @@ class TargetHead(nn.Module):
 
 
 class HazardHead(nn.Module):
-    """log of the factor on each bin's hazard, within ± 3. Shape: (B, d) -> (B, bins)."""
+    """log of the factor on each bin's hazard, within ± 3. Shape: (B, d), (B, numbers) -> (B, bins)."""
 
-    def __init__(self, config: ModelConfig, bins: int) -> None:
+    def __init__(self, config: ModelConfig, numbers: int, bins: int) -> None:
         super().__init__()
         self.scale = config.d_model**-0.5  # as in `Stratum`
         self.linear = nn.Linear(config.d_model, bins)
-        nn.init.zeros_(self.linear.weight)
-        nn.init.zeros_(self.linear.bias)
+        self.numbers = Standardised(numbers, _TIMING_WIDTH)
+        self.second = nn.Linear(_TIMING_WIDTH, _TIMING_WIDTH)
+        self.last = nn.Linear(_TIMING_WIDTH, bins, bias=False)
+        for weight in (self.linear.weight, self.linear.bias, self.last.weight):
+            nn.init.zeros_(weight)
 
-    def forward(self, states: Tensor) -> Tensor:
+    def forward(self, states: Tensor, numbers: Tensor) -> Tensor:
         """The logarithms."""
+        hidden = functional.gelu(self.second(functional.gelu(self.numbers(numbers))))
         limit = _LARGEST_LOG_RATIO
-        return limit * torch.tanh(self.linear(states * self.scale) / limit)
+        return limit * torch.tanh((self.linear(states * self.scale) + self.last(hidden)) / limit)

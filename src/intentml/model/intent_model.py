@@ -32,7 +32,7 @@ class IntentModel(nn.Module):
         self.drop = nn.Dropout(config.dropout)
         self.targets = nn.ModuleDict({kind: TargetHead(config, kind, sizes) for kind in sizes.kinds})
         self.pairs = nn.ModuleDict({kind: PairNetwork(config, kind, sizes) for kind in sizes.kinds})
-        self.hazard = HazardHead(config, hazard_bins)
+        self.hazard = HazardHead(config, sizes.timing, hazard_bins)
 
     def forward(self, batch: OrderTensors) -> Tensor:
         """States at NOW."""

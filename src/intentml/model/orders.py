@@ -35,6 +35,7 @@ class Sizes:
         rows: Rows of the product table: products with too few buyers for one share row 0.
         season: Whether the day of the year is told.
         kinds: Codes of each kind of target that has a head.
+        timing: The priors' numbers of a customer's timing.
         pairs: The priors' numbers of a pair that each of these kinds' pair network reads.
     """
 
@@ -44,6 +45,7 @@ class Sizes:
     price: int
     rows: int
     season: bool
+    timing: int
     kinds: dict[str, int]
     pairs: dict[str, list[str]]
 

@@ -51,6 +51,7 @@ class PriorPredictor:
         name: What boards and manifests call it.
         trained_until: Nothing known at or after this instant was used.
         activity: Timing that the target priors lean on; always there.
+        timings: That one and every BTYD model, by name: a network reads what each says.
         no_order: Timing for the churn head, or None.
         orders: Timing for the orders head, or None.
         spend: Money per order, or None.
@@ -63,6 +64,7 @@ class PriorPredictor:
     name: str
     trained_until: Instant
     activity: ActivityPrior
+    timings: Mapping[str, ActivityPrior]
     no_order: ActivityPrior | None
     orders: ActivityPrior | None
     spend: SpendPrior | None

@@ -14,7 +14,7 @@ from intentml.errors import ModelError
 from intentml.fitting.checkpoint import Checkpoint, TrainingState
 from intentml.fitting.epochs import Epoch
 from intentml.model.intent_model import IntentModel
-from networks import new_network, sequences, tensors
+from networks import new_network, sequences, tensors, timing_numbers
 
 IDENTITY = {
     "data": "f00",
@@ -33,7 +33,8 @@ def epoch(number: int, loss: float) -> Epoch:
 
 
 def step(network: IntentModel, optimiser: torch.optim.AdamW) -> None:
-    network.hazard(network(tensors(sequences()))).add(1).square().sum().backward()
+    numbers = torch.from_numpy(timing_numbers(len(sequences())))
+    network.hazard(network(tensors(sequences())), numbers).add(1).square().sum().backward()
     optimiser.step()
     optimiser.zero_grad()
 

@@ -41,7 +41,7 @@ def timing(days: int, customers: list[int] | None = None, *, settled: bool = Fal
     """Of the tiny shop's customers, seen so many days from 1 March on."""
     rows = np.arange(4) if customers is None else np.array(customers)
     ends = tiny().cutoff.plus_days(days)
-    return timing_examples(tiny(), rows, tiny_log(), ends, tiny().activity("mbg_nbd"), settled=settled)
+    return timing_examples(tiny(), rows, tiny_log(), ends, "mbg_nbd", settled=settled)
 
 
 # -- timing --------------------------------------------------------------------------------------------

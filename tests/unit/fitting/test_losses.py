@@ -33,6 +33,7 @@ def network() -> IntentModel:
         1,
         PRODUCTS + 1,
         True,
+        2,
         {"product": PRODUCTS + 1, "category": PRODUCTS + 1},
         {"product": ["count", "order", "rate"], "category": ["count", "order", "rate"]},
     )
@@ -91,7 +92,8 @@ def candidates(rng: np.random.Generator, seen: sparse.csr_array) -> CandidatePai
 def timing() -> TimingExamples:
     rng = np.random.default_rng(8)
     hazard = rng.gamma(1.0, 0.2, (CUSTOMERS, len(SURVIVAL_DAYS))).astype(np.float32)
-    return TimingExamples(hazard, rng.integers(0, 14, CUSTOMERS), rng.integers(0, 14, CUSTOMERS))
+    numbers = rng.normal(size=(CUSTOMERS, 2)).astype(np.float32)
+    return TimingExamples(hazard, rng.integers(0, 14, CUSTOMERS), rng.integers(0, 14, CUSTOMERS), numbers)
 
 
 def loss_of(most: int, seed: int, customers: np.ndarray, kind: str = "product") -> torch.Tensor:

@@ -21,7 +21,7 @@ from intentml.model.correction import (
 from intentml.model.heads import horizon_place
 from intentml.model.states import states_of, target_codes
 from intentml.prediction import SURVIVAL_DAYS, Mend
-from networks import new_network, perturbed, sequences, shop
+from networks import new_network, perturbed, sequences, shop, timing_numbers
 
 BINS = len(SURVIVAL_DAYS)
 CLOSED = Mend()
@@ -115,7 +115,8 @@ def test_the_level_is_taken_from_every_customer_s_logarithm():
     told = correction(0.5)
     states = told.states(shop()[0])
     lowered = replace(told, level=tuple(np.linspace(0.1, 0.5, BINS)))
-    gone = told.log_ratio(states) - lowered.log_ratio(states)
+    numbers = timing_numbers(len(states))
+    gone = told.log_ratio(states, numbers) - lowered.log_ratio(states, numbers)
     np.testing.assert_allclose(gone, np.tile(np.linspace(0.1, 0.5, BINS), (len(states), 1)), atol=1e-6)
 
 
@@ -132,7 +133,8 @@ def test_orders_follow_so_that_those_of_a_customer_who_orders_stay():
 
 def test_the_weight_of_timing_scales_the_logarithm():
     states = states_of(correction().network, sequences())
-    whole, half, shut = (correction(timing).log_ratio(states) for timing in (1.0, 0.5, 0.0))
+    numbers = timing_numbers(len(states))
+    whole, half, shut = (correction(timing).log_ratio(states, numbers) for timing in (1.0, 0.5, 0.0))
     assert whole.shape == (len(sequences()), BINS)
     assert np.abs(whole).max() > 0.1
     np.testing.assert_allclose(half, whole / 2, rtol=1e-6)

@@ -17,7 +17,18 @@ from intentml.model.tensors import OrderTensors
 from intentml.sequences.encode import encode_orders
 from intentml.sequences.vocabulary import Vocabulary
 from intentml.timeline.catalogue import KINDS
-from networks import ENCODERS, MAX_ORDERS, config, new_network, perturbed, sequences, shop, sizes_of, tensors
+from networks import (
+    ENCODERS,
+    MAX_ORDERS,
+    config,
+    new_network,
+    perturbed,
+    sequences,
+    shop,
+    sizes_of,
+    tensors,
+    timing_numbers,
+)
 from tiny import log_of
 
 TOLERANCE = 1e-5
@@ -65,14 +76,15 @@ def test_an_untrained_network_corrects_no_target_at_any_horizon(network, kind, d
 def test_an_untrained_network_corrects_no_timing(network):
     told = torch.from_numpy(states_of(network, sequences()))
     assert told.std() > 0.1
-    assert not network.hazard(told).any()
+    assert not network.hazard(told, torch.from_numpy(timing_numbers(len(told)))).any()
 
 
 def test_noise_on_the_weights_corrects_everything(alive):
     for kind in KINDS:
         for correction in corrections(alive, kind, 28):
             assert (correction.abs() > 1e-6).all()
-    assert (alive.hazard(torch.from_numpy(states_of(alive, sequences()))).abs() > 1e-6).all()
+    numbers = torch.from_numpy(timing_numbers(len(sequences())))
+    assert (alive.hazard(torch.from_numpy(states_of(alive, sequences())), numbers).abs() > 1e-6).all()
 
 
 def test_a_correction_is_a_straight_line_in_the_place_of_the_horizon(alive):
