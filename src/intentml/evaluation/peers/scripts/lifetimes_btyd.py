@@ -1,16 +1,19 @@
 """lifetimes' BG/NBD, MBG/NBD or Pareto/NBD for timing, its Gamma-Gamma for money.
 
 Fitted on active days, in weeks, and multiplied by orders per active day, as everything here that counts
-orders. P(no order) is the return probability, not 1 - P(alive). How strongly parameters are drawn to zero is
-chosen by log-loss of no order on validation; then fitted on everything.
+orders. P(no order) is the return probability, not 1 - P(alive). Where lifetimes' Pareto/NBD overflows, for
+those who order very often, its MBG/NBD answers. How strongly parameters are drawn to zero is chosen by
+log-loss of no order on validation; then fitted on everything.
 """
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
-from exchange import Exchange
+from exchange import Columns, Exchange
 from lifetimes import BetaGeoFitter, GammaGammaFitter, ModifiedBetaGeoFitter, ParetoNBDFitter
 
 MODELS = {
@@ -21,16 +24,18 @@ MODELS = {
 PENALTIES = (0.0, 0.001, 0.01, 0.1)
 WEEK = 7.0
 
+Timing = list[Any]  # fitted models, each for those whom the ones before have no number for
+
 
 def main() -> None:
     warnings.simplefilter("ignore")
     exchange = Exchange.of_command_line()
     now, weeks = exchange.table("now/customers"), exchange.horizon_days / WEEK
     penalty = chosen_penalty(exchange, weeks)
-    model = fitted(exchange.name, now, penalty)
-    answers = {"no_order": silence(model, now, weeks), "orders": expected_orders(model, now, weeks)}
+    models = fitted(exchange.name, now, penalty)
+    answers = {"no_order": silence(models, now, weeks), "orders": expected_orders(models, now, weeks)}
     exchange.settings["parameters (weeks)"] = {
-        name: round(float(value), 4) for name, value in model.params_.items()
+        name: round(float(value), 4) for name, value in models[0].params_.items()
     }
     if now["spend"].any():
         money, answers["spend"] = spend(now, answers["orders"])
@@ -60,39 +65,57 @@ def chosen_penalty(exchange: Exchange, weeks: float) -> float:
     return best
 
 
-def history(table: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def history(table: Columns) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Frequency, recency and age, in weeks."""
     x, t_x, age = (table[name].astype(np.float64) for name in ("x", "t_x", "T"))
     return x, t_x / WEEK, age / WEEK
 
 
-def fitted(name: str, table: dict[str, np.ndarray], penalty: float):  # noqa: ANN201
-    model = MODELS[name](penalizer_coef=penalty)
-    model.fit(*history(table))
-    return model
+def fitted(name: str, table: Columns, penalty: float) -> Timing:
+    """A model of all customers, and one for those whom its series overflow for."""
+    models = [MODELS[name](penalizer_coef=penalty)]
+    if name == "lifetimes_pareto_nbd":
+        models.append(ModifiedBetaGeoFitter(penalizer_coef=penalty))
+    for model in models:
+        model.fit(*history(table))
+    return models
 
 
-def silence(model, table: dict[str, np.ndarray], weeks: float) -> np.ndarray:  # noqa: ANN001
+def silence(models: Timing, table: Columns, weeks: float) -> np.ndarray:
     """P(no order within the window).
 
-    Who is alive orders at a rate that is Gamma(r + x, alpha + T); lifetimes tells it for Pareto/NBD alone.
+    Who is alive orders at a rate that is Gamma(r + x, alpha + T); lifetimes itself tells it for Pareto/NBD.
     """
     x, t_x, age = history(table)
-    if isinstance(model, ParetoNBDFitter):
-        none = model.conditional_probability_of_n_purchases_up_to_time(0, weeks, x, t_x, age)
-        return np.clip(np.asarray(none, dtype=np.float64), 0.0, 1.0)
-    r, alpha = model.params_["r"], model.params_["alpha"]
-    alive = np.asarray(model.conditional_probability_alive(x, t_x, age), dtype=np.float64)
-    return 1.0 - alive * (1.0 - ((alpha + age) / (alpha + age + weeks)) ** (r + x))
+
+    def of(model: Any) -> np.ndarray:
+        if isinstance(model, ParetoNBDFitter):
+            return model.conditional_probability_of_n_purchases_up_to_time(0, weeks, x, t_x, age)
+        r, alpha = model.params_["r"], model.params_["alpha"]
+        alive = model.conditional_probability_alive(x, t_x, age)
+        return 1.0 - alive * (1.0 - ((alpha + age) / (alpha + age + weeks)) ** (r + x))
+
+    return np.clip(first_number(models, of), 0.0, 1.0)
 
 
-def expected_orders(model, table: dict[str, np.ndarray], weeks: float) -> np.ndarray:  # noqa: ANN001
-    days = model.conditional_expected_number_of_purchases_up_to_time(weeks, *history(table))
-    per_day = table["orders"].sum() / table["active_days"].sum()
-    return np.asarray(days, dtype=np.float64) * per_day
+def expected_orders(models: Timing, table: Columns, weeks: float) -> np.ndarray:
+    """Active days to come, times orders per active day."""
+    days = first_number(
+        models,
+        lambda model: model.conditional_expected_number_of_purchases_up_to_time(weeks, *history(table)),
+    )
+    return days * (table["orders"].sum() / table["active_days"].sum())
 
 
-def spend(table: dict[str, np.ndarray], orders: np.ndarray) -> tuple[GammaGammaFitter, np.ndarray]:
+def first_number(models: Timing, of: Callable[[Any], np.ndarray]) -> np.ndarray:
+    """What the first model says of each customer; where that is no number, what the next one says."""
+    told = np.asarray(of(models[0]), dtype=np.float64)
+    for model in models[1:]:
+        told = np.where(np.isfinite(told), told, of(model))
+    return told
+
+
+def spend(table: Columns, orders: np.ndarray) -> tuple[GammaGammaFitter, np.ndarray]:
     """Gamma-Gamma on the mean of all orders of who ordered twice or more; money per order times orders."""
     model = GammaGammaFitter(penalizer_coef=0.0)
     count, mean = table["orders"].astype(np.float64), table["spend_per_order"].astype(np.float64)

@@ -11,7 +11,7 @@ import numpy as np
 from exchange import Exchange
 
 LEAVES = (4, 8, 16)
-MOST_TREES, PATIENCE = 600, 30
+MOST_TREES, PATIENCE = 2000, 30
 HEADS = {
     "no_order": ({"objective": "binary"}, "binary_logloss"),
     "orders": ({"objective": "poisson"}, "poisson"),
