@@ -1,4 +1,4 @@
-"""A network over the priors' numbers of a customer's timing, without a sequence; prints AUROC and log-loss."""
+"""A network over the priors' numbers of a customer's timing, no sequence; prints AUROC and log-loss."""
 
 from __future__ import annotations
 
