@@ -8,7 +8,7 @@ import pytest
 from intentml.pairs.candidates import candidates_of
 from intentml.pairs.ease import ease_scores, fit_ease
 from intentml.pairs.neighbours import fit_neighbours, weights
-from unit.pairs.test_neighbours import NAMES, history
+from pair_tables import NAMES, history
 
 CROWD = tuple(
     {int(target): float(count) for target, count in zip(drawn, 1 + drawn, strict=True)}
