@@ -244,6 +244,7 @@ def score(
         progress,
         vocabularies=saved.vocabularies,
         sets=saved.sets,
+        buyers=saved.buyers,
     )
     if out is not None:
         write_scores(scores, Path(out), progress)
@@ -314,6 +315,7 @@ def contenders(recipe: Recipe, fitted: FittedModel) -> Contenders:
         recipe=name,
         verdicts=fitted.priors.verdicts,
         sets=fitted.union,
+        buyers=fitted.buyers,
     )
 
 

@@ -150,7 +150,9 @@ def trained_and_scored(log: OrderLog, as_of: str) -> Arrays:
         "customers": scores.customers,
         "interests": scores.interests(),
         "sets": model.sets.model_dump(),
+        "buyers": model.buyers.model_dump(),
         "asked": several.customers,
+        "interval": list(several.expected_buyers_interval or ()),
     }
     told = explanations(model.predictor, log.as_of(as_of), HORIZON_DAYS)
     return arrays_of({"predicted": predicted, "saved": saved(model), "told": told, **answers}, "scored")

@@ -105,11 +105,14 @@ def test_interested_in_has_the_json_of_the_contract(way: Way, scores: Any, categ
         "model_version",
         "matched_products",
         "expected_buyers",
+        "expected_buyers_interval",
         "customers",
     ]
     assert len(body["customers"]) == len(scores)
     assert [one["rank"] for one in body["customers"]] == list(range(1, len(scores) + 1))
     assert body["expected_buyers"] == pytest.approx(sum(one["probability"] for one in body["customers"]))
+    low, high = body["expected_buyers_interval"]
+    assert 0 <= low <= body["expected_buyers"] <= high <= len(scores)
     assert set(body["matched_products"][0]) == {"product_id", "name"}
     assert body == scores.interested_in(category=category).to_dict()
 

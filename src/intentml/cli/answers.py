@@ -164,7 +164,10 @@ def _show_interested(answer: InterestedIn, out: Path | None) -> None:
     names = [" ".join(filter(None, (one["product_id"] or "new product", one["name"]))) for one in products]
     more = f" and {len(names) - SHOWN_PRODUCTS:,} more" if len(names) > SHOWN_PRODUCTS else ""
     say(f"{counted(len(names), 'product')}: {', '.join(names[:SHOWN_PRODUCTS])}{more}")
-    say(f"{counted(len(answer), 'customer')}, of whom {answer.expected_buyers:,.1f} are expected to buy\n")
+    ends = answer.expected_buyers_interval
+    between = "" if ends is None else f" (9 in 10 times {ends[0]:,} to {ends[1]:,})"
+    customers = counted(len(answer), "customer")
+    say(f"{customers}, of whom {answer.expected_buyers:,.1f} are expected to buy{between}\n")
     first = answer.customers.head(SHOWN_CUSTOMERS)
     table(
         ("rank", "customer_id", "probability"),

@@ -20,7 +20,6 @@ from intentml.evaluation.peers.bench import PeerNote, PeerPredictor
 from intentml.evaluation.results import BacktestReport, StepTime, WindowVerdict
 from intentml.evaluation.settings import BacktestConfig
 from intentml.prediction import Predictions, Predictor
-from intentml.priors.union import SetUnion
 from intentml.tasks import labels_of
 from intentml.timeline import Instant, OrderLog, Window
 from intentml.timeline.instants import check_horizon
@@ -123,8 +122,7 @@ class _Run:
         measured: dict[str, Measured] = {}
         for place, name in enumerate(self.roles):
             self.tell(f"{as_of[:10]}: {name}", done + _FITTED + (_STEPS - _FITTED) * place // len(self.roles))
-            sets = fitted.sets if name == fitted.recipe else None
-            measured[name] = self._measured(fitted.predictors[name], name, judge, window, sets)
+            measured[name] = self._measured(fitted, name, judge, window)
             self.measurements += measured[name].measurements
             self.reliability += measured[name].reliability
             predictor = fitted.predictors[name]
@@ -151,16 +149,21 @@ class _Run:
             seconds=tuple(self.seconds),
         )
 
-    def _measured(
-        self, predictor: Predictor, name: str, judge: Judge, window: Window, sets: SetUnion | None
-    ) -> Measured:
-        """One predictor's answer, measured and let go."""
+    def _measured(self, fitted: Contenders, name: str, judge: Judge, window: Window) -> Measured:
+        """One predictor's answer, measured and let go; sets and intervals are the recipe's alone."""
 
         def predict() -> Predictions:
-            return predictor.predict(judge.snapshot, window.horizon_days, kinds=self.settings.kinds)
+            return fitted.predictors[name].predict(
+                judge.snapshot, window.horizon_days, kinds=self.settings.kinds
+            )
+
+        def measure() -> Measured:
+            if name == fitted.recipe:
+                return judge.measure(name, answer, fitted.sets, fitted.buyers)
+            return judge.measure(name, answer)
 
         answer = self._timed(window.as_of.iso, "predict", name, predict)
-        return self._timed(window.as_of.iso, "measure", name, lambda: judge.measure(name, answer, sets))
+        return self._timed(window.as_of.iso, "measure", name, measure)
 
     def _judge(self, window: Window) -> Judge:
         snapshot = self.log.as_of(window.as_of)

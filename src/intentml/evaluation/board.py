@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from intentml.evaluation.measurement import (
     ALL,
     CALIBRATION,
+    EXPECTED_BUYERS,
     EXPLORE,
     MEAN,
     METRICS,
@@ -58,6 +59,7 @@ _TARGETS: tuple[Column, ...] = (
     (CALIBRATION, "log_loss", ALL, "log-loss"),
     (CALIBRATION, "ece", ALL, "ECE"),
     (CALIBRATION, "predicted_over_actual", ALL, "predicted / actual"),
+    (EXPECTED_BUYERS, "interval_coverage", ALL, "buyers in the 90 % interval"),
 )
 _NO_ORDER: tuple[Column, ...] = (
     (NO_ORDER, "auroc", ALL, "AUROC"),
@@ -85,7 +87,7 @@ COLUMNS: Mapping[str, tuple[Column, ...]] = {
     "no_order": _NO_ORDER,
     "orders": tuple((ORDERS, metric, ALL, METRICS[metric].label) for metric in _AMOUNT),
     "spend": tuple((SPEND, metric, ALL, METRICS[metric].label) for metric in _AMOUNT),
-    "sets": _SETS,
+    "sets": (*_SETS, (SETS, "interval_coverage", ALL, "buyers in the 90 % interval")),
 }
 """Columns of a head's board; the report's files hold every metric."""
 

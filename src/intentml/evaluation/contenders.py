@@ -14,6 +14,7 @@ from intentml.prediction import Predictor
 
 if TYPE_CHECKING:
     from intentml.fitting.priors import Verdict
+    from intentml.priors.buyers import BuyersSpread
     from intentml.priors.union import SetUnion
 
 RECIPE, BASELINE, PEER = "recipe", "baseline", "peer"
@@ -30,6 +31,7 @@ class Contenders:
             what the recipe is compared with.
         verdicts: What validation said while fitting, told in the report.
         sets: How the recipe joins products asked about together; None: its sets are not measured.
+        buyers: How far the recipe lets buyers stray; None: its intervals are not measured.
     """
 
     predictors: Mapping[str, Predictor]
@@ -37,6 +39,7 @@ class Contenders:
     peers: tuple[str, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
     sets: SetUnion | None = None
+    buyers: BuyersSpread | None = None
 
     def __post_init__(self) -> None:
         unknown = [name for name in (self.recipe, *self.peers) if name not in self.predictors]

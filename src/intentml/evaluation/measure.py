@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from intentml.errors import TimeError
+from intentml.evaluation.buyers import measure_buyers
 from intentml.evaluation.customers import measure_amount, measure_no_order
 from intentml.evaluation.judged import JudgedTargets, judge_targets
 from intentml.evaluation.measurement import FloatArray, Measurement, MetricKey, Reliability, Sheet
@@ -21,6 +22,7 @@ from intentml.evaluation.settings import BacktestConfig
 from intentml.evaluation.targets import measure_targets
 from intentml.metrics import Resamples
 from intentml.prediction import Predictions
+from intentml.priors.buyers import BuyersSpread
 from intentml.priors.union import SetUnion
 from intentml.tasks import Labels
 from intentml.timeline import Snapshot
@@ -109,13 +111,20 @@ class Judge:
             Population(*window, "no_order", count, 0, gone),
         )
 
-    def measure(self, predictor: str, predictions: Predictions, sets: SetUnion | None = None) -> Measured:
+    def measure(
+        self,
+        predictor: str,
+        predictions: Predictions,
+        sets: SetUnion | None = None,
+        buyers: BuyersSpread | None = None,
+    ) -> Measured:
         """Everything about one predictor; heads that it lacks are left out.
 
         Args:
             predictor: What measurements call it.
             predictions: For every customer of the snapshot, at the labels' horizon.
             sets: How the predictor joins products asked about together; None: its sets are not measured.
+            buyers: How far it lets buyers stray from what it expects; None: its intervals are not measured.
 
         Raises:
             ValueError: The predictions are for other customers or another horizon, or a judged target
@@ -139,9 +148,11 @@ class Judge:
             measure_amount("orders", predictions.orders[who], self.labels.orders[who], self._resamples, sheet)
         if predictions.spend is not None:
             measure_amount("spend", predictions.spend[who], self.labels.spend[who], self._resamples, sheet)
+        if buyers is not None:
+            measure_buyers(predictions, buyers, self.snapshot, self.labels, who, sheet)
         if sets is not None:
             judged = judge_sets(self.snapshot, self.labels, self.customers, self.settings)
-            measure_sets(predictions, sets, judged, sheet)
+            measure_sets(predictions, sets, judged, sheet, buyers)
         return Measured(tuple(sheet.measurements), tuple(sheet.reliability), sheet.replicates)
 
     def _check(self, predictor: str, predictions: Predictions) -> None:

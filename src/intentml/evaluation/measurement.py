@@ -24,6 +24,7 @@ CALIBRATION = "calibration"
 NO_ORDER = "no order"
 ORDERS = "orders"
 SPEND = "spend"
+EXPECTED_BUYERS = "expected buyers"
 SETS = "product sets"
 SETS_INDEPENDENT = "product sets, as if independent"
 
@@ -32,7 +33,7 @@ ALL, REPEAT, EXPLORE, HEAD, TAIL = "all", "repeat", "explore", "head", "tail"
 MEAN = "mean"
 """Stands in `as_of` where a number is the mean over windows."""
 
-Best = Literal["high", "low", "one", "zero"]
+Best = Literal["high", "low", "one", "nine tenths", "zero"]
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class Metric:
         """A number that is larger the better the value; NaN stays NaN."""
         if self.best == "high":
             return value
-        return -abs(value - {"low": 0.0, "zero": 0.0, "one": 1.0}[self.best])
+        return -abs(value - {"low": 0.0, "zero": 0.0, "one": 1.0, "nine tenths": 0.9}[self.best])
 
     def decimals(self, value: float) -> int:
         """Decimals worth printing of a value: fewer of amounts that are large in their unit."""
@@ -76,6 +77,7 @@ METRICS = {
     "brier": Metric("Brier", "low"),
     "ece": Metric("ECE", "low"),
     "predicted_over_actual": Metric("predicted / actual", "one", 3),
+    "interval_coverage": Metric("buyers inside the 90 % interval", "nine tenths", 3),
     "calibration_intercept": Metric("calibration intercept", "zero", 3),
     "calibration_slope": Metric("calibration slope", "one", 3),
     "mae": Metric("MAE", "low"),

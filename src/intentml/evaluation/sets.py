@@ -26,6 +26,7 @@ from intentml.metrics import (
     users_for_target_replicates,
 )
 from intentml.prediction import Predictions
+from intentml.priors.buyers import BuyersSpread
 from intentml.priors.union import SIZE_BANDS, Homes, Joined, SetUnion, homes_of, probability_of
 from intentml.tasks import Labels
 from intentml.timeline import Snapshot
@@ -80,8 +81,17 @@ def judge_sets(snapshot: Snapshot, labels: Labels, customers: I64, settings: Bac
     )
 
 
-def measure_sets(predictions: Predictions, union: SetUnion, judged: JudgedSets, sheet: Sheet) -> None:
-    """Average precision, log-loss and predicted over actual of sets, by band; nothing without products."""
+def measure_sets(
+    predictions: Predictions,
+    union: SetUnion,
+    judged: JudgedSets,
+    sheet: Sheet,
+    buyers: BuyersSpread | None = None,
+) -> None:
+    """Average precision, log-loss and predicted over actual of sets, by band; nothing without products.
+
+    Where the recipe says how far buyers stray, also how many sets' buyers lie in their intervals.
+    """
     if not judged.sets or "product" not in predictions.targets:
         return
     who = judged.customers
@@ -103,6 +113,14 @@ def measure_sets(predictions: Predictions, union: SetUnion, judged: JudgedSets, 
             inside = np.ones(len(bands), np.bool_) if stratum == ALL else bands == stratum
             if inside.any():
                 _note(question, stratum, probability[:, inside], judged.came[:, inside], judged, sheet)
+    ends = buyers and buyers.interval(
+        ["product"], predictions.horizon_days, told.sum(axis=0), (told * (1 - told)).sum(axis=0)
+    )
+    if ends:
+        came = judged.came.sum(axis=0)
+        share = float(((ends[0] <= came) & (came <= ends[1])).mean())
+        key = MetricKey(HEAD, SETS, "interval_coverage", ALL)
+        sheet.note(key, share, customers=len(who), targets=len(bands))
 
 
 def _note(

@@ -20,6 +20,7 @@ _SHOWN = {
     "log-loss": "log-loss",
     "ECE": "ECE",
     "predicted / actual": "pred/actual",
+    "buyers in the 90 % interval": "in interval",
     "MAE": "MAE",
     "RMSE": "RMSE",
     **{f"predicted / actual, {band}": f"pred/actual {band}" for band in SIZE_BANDS},

@@ -18,6 +18,7 @@ from intentml.fitting.settings import TrainingConfig
 from intentml.fitting.slices import Past
 from intentml.fitting.windows import cutoffs
 from intentml.model.config import ModelConfig
+from intentml.priors.buyers import BuyersSpread
 from intentml.priors.union import SetUnion
 from intentml.timeline import Instant, OrderLog
 
@@ -60,6 +61,7 @@ class FittedModel:
         judged: The model beside every prior on validation.
         reliability: How often the model's probabilities came true there.
         union: How purchases of several targets hang together.
+        buyers: How far the number of a target's buyers strays from what is expected.
         notes: What a person should know of this training.
     """
 
@@ -68,6 +70,7 @@ class FittedModel:
     judged: tuple[Judged, ...]
     reliability: tuple[Curve, ...]
     union: SetUnion
+    buyers: BuyersSpread
     notes: tuple[str, ...] = field(default=())
 
     def card(self) -> Mapping[str, Any]:
@@ -78,6 +81,7 @@ class FittedModel:
             "reliability": [asdict(one) for one in self.reliability],
             "notes": list(self.notes),
             "sets": self.union.model_dump(mode="json"),
+            "buyers": self.buyers.model_dump(mode="json"),
         }
         if self.sequence is not None:
             card["network"] = self.sequence.card()
@@ -100,14 +104,18 @@ def fit_model(
         TimeError: There is no order before `as_of`.
         ModelError: The checkpoint to resume from is of another training.
     """
+    from intentml.fitting.buyers import fit_buyers
     from intentml.fitting.judging import Court
     from intentml.fitting.sets import fit_union
 
     past = Past(log.before(as_of))
     priors = fit_priors_on(past, config, progress)
-    validation = _validation_windows(past, config)
+    windows = _complete_windows(past, config)
+    validation = {days: cutoffs[0] for days, cutoffs in windows.items()}
     progress("product sets", 1, 1)
     union = fit_union(past, priors.best, validation)
+    progress("expected buyers", 1, 1)
+    buyers = fit_buyers(past, priors.best, windows)
     fitted, notes = None, []
     if sequence is not None:
         from intentml.fitting.sequence import fit_sequence
@@ -129,10 +137,10 @@ def fit_model(
             priors.targets,
         )
     judged, reliability = court.judge()
-    return FittedModel(priors, fitted, tuple(judged), tuple(reliability), union, tuple(notes))
+    return FittedModel(priors, fitted, tuple(judged), tuple(reliability), union, buyers, tuple(notes))
 
 
-def _validation_windows(past: Past, config: PriorsConfig) -> dict[int, Instant]:
-    """The newest complete window of each horizon."""
+def _complete_windows(past: Past, config: PriorsConfig) -> dict[int, tuple[Instant, ...]]:
+    """Cutoffs of the complete windows of each horizon, newest first."""
     plans = (cutoffs(past.log, days, config.windows) for days in sorted(set(config.horizons_days)))
-    return {plan.horizon_days: plan.validation for plan in plans if plan is not None}
+    return {plan.horizon_days: plan.all for plan in plans if plan is not None}

@@ -22,6 +22,7 @@ from intentml.inference.whole_folder import foreign_entry, whole_folder
 from intentml.pairs.neighbours import Neighbours
 from intentml.prediction import Predictions
 from intentml.priors.activity import ActivityPrior
+from intentml.priors.buyers import BuyersSpread
 from intentml.priors.designs import KindParameters
 from intentml.priors.explaining import Explanation
 from intentml.priors.linear import LinearPrior, Weights
@@ -112,6 +113,11 @@ class SavedModel:
         return SetUnion.model_validate(self.card.get("sets", {}))
 
     @property
+    def buyers(self) -> BuyersSpread:
+        """How far the number of a target's buyers strays from what is expected."""
+        return BuyersSpread.model_validate(self.card.get("buyers", {}))
+
+    @property
     def vocabularies(self) -> dict[str, Strings]:
         """The targets that it was trained on, by kind, sorted."""
         return {kind: fitted.targets for kind, fitted in self.predictor.kinds.items()}
@@ -195,6 +201,7 @@ def load_model(folder: Path) -> SavedModel:
         content = {name: _checked(folder, name, card["files"][name]) for name in (WEIGHTS, VOCABULARIES)}
         predictor = _predictor(card, load(content[WEIGHTS]), json.loads(content[VOCABULARIES]))
         SetUnion.model_validate(card.get("sets", {}))
+        BuyersSpread.model_validate(card.get("buyers", {}))
     except corrupt as problem:
         raise ModelError(
             f"{PREDICTOR} in {folder} is corrupt ({type(problem).__name__})",

@@ -28,6 +28,8 @@ class InterestedIn:
         model_version: Which model.
         matched_products: product_id and name of the products in question.
         expected_buyers: How many of the customers listed will buy: the sum of their probabilities.
+        expected_buyers_interval: Ends between which it lies nine times in ten; None where no past window
+            could tell.
         customers: customer_id, probability, rank; ties by customer_id.
     """
 
@@ -37,6 +39,7 @@ class InterestedIn:
     model_version: str
     matched_products: tuple[dict[str, str | None], ...]
     expected_buyers: float
+    expected_buyers_interval: tuple[int, int] | None
     customers: pd.DataFrame
 
     def to_dict(self) -> dict[str, Any]:
@@ -48,6 +51,7 @@ class InterestedIn:
             "model_version": self.model_version,
             "matched_products": list(self.matched_products),
             "expected_buyers": self.expected_buyers,
+            "expected_buyers_interval": self.expected_buyers_interval and list(self.expected_buyers_interval),
             "customers": self.customers.to_dict("records"),
         }
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from intentml.priors.buyers import BuyersSpread
 from intentml.priors.union import SetUnion
 from intentml.scores.importance import ImportanceLimits
 from intentml.scores.stages import LifecycleLimits
@@ -59,6 +60,7 @@ class Manifest(BaseModel):
         calibrated_horizons: The horizons that it could.
         limits: Stage and group boundaries.
         sets: How single probabilities are joined where several targets are asked about.
+        buyers: How far the number of buyers strays from the sum of their probabilities.
         undated_columns: Columns without a time in the source: rules may read them, the model does not.
         counts: customers, buyers, prospects, products, targets per kind.
         active: Customers with an order inside each window (days; 0 = ever).
@@ -82,6 +84,7 @@ class Manifest(BaseModel):
     calibrated_horizons: tuple[int, ...]
     limits: Limits
     sets: SetUnion = SetUnion()
+    buyers: BuyersSpread = BuyersSpread()
     undated_columns: dict[str, tuple[str, ...]]
     counts: dict[str, int]
     active: dict[int, int]

@@ -238,6 +238,7 @@ class Scores:
             model_version=self.manifest.model.version,
             matched_products=self._named(selection),
             expected_buyers=float(probability[best].sum()),
+            expected_buyers_interval=self._interval(selection, probability[best], days),
             customers=chosen,
         )
 
@@ -315,6 +316,13 @@ class Scores:
                 hint="somebody without an order is scored with a row in the customers table",
             )
         return row
+
+    def _interval(self, selection: Selection, probability: F64, days: int) -> tuple[int, int] | None:
+        """Between which the number of buyers among some customers lies nine times in ten."""
+        kinds = {kind for kind, _ in selection.columns} | ({"product"} if selection.newcomers else set())
+        independent = (probability * (1 - probability)).sum()
+        ends = self.manifest.buyers.interval(kinds, days, probability.sum(), independent)
+        return ends and (int(ends[0]), min(int(ends[1]), len(probability)))
 
     def _named(self, selection: Selection) -> tuple[dict[str, str | None], ...]:
         ids, names = self.catalogue.product_ids, self.catalogue.names

@@ -13,6 +13,7 @@ import numpy as np
 
 from intentml.errors import ModelError, ScoresError
 from intentml.prediction import Predictions, Predictor
+from intentml.priors.buyers import BuyersSpread
 from intentml.priors.union import SetUnion
 from intentml.scores.customers import YEAR_DAYS, customer_table
 from intentml.scores.facts import bought_before, context_table, counts_of, product_table, undated_columns
@@ -53,6 +54,7 @@ def score_shop(
     *,
     vocabularies: Mapping[str, Strings] | None = None,
     sets: SetUnion | None = None,
+    buyers: BuyersSpread | None = None,
 ) -> Scores:
     """Scores of every customer known at `as_of`.
 
@@ -65,6 +67,7 @@ def score_shop(
         progress: Called with step, done, total.
         vocabularies: Targets the predictor was trained on, by kind, to know a model of another shop.
         sets: How single probabilities are joined; as if independent if left out.
+        buyers: How far buyers stray from what is expected; no interval is told if left out.
 
     Raises:
         ScoresError: No horizon, or a kind that the shop does not have.
@@ -106,6 +109,7 @@ def score_shop(
         ),
         limits=Limits(lifecycle=lifecycle, importance=importance),
         sets=sets or SetUnion(),
+        buyers=buyers or BuyersSpread(),
         undated_columns=undated_columns(log),
         counts={
             **counts_of(snapshot),

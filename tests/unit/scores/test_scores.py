@@ -82,8 +82,8 @@ def test_a_list_of_products_and_the_keyword_that_finds_it_are_the_same_question(
 
 def test_the_answer_in_json_has_the_fields_of_the_contract(shop):
     body = shop.interested_in(product="p3", limit=2).to_dict()
-    told = "as_of horizon_days calibrated model_version matched_products expected_buyers customers"
-    assert list(body) == told.split()
+    told = "as_of horizon_days calibrated model_version matched_products expected_buyers"
+    assert list(body) == [*told.split(), "expected_buyers_interval", "customers"]
     assert body["as_of"] == "2024-03-31T00:00:00+00:00"
     assert body["horizon_days"] == 28
     assert body["matched_products"] == [{"product_id": "p3", "name": "Thing 3"}]
