@@ -165,6 +165,20 @@ class OrderLog:
             until=instant,
         )
 
+    def unsold(self, product_ids: Strings, before: AsOf | Instant) -> OrderLog:
+        """The log as if some products had come into the catalogue and sold nothing before an instant.
+
+        Their lines from then on are as they were. A product that has no row in the products table is known
+        by its lines alone, and with them goes out of what was known.
+        """
+        instant = self.instant(before)
+        new = np.append(np.isin(self.catalogue.product_ids, product_ids), False)  # a product of -1 stays
+        purchases, returns = (
+            lines.take(~new[lines.product] | (lines.at >= instant.us))
+            for lines in (self.purchases, self.returns)
+        )
+        return replace(self, purchases=purchases, returns=returns)
+
     def as_of(self, as_of: AsOf | Instant) -> Snapshot:
         """Everything a predictor may know at `as_of`."""
         known = self.before(as_of)

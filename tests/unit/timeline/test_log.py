@@ -263,3 +263,20 @@ def test_a_shop_without_purchases_has_no_date_to_ask_about():
     assert len(log.purchases) == 0
     with pytest.raises(TimeError, match="no purchase"):
         log.as_of(AS_OF)
+
+
+def test_a_product_taken_back_from_the_past_stays_in_the_catalogue_and_sells_from_then_on():
+    log = tiny_log()
+    young = log.unsold(np.array(["milk"], dtype=object), AS_OF)
+    bought = log.catalogue.product_ids[young.purchases.product] == "milk"
+    assert bought.sum() == 1  # o11, at AS_OF itself
+    assert "milk" in young.as_of(AS_OF).catalogue.product_ids
+    others = log.catalogue.product_ids[log.purchases.product] != "milk"
+    assert len(young.purchases) == others.sum() + 1
+
+
+def test_a_line_without_a_product_is_not_taken_back():
+    log = tiny_log()
+    nameless = (log.purchases.product < 0).sum()
+    young = log.unsold(log.catalogue.product_ids, AS_OF)
+    assert (young.purchases.product < 0).sum() == nameless

@@ -1,0 +1,218 @@
+"""New products: who buys what nobody has bought yet?
+
+What comes in: an order log, a window, a way to fit. A tenth of the products lose every line before the
+window: they stand in the catalogue and have sold nothing. What goes out: how well each predictor ranks the
+customers for those of them that sell in the window, beside plain rules that need no model.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from intentml.evaluation.backtest import Fit, Progress, check_windows
+from intentml.evaluation.comparison import differences
+from intentml.evaluation.contenders import Contenders, contenders_of
+from intentml.evaluation.judged import JudgedTargets
+from intentml.evaluation.measure import Measured
+from intentml.evaluation.measurement import Difference, Measurement, Sheet
+from intentml.evaluation.settings import BacktestConfig
+from intentml.evaluation.targets import measure_targets
+from intentml.metrics import Resamples, replicates_for
+from intentml.pairs.history import pair_history
+from intentml.prediction import F64, Predictions, TargetScores, logit, sigmoid
+from intentml.tasks import Labels, labels_of
+from intentml.timeline import OrderLog, Snapshot, Window
+from intentml.timeline.catalogue import Strings
+
+I64 = npt.NDArray[np.int64]
+
+KIND = "product"
+SHARE = 0.1
+
+# Rules that rank without a model, by the names that tables give them.
+CATEGORY_POPULARITY = "category's popularity"
+ACTIVITY = "activity alone"
+CATEGORY_COUNTS = "category counts"
+_SHARING = 8
+_AT_ONCE = 500
+
+
+@dataclass(frozen=True)
+class NewProducts:
+    """What was found in one window.
+
+    Attributes:
+        window: The window.
+        held_out: Products that were new.
+        judged: Of those, products with enough buyers in the window.
+        measurements: Of every predictor and rule.
+        differences: The recipe minus every other.
+        ratios: Of each predictor with probabilities, their sum over the number of buyers, over all products
+            held out: judged ones are those that sold well, which nobody can know.
+    """
+
+    window: Window
+    held_out: int
+    judged: int
+    measurements: tuple[Measurement, ...]
+    differences: tuple[Difference, ...]
+    ratios: Mapping[str, float]
+
+
+def held_out(product_ids: Sequence[str] | Strings, share: float = SHARE, seed: int = 0) -> Strings:
+    """A share of the products, drawn by a hash of each id: the same on every machine.
+
+    >>> list(held_out([f"P-{number}" for number in range(40)]))
+    ['P-4', 'P-7', 'P-27']
+    """
+
+    def place(product: str) -> float:
+        digest = hashlib.blake2b(f"{seed}/{product}".encode(), digest_size=8).digest()
+        return int.from_bytes(digest) / 2**64
+
+    return np.array([product for product in product_ids if place(product) < share], dtype=object)
+
+
+def new_products(
+    log: OrderLog,
+    window: Window,
+    fit: Fit,
+    settings: BacktestConfig | None = None,
+    *,
+    share: float = SHARE,
+    progress: Progress = lambda step, done, total: None,
+) -> NewProducts:
+    """Hide the past of a share of the products, fit on the rest, rank customers for them.
+
+    Args:
+        log: The whole history; it must hold the whole window.
+        window: Where they are sold for the first time.
+        fit: As for a backtest: handed the log as it was known, without those products' lines.
+        settings: Fewest buyers in the window, resamples and seed are read.
+        share: Of the products.
+        progress: Told the step, steps done and steps in all.
+
+    Raises:
+        IncompleteOutcomeError: The window ends after the data does.
+        TimeError: The window starts outside the data.
+        ValueError: A predictor does not score products.
+    """
+    settings = settings or BacktestConfig()
+    (window,) = check_windows(log, [window])
+    names = held_out(log.catalogue.product_ids, share, settings.seed)
+    young = log.unsold(names, window.as_of)
+    progress("fit", 0, 2)
+    fitted = contenders_of(fit(young.before(window.as_of), window.as_of))
+    snapshot = young.as_of(window.as_of)
+    labels = labels_of(snapshot, young.outcomes(snapshot, window.horizon_days))
+    judged = judge_new(snapshot, labels, names, settings)
+    measured: dict[str, Measured] = {}
+    ratios: dict[str, float] = {}
+    for done, name in enumerate(fitted.roles):
+        progress(name, len(fitted.roles) + done, 2 * len(fitted.roles))
+        answer = fitted.predictors[name].predict(snapshot, window.horizon_days, kinds=(KIND,))
+        if KIND in answer.targets:
+            measured[name] = _measured(name, answer.targets[KIND], judged, window)
+            if answer.targets[KIND].probabilities:
+                ratios[name] = _ratio(answer.targets[KIND], labels, judged.customers, names)
+            if name == fitted.recipe:
+                rules = plain_rules(snapshot, answer, judged)
+    if fitted.recipe not in measured:
+        raise ValueError(f"{fitted.recipe} does not score products")
+    for name, scores in rules.items():
+        measured[name] = _measured(name, scores, judged, window)
+    return NewProducts(
+        window,
+        len(names),
+        len(judged.targets),
+        tuple(one for sheet in measured.values() for one in sheet.measurements),
+        differences(measured, _roles(fitted, rules)),
+        ratios,
+    )
+
+
+def judge_new(snapshot: Snapshot, labels: Labels, names: Strings, settings: BacktestConfig) -> JudgedTargets:
+    """Customers with an order x new products with enough buyers among them in the window."""
+    customers = np.flatnonzero(snapshot.n_orders > 0)
+    index = snapshot.catalogue.targets(KIND)
+    bought = labels.bought[KIND][customers]
+    enough = np.bincount(bought.indices, minlength=len(index)) >= settings.min_buyers_in_window
+    targets = np.flatnonzero(enough & np.isin(index.targets, names))
+    affordable = replicates_for(len(customers), _SHARING * max(1, len(targets)))
+    return JudgedTargets(
+        kind=KIND,
+        customers=customers,
+        targets=targets,
+        names=index.targets[targets],
+        in_tail=np.zeros(len(targets), bool),
+        bought=bought[:, targets],
+        before=sparse.csr_array((len(customers), len(targets)), dtype=bool),
+        resamples=Resamples(len(customers), settings.resamples, settings.seed),
+        ranking_resamples=Resamples(len(customers), min(settings.resamples, affordable), settings.seed),
+    )
+
+
+def plain_rules(snapshot: Snapshot, answer: Predictions, judged: JudgedTargets) -> dict[str, TargetScores]:
+    """How likely a customer is to order at all; how much and by whom the product's category was bought."""
+    users, count = len(snapshot), len(judged.targets)
+    ordering = snapshot.n_orders.astype(np.float64) if answer.no_order is None else -logit(answer.no_order)
+
+    def rule(customers: F64, targets: F64) -> TargetScores:
+        return TargetScores(
+            kind=KIND,
+            targets=judged.names,
+            customer_vectors=customers.astype(np.float32),
+            target_vectors=targets.astype(np.float32),
+            pairs=sparse.csr_array((users, count), dtype=np.float32),
+            probabilities=False,
+        )
+
+    rules = {ACTIVITY: rule(ordering[:, np.newaxis], np.ones((count, 1)))}
+    categories = snapshot.catalogue.targets("category")
+    if not len(categories):
+        return rules
+    history = pair_history(snapshot, "category")
+    shape = (users, len(categories))
+    counts = sparse.csr_array((history.count, history.target, history.indptr), shape=shape)
+    of = categories.of_products()[judged.targets]
+    member = np.zeros((count, len(categories)))
+    member[np.flatnonzero(of >= 0), of[of >= 0]] = 1.0
+    bought = member @ snapshot.shop.popularity["category"][0][:, np.newaxis]
+    # Among those who bought of the category as often, the likelier to order come first.
+    place = np.unique(ordering, return_inverse=True)[1] / users
+    return {
+        CATEGORY_POPULARITY: rule(np.ones((users, 1)), bought),
+        **rules,
+        CATEGORY_COUNTS: rule(
+            np.column_stack([place, counts.toarray()]), np.column_stack([np.ones(count), member])
+        ),
+    }
+
+
+def _measured(name: str, scores: TargetScores, judged: JudgedTargets, window: Window) -> Measured:
+    sheet = Sheet(name, window.as_of.iso, window.horizon_days)
+    if len(judged.targets):
+        measure_targets(scores, judged, sheet)
+    return Measured(tuple(sheet.measurements), tuple(sheet.reliability), sheet.replicates)
+
+
+def _ratio(scores: TargetScores, labels: Labels, customers: I64, names: Strings) -> float:
+    """Sum of probabilities over buyers, of some customers and products."""
+    columns = np.flatnonzero(np.isin(scores.targets, names))
+    own = scores.take(customers)
+    total = sum(
+        float(sigmoid(own.columns(columns[at : at + _AT_ONCE])).sum())
+        for at in range(0, len(columns), _AT_ONCE)
+    )
+    bought = labels.bought[KIND][customers].tocsc()[:, columns].nnz
+    return total / bought if bought else float("nan")
+
+
+def _roles(fitted: Contenders, rules: Mapping[str, TargetScores]) -> dict[str, str]:
+    return {**fitted.roles, **dict.fromkeys(rules, "baseline")}
