@@ -237,7 +237,7 @@ def score(
         check_scores_place(Path(out))
     scores = score_shop(
         saved.predictor,
-        stamp(saved),
+        ModelStamp.of(saved),
         log,
         log.instant(as_of),
         config,
@@ -316,16 +316,6 @@ def contenders(recipe: Recipe, fitted: FittedModel) -> Contenders:
         verdicts=fitted.priors.verdicts,
         sets=fitted.union,
         buyers=fitted.buyers,
-    )
-
-
-def stamp(model: SavedModel) -> ModelStamp:
-    """What manifests and answers say of a model."""
-    return ModelStamp(
-        name=model.name,
-        version=model.fingerprint[:12],
-        fingerprint=model.fingerprint,
-        trained_until=model.predictor.trained_until.iso,
     )
 
 

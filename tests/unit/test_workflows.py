@@ -12,8 +12,9 @@ from intentml import workflows
 from intentml.errors import ContractError, DataError, IntentmlError, ModelError, ScoresError, TimeError
 from intentml.inference.folder import load_model
 from intentml.scores.folder import load_scores
+from intentml.scores.manifest import ModelStamp
 from intentml.timeline import OrderLog
-from intentml.workflows import read_tables, score, stamp, train
+from intentml.workflows import read_tables, score, train
 from random_shop import AS_OF_TEXT
 from scored_shop import QUICK, frames, log, model, orders_at
 from tiny import TINY_SHOP, log_of, tiny_frames
@@ -46,8 +47,8 @@ def test_a_model_is_trained_written_and_read_back(tmp_path):
     again = load_model(tmp_path / "model")
     assert saved.fingerprint == again.fingerprint == model().fingerprint
     assert saved.name == "priors"
-    assert stamp(saved).version == saved.fingerprint[:12]
-    assert stamp(saved).trained_until == "2024-03-31T00:00:00+00:00"
+    assert ModelStamp.of(saved).version == saved.fingerprint[:12]
+    assert ModelStamp.of(saved).trained_until == "2024-03-31T00:00:00+00:00"
 
 
 def test_a_seed_replaces_the_recipes():

@@ -44,6 +44,7 @@ def explain(
     from intentml import workflows
     from intentml.priors.explaining import NO_ORDER
     from intentml.scores.answers import explanation
+    from intentml.scores.manifest import ModelStamp
     from intentml.scores.scoring import check_same_shop, check_time
     from intentml.scores.selection import one_target
 
@@ -56,7 +57,7 @@ def explain(
     saved = workflows.load_model(options.model_folder(model))
     log = options.read_log(source, columns, timezone, told)
     instant = log.instant(as_of)
-    check_time(workflows.stamp(saved), instant, log.timezone)
+    check_time(ModelStamp.of(saved), instant, log.timezone)
     snapshot = log.as_of(instant)
     check_same_shop(snapshot, snapshot.catalogue.kinds, saved.vocabularies)
     kind, target = NO_ORDER, None

@@ -5,12 +5,17 @@ What comes in: the facts of a scoring run. What goes out: manifest.json, read an
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from intentml.priors.buyers import BuyersSpread
 from intentml.priors.union import SetUnion
 from intentml.scores.importance import ImportanceLimits
 from intentml.scores.stages import LifecycleLimits
+
+if TYPE_CHECKING:
+    from intentml.inference.folder import SavedModel
 
 SCHEMA_VERSION = 2
 
@@ -24,6 +29,16 @@ class ModelStamp(BaseModel):
     version: str
     fingerprint: str
     trained_until: str
+
+    @classmethod
+    def of(cls, model: SavedModel) -> ModelStamp:
+        """What manifests and answers say of a model."""
+        return cls(
+            name=model.name,
+            version=model.fingerprint[:12],
+            fingerprint=model.fingerprint,
+            trained_until=model.predictor.trained_until.iso,
+        )
 
 
 class DataStamp(BaseModel):

@@ -1,0 +1,1 @@
+"""What runs in the environments of peers: scripts that read Parquet, fit, write scores; no intentml there."""
