@@ -24,9 +24,9 @@ from intentml.timeline import Instant
 
 _CUSTOMERS = 1_000
 _TARGETS_AT_ONCE = 100
-# What the level of a window misses before any window has told: a standard deviation, believed like so many
-# windows (experiments/0008-level).
-_USUAL_MISS, _USUAL_WINDOWS = 0.1, 2
+# What the level of a window misses before any has told: a standard deviation, believed like so many windows
+# (experiments/0008-level).
+_USUAL_MISS, _USUAL_WINDOWS = 0.1, 1
 # A target's own miss before any has told, and the least number of buyers expected of one that tells.
 _USUAL_TARGET, _FEWEST_EXPECTED = 0.04, 0.5
 
