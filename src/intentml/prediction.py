@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,9 @@ F32 = npt.NDArray[np.float32]
 F64 = npt.NDArray[np.float64]
 
 _PAIRS_AT_ONCE = 200_000
+TextKind = Literal["hashed", "semantic", "none"]
+# A taste for one product much like another stands where the logarithm begins to bend.
+LIKENESS_SCALE = 10.0
 
 # Days at which every predictor tells P(no order); between them log-survival is interpolated.
 SURVIVAL_DAYS = (7, 14, 21, 30, 45, 60, 90, 120, 150, 180, 240, 300, 365)
@@ -43,20 +46,55 @@ class ParentTerm:
 
 
 @dataclass(frozen=True)
-class Newcomer:
-    """How a target that is not among `targets` gets the first two numbers of its vector.
+class LikenessTerm:
+    """What purchases of targets like it in text add to the logit of a target that nobody has bought.
 
-    They are [activity, intercept + weights x popularity]; any others are the mean of its siblings'.
+    Attributes:
+        weight: Of log(1 + 10 x taste x likeness).
+        taste: What each customer bought, the newest the most. Shape: (U, K), sparse.
+        likeness: How much each target is like each of those. Shape: (K, J), sparse.
+        text: What texts were compared by.
+    """
+
+    weight: float
+    taste: sparse.csr_array
+    likeness: sparse.csr_array
+    text: TextKind
+
+    def at(self, who: npt.NDArray[np.int64], what: npt.NDArray[np.int64]) -> F32:
+        """The additions to some pairs. Shape: (n,), (n,) -> (n,)."""
+        like = self.likeness[:, what].tocoo()  # what speaks for each pair
+        pair, bought = like.coords[1], like.coords[0]
+        speaks = like.data * at_pairs(self.taste, who[pair], bought)
+        total = np.bincount(pair, weights=speaks, minlength=len(who))
+        added: F32 = (self.weight * np.log1p(LIKENESS_SCALE * total)).astype(np.float32)
+        return added
+
+    def values(self, taste: sparse.csr_array, likeness: sparse.csr_array) -> sparse.csr_array:
+        """The additions, for some of either. Shape: (n, K), (K, m) -> (n, m), sparse."""
+        found = sparse.csr_array(taste @ likeness)
+        found.data = (self.weight * np.log1p(LIKENESS_SCALE * found.data)).astype(np.float32)
+        return found
+
+
+@dataclass(frozen=True)
+class Newcomer:
+    """How a target that is not among `targets` is scored, as one that nobody has bought.
+
+    Its vector begins with `start`, and to the second number intercept + weights x popularity is added; any
+    others are the mean of its siblings'.
 
     Attributes:
         intercept: Constant.
         popularity: Weight of the log-odds of its expected popularity, by window (days, 0 = ever).
-        activity: Weight of the customer's own part.
+        start: Weights of the customers' own parts, by column.
+        parents: Which of the parent terms speak for it.
     """
 
     intercept: float
     popularity: Mapping[int, float]
-    activity: float = 1.0
+    start: tuple[float, ...] = (1.0, 0.0)
+    parents: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -101,7 +139,7 @@ class Mend:
 class TargetScores:
     """Logits of all customers for all targets of one kind, in parts.
 
-    logit(u, j) = <customer_vectors[u], target_vectors[j]> + pairs[u, j] + sum of parent terms.
+    logit(u, j) = <customer_vectors[u], target_vectors[j]> + pairs[u, j] + sum of parent terms + likeness.
     The dot product holds for every pair; `pairs` has an entry only where a customer has history
     with the target or bought its neighbours. So a target's column over all customers costs one
     matrix-vector product and a sparse column.
@@ -113,6 +151,7 @@ class TargetScores:
         target_vectors: Shape: (J, D).
         pairs: Additions to the logit. Shape: (U, J), sparse.
         parents: Additions through the target's parents.
+        alike: Additions to targets that nobody has bought, through those like them.
         newcomer: How a target without orders is scored; None where the predictor cannot.
         probabilities: Whether scores are log-odds; else they only rank, in a scale of their own.
     """
@@ -123,6 +162,7 @@ class TargetScores:
     target_vectors: F32
     pairs: sparse.csr_array
     parents: tuple[ParentTerm, ...] = ()
+    alike: LikenessTerm | None = None
     newcomer: Newcomer | None = None
     probabilities: bool = True
     _columns: dict[str, sparse.csc_array] = field(default_factory=dict, repr=False, compare=False)
@@ -144,6 +184,12 @@ class TargetScores:
             of = parent.parent_of[wanted]
             has = of >= 0
             logits[:, has] += self._by_column(f"parent{number}", parent.values)[:, of[has]].toarray()
+        if self.alike is not None:
+            likeness = self._by_column("likeness", self.alike.likeness)[:, wanted].tocsr()
+            told = np.flatnonzero(np.diff(likeness.indptr))  # of all that was bought, few are like these
+            if len(told):
+                taste = self._by_column("taste", self.alike.taste)[:, told].tocsr()
+                logits += self.alike.values(taste, likeness[told]).toarray()
         return logits.astype(np.float32, copy=False)
 
     def rows(self, customers: slice | npt.NDArray[np.int64]) -> F32:
@@ -153,6 +199,8 @@ class TargetScores:
         for parent in self.parents:
             padded = np.pad(parent.values[customers].toarray(), ((0, 0), (0, 1)))
             logits += padded[:, parent.parent_of]  # parent -1 reads the padding, a zero
+        if self.alike is not None:
+            logits += self.alike.values(self.alike.taste[customers], self.alike.likeness).toarray()
         return logits.astype(np.float32, copy=False)
 
     def take(self, customers: npt.NDArray[np.int64]) -> TargetScores:
@@ -162,6 +210,7 @@ class TargetScores:
             customer_vectors=self.customer_vectors[customers],
             pairs=self.pairs[customers],
             parents=tuple(replace(parent, values=parent.values[customers]) for parent in self.parents),
+            alike=self.alike and replace(self.alike, taste=self.alike.taste[customers]),
             _columns={},
         )
 
@@ -173,6 +222,10 @@ class TargetScores:
             target_vectors=self.target_vectors[targets],
             pairs=self._by_column("pairs", self.pairs)[:, targets].tocsr(),
             parents=tuple(replace(parent, parent_of=parent.parent_of[targets]) for parent in self.parents),
+            alike=self.alike
+            and replace(
+                self.alike, likeness=self._by_column("likeness", self.alike.likeness)[:, targets].tocsr()
+            ),
             _columns={},
         )
 
@@ -200,6 +253,8 @@ class TargetScores:
         base = LowRank(self.customer_vectors, self.target_vectors).at(who, what)
         for parent in self.parents:
             base += at_pairs(parent.values, who, parent.parent_of[what]).astype(np.float32)
+        if self.alike is not None:
+            base += self.alike.at(who, what)
         correction = of_explore.at(who, what)
         told = np.broadcast_to(learned, self.pairs.data.shape)
         additions = everywhere.slope * (self.pairs.data + everywhere.pairs * told)
@@ -211,10 +266,12 @@ class TargetScores:
             - everywhere.intercept
             - everywhere.slope * (base + everywhere.weight * correction)
         )
-        newcomer = self.newcomer and Newcomer(
-            intercept=everywhere.slope * self.newcomer.intercept,
-            popularity={days: everywhere.slope * weight for days, weight in self.newcomer.popularity.items()},
-            activity=everywhere.slope * self.newcomer.activity,
+        slope = everywhere.slope
+        newcomer = self.newcomer and replace(
+            self.newcomer,
+            intercept=slope * self.newcomer.intercept,
+            popularity={days: slope * weight for days, weight in self.newcomer.popularity.items()},
+            start=tuple(slope * weight for weight in self.newcomer.start),
         )
         to_targets: list[npt.NDArray[np.floating]] = [
             everywhere.slope * self.target_vectors,
@@ -237,6 +294,7 @@ class TargetScores:
                 replace(parent, values=parent.values * np.float32(everywhere.slope))
                 for parent in self.parents
             ),
+            alike=self.alike and replace(self.alike, weight=slope * self.alike.weight),
             newcomer=newcomer,
             _columns={},
         )
@@ -289,7 +347,11 @@ class Predictor(Protocol):
         ...
 
 
-def at_pairs(matrix: sparse.csr_array, row: npt.NDArray[np.int64], column: npt.NDArray[np.int32]) -> F64:
+def at_pairs(
+    matrix: sparse.csr_array,
+    row: npt.NDArray[np.int64],
+    column: npt.NDArray[np.int32] | npt.NDArray[np.int64],
+) -> F64:
     """matrix[row, column] for sorted-index CSR; 0 where the column is -1. Shape: (n,), (n,) -> (n,)."""
     keys = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr)) * matrix.shape[1] + matrix.indices
     wanted = row * matrix.shape[1] + column

@@ -165,7 +165,7 @@ def test_a_newcomer_is_explored_so_its_own_numbers_take_the_slope_of_explore():
     assert newcomer is not None
     assert newcomer.intercept == pytest.approx(0.7 * -3.0)
     assert dict(newcomer.popularity) == pytest.approx({28: 0.7 * 0.5, 0: 0.7 * 0.25})
-    assert newcomer.activity == pytest.approx(0.7)
+    assert newcomer.start == pytest.approx((0.7, 0.0))
     assert scores.corrected(seen_of(scores, 0), *parts).newcomer is None
 
 

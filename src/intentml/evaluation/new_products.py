@@ -7,8 +7,7 @@ customers for those of them that sell in the window, beside plain rules that nee
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +22,7 @@ from intentml.evaluation.measure import Measured
 from intentml.evaluation.measurement import Difference, Measurement, Sheet
 from intentml.evaluation.settings import BacktestConfig
 from intentml.evaluation.targets import measure_targets
+from intentml.fitting.split import drawn
 from intentml.metrics import Resamples, replicates_for
 from intentml.pairs.history import pair_history
 from intentml.prediction import F64, Predictions, TargetScores, logit, sigmoid
@@ -65,18 +65,9 @@ class NewProducts:
     ratios: Mapping[str, float]
 
 
-def held_out(product_ids: Sequence[str] | Strings, share: float = SHARE, seed: int = 0) -> Strings:
-    """A share of the products, drawn by a hash of each id: the same on every machine.
-
-    >>> list(held_out([f"P-{number}" for number in range(40)]))
-    ['P-4', 'P-7', 'P-27']
-    """
-
-    def place(product: str) -> float:
-        digest = hashlib.blake2b(f"{seed}/{product}".encode(), digest_size=8).digest()
-        return int.from_bytes(digest) / 2**64
-
-    return np.array([product for product in product_ids if place(product) < share], dtype=object)
+def held_out(product_ids: Strings, share: float = SHARE, seed: int = 0) -> Strings:
+    """A share of the products, drawn by a hash of each id: the same on every machine."""
+    return drawn(product_ids, share, str(seed))
 
 
 def new_products(

@@ -10,7 +10,7 @@ windows alone. The ones kept are then fitted again with that window too.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Annotated, get_args
 
@@ -18,10 +18,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from intentml.errors import TimeError
 from intentml.fitting.heads import fit_money, fit_no_order, fit_orders
+from intentml.fitting.newcomers import fit_new_products
 from intentml.fitting.slices import Past
 from intentml.fitting.targets import FittedTargets, fit_targets
 from intentml.fitting.verdicts import Verdict
 from intentml.fitting.windows import cutoffs
+from intentml.pairs.likeness import Likeness
+from intentml.prediction import TextKind
 from intentml.priors.activity import ACTIVITY_PRIORS
 from intentml.priors.linear import TARGET_PRIORS, LinearPrior
 from intentml.priors.predictor import DesignCache, PriorPredictor
@@ -46,6 +49,8 @@ class PriorsConfig(BaseModel):
             let them follow change.
         kinds: Kinds of targets.
         sample_per_window: Unbought pairs kept a window and sort; more costs time, fewer a steady fit.
+        text: What speaks for a product that nobody has bought: products of like name by their letters
+            (`hashed`), by their meaning (`semantic`, which takes the extra of that name), or `none`.
         seed: Seed of the samples.
     """
 
@@ -57,6 +62,7 @@ class PriorsConfig(BaseModel):
     windows: int = Field(3, ge=1, le=12)
     kinds: tuple[Kind, ...] = get_args(Kind)
     sample_per_window: int = Field(SAMPLE_PER_WINDOW, ge=1_000)
+    text: TextKind = "hashed"
     seed: int = Field(0, ge=0)
 
 
@@ -122,6 +128,7 @@ def fit_priors_on(past: Past, config: PriorsConfig, progress: Progress) -> Fitte
     orders, said_of_orders = fit_orders(past, plans)
     spend, said_of_spend = fit_money(past, plans, orders)
     said = [*said_of_timing, *said_of_orders, *said_of_spend]
+    likeness = Likeness(config.text)
     targets: dict[str, Knots] = {kind: {} for kind in kinds}
     for plan in plans:
         for kind in kinds:
@@ -135,6 +142,11 @@ def fit_priors_on(past: Past, config: PriorsConfig, progress: Progress) -> Fitte
                 tell=tell,
             )
             said += verdicts
+            if fitted and kind == "product":
+                new = fit_new_products(
+                    past, plan, no_order.name, likeness, per_window=config.sample_per_window, seed=config.seed
+                )
+                fitted = replace(fitted, calibrated=replace(fitted.calibrated, new=new))
             if fitted:
                 targets[kind][plan.horizon_days] = fitted
     shared = PriorPredictor(
@@ -149,6 +161,7 @@ def fit_priors_on(past: Past, config: PriorsConfig, progress: Progress) -> Fitte
         kinds={kind: past.now.kind(kind) for kind in kinds},
         targets=_each_horizon(targets, lambda fitted: fitted.calibrated),
         longest_days=max((plan.horizon_days for plan in plans), default=0),
+        likeness=likeness,
         designs=DesignCache(),
     )
     return FittedPriors(shared, _each(past, shared, targets), tuple(said), targets)

@@ -65,8 +65,7 @@ def _of_sequence(predictor: IntentPredictor, question: Question, *, seen: bool) 
 def _of_pair(predictor: IntentPredictor, question: Question) -> float:
     """What the network says of the pair's own numbers; where it has none, nothing."""
     correction, kind, days = predictor.correction, question.kind, question.horizon_days
-    ordering = 1.0 - predictor.prior.activity.no_order(question.one, days)[:, 0]
-    design = predictor.prior.designs.get(question.one, predictor.prior.kinds[kind], ordering, days)
+    design = predictor.prior.design(question.one, kind, days)
     here = np.flatnonzero(design.pair_target == question.column)
     if not len(here):
         return 0.0

@@ -19,6 +19,7 @@ from scipy import sparse
 
 from intentml.errors import ModelError, TimeError
 from intentml.inference.whole_folder import foreign_entry, whole_folder
+from intentml.pairs.likeness import Likeness
 from intentml.pairs.neighbours import Neighbours
 from intentml.prediction import Predictions
 from intentml.priors.activity import ActivityPrior
@@ -263,6 +264,7 @@ def _settings(predictor: PriorPredictor) -> dict[str, Any]:
         "trained_until": predictor.trained_until.iso,
         "timezone": predictor.trained_until.timezone,
         "longest_days": predictor.longest_days,
+        "text": predictor.likeness.kind,
         "heads": {
             "activity": predictor.activity.to_dict(),
             "timings": [timing.to_dict() for timing in predictor.timings.values()],
@@ -313,6 +315,7 @@ def _prior(
             for kind, knots in card["targets"].items()
         },
         longest_days=card["longest_days"],
+        likeness=Likeness(card["text"]),
     )
 
 
@@ -348,20 +351,23 @@ def _kind(kind: str, arrays: Mapping[str, Any], names: list[str]) -> KindParamet
 def _linear_to_dict(prior: LinearPrior) -> dict[str, Any]:
     return {
         "name": prior.name,
-        **{
-            stratum: {"intercept": weights.intercept, "by_column": dict(weights.by_column)}
-            for stratum, weights in (("repeat", prior.repeat), ("explore", prior.explore))
-        },
+        "repeat": _weights_to_dict(prior.repeat),
+        "explore": _weights_to_dict(prior.explore),
         "average": dict(prior.average),
+        "new": None if prior.new is None else _weights_to_dict(prior.new),
     }
 
 
+def _weights_to_dict(weights: Weights) -> dict[str, Any]:
+    return {"intercept": weights.intercept, "by_column": dict(weights.by_column)}
+
+
 def _linear_from_dict(values: Mapping[str, Any]) -> LinearPrior:
-    repeat, explore = (
-        Weights(values[stratum]["intercept"], values[stratum]["by_column"])
-        for stratum in ("repeat", "explore")
+    repeat, explore, new = (
+        values[stratum] and Weights(values[stratum]["intercept"], values[stratum]["by_column"])
+        for stratum in ("repeat", "explore", "new")
     )
-    return LinearPrior(values["name"], repeat, explore, values["average"])
+    return LinearPrior(values["name"], repeat, explore, values["average"], new)
 
 
 def _digest(content: bytes) -> str:

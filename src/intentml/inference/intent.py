@@ -100,8 +100,7 @@ class IntentPredictor:
         repeat, explore = correction.gates_at(kind, days)
         if repeat.closed and explore.closed:
             return scores
-        ordering = 1.0 - self.prior.activity.no_order(snapshot, days)[:, 0]
-        design = self.prior.designs.get(snapshot, self.prior.kinds[kind], ordering, days)
+        design = self.prior.design(snapshot, kind, days)
         every = np.arange(len(scores))
         codes = target_codes(correction.network, correction.vocabulary, snapshot.catalogue, kind, every)
         states = self.states.get(correction, snapshot)

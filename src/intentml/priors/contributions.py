@@ -19,7 +19,7 @@ import numpy as np
 from intentml.prediction import sigmoid
 from intentml.priors.designs import POPULARITY_WINDOWS, Design
 from intentml.priors.linear import LinearPrior, Weights
-from intentml.priors.sampling import pair_columns
+from intentml.priors.sampling import LIKE_TEXT, pair_columns
 
 BASE_RATE, OWN_HISTORY, OWN_RHYTHM = "base_rate", "own_history", "own_rhythm"
 # Parts that no column of a design speaks in.
@@ -32,6 +32,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     ),
     OWN_RHYTHM: ("repeated", "overdue", "late"),
     "similar_baskets": ("near", "neighbours", "ease"),
+    "similar_products": (LIKE_TEXT,),
     "category": ("category_decay", "category_seen", "root_decay", "root_seen"),
     "brand": ("brand_decay", "brand_seen"),
     "activity": ("order", "orders_28", "orders_90", "orders_ever", "breadth", "variety"),
@@ -46,9 +47,10 @@ def contributions(prior: LinearPrior, design: Design, row: int, column: int) -> 
     names, values, has_history = pair_columns(design, np.array([row]), np.array([column]))
     columns = {name: float(value) for name, value in zip(names, values[0], strict=True)}
     usual, seen = usual_columns(prior, design, column), bool(has_history[0])
-    parts = {BASE_RATE: _at(prior.explore, usual)} | dict.fromkeys(GROUPS, 0.0)
+    everywhere = prior.new if prior.new is not None and design.new[column] else prior.explore
+    parts = {BASE_RATE: _at(everywhere, usual)} | dict.fromkeys(GROUPS, 0.0)
     for name, value in columns.items():
-        parts[GROUP_OF[name]] += prior.explore.by_column.get(name, 0.0) * (value - usual.get(name, 0.0))
+        parts[GROUP_OF[name]] += everywhere.by_column.get(name, 0.0) * (value - usual.get(name, 0.0))
     if seen:
         rhythm = {name: columns[name] for name in GROUPS[OWN_RHYTHM]}
         parts[OWN_RHYTHM] = _at(prior.repeat, rhythm) - prior.repeat.intercept

@@ -17,8 +17,8 @@ from scipy import sparse
 from intentml.pairs.candidates import Candidates, candidates_of
 from intentml.pairs.ease import fit_ease
 from intentml.pairs.history import HALF_LIVES_DAYS, PairTable, pair_history
-from intentml.pairs.neighbours import Neighbours, fit_neighbours
-from intentml.prediction import logit
+from intentml.pairs.neighbours import Neighbours, fit_neighbours, weights
+from intentml.prediction import LikenessTerm, TextKind, logit
 from intentml.priors.popularity import expected_buyers, popularity_logit
 from intentml.priors.rates import fit_rates, probability_within
 from intentml.timeline import Snapshot
@@ -97,6 +97,8 @@ class Design:
         seen: Whether the pair has history (else neighbours alone). Shape: (n,).
         pair: Features per such pair. Shape: (n,) each.
         parents: Levels above.
+        new: Whether nobody has bought the target. Shape: (J,).
+        alike: What speaks for the new ones by their text, at weight 1; None where that was not looked at.
     """
 
     kind: str
@@ -108,6 +110,8 @@ class Design:
     seen: npt.NDArray[np.bool_]
     pair: dict[str, F64]
     parents: tuple[Parent, ...]
+    new: npt.NDArray[np.bool_]
+    alike: LikenessTerm | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -136,6 +140,7 @@ def design_of(
     order_probability: F64,
     horizon_days: int,
     candidates: Candidates | None = None,
+    likeness: tuple[sparse.csr_array, TextKind] | None = None,
 ) -> Design:
     """Lay out the features.
 
@@ -146,6 +151,8 @@ def design_of(
         order_probability: P(at least one order within the horizon). Shape: (U,).
         horizon_days: The horizon.
         candidates: `fitted.candidates(...)`, if they were found already.
+        likeness: Of the targets by their text, where new ones are to be scored by it, and what texts were
+            compared by. Shape: (J, J), sparse.
     """
     targets = snapshot.catalogue.targets(history.kind).targets
     if candidates is None:
@@ -178,6 +185,8 @@ def design_of(
         seen=seen,
         pair=features,
         parents=tuple(_parents(snapshot, history.kind)),
+        new=snapshot.shop.popularity[history.kind][0] == 0,
+        alike=None if likeness is None else LikenessTerm(1.0, weights(history), *likeness),
     )
 
 

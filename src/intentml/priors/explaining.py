@@ -179,9 +179,7 @@ def reckoned(prior: PriorPredictor, question: Question) -> Reckoning:
         gaps, rate = np.diff(timing_statistics(one).active_day), prior.no_order.order_rate
         parts = silence_contributions(prior.no_order, one, days)
         return Reckoning(parts, lambda part: silence_words(one, part, gaps, rate))
-    ordering = 1.0 - prior.activity.no_order(one, days)[:, 0]
-    fitted = prior.kinds[kind]
-    design = prior.designs.get(one, fitted, ordering, days)
+    fitted, design = prior.kinds[kind], prior.design(one, kind, days)
     weighed = interpolate(prior.targets[kind], days)
     logits, seen = contributions(weighed, design, 0, question.column)
     usual = usual_columns(weighed, design, question.column)

@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from intentml.prediction import F64, Newcomer, ParentTerm, TargetScores, at_pairs
+from intentml.prediction import F64, LikenessTerm, Newcomer, ParentTerm, TargetScores, at_pairs
 from intentml.priors.designs import POPULARITY_WINDOWS, Design
-from intentml.priors.sampling import PairSample
+from intentml.priors.sampling import LIKE_TEXT, PairSample
 
 _POPULARITY = tuple(POPULARITY_WINDOWS.values())
 _ALL_PAIR = (
@@ -40,6 +40,13 @@ TARGET_PRIORS: Mapping[str, tuple[str, ...]] = {
     ),
 }  # fmt: skip
 
+# What speaks for a target that nobody has bought: how its like sell, who orders at all, and what they buy of
+# its like.
+NEW_TARGETS = (
+    *_POPULARITY, "order", "orders_28", "orders_90", "orders_ever", "breadth", "variety",
+    *_ALL_PARENT, LIKE_TEXT,
+)  # fmt: skip
+
 # Priors that weigh pairs with and without history apart.
 BY_STRATUM = ("logistic",)
 # Strength of the pull of standardised weights toward zero, in pairs: it tames twin columns, whose
@@ -48,6 +55,8 @@ SHRINKAGE = 30.0
 # A column that hardly varied gets no weight: on the day it does, that weight would carry it away. By range,
 # not by spread: the history of a rare product is zero for nearly everybody, and tells all.
 _LEAST_RANGE = 0.05
+# Fewer purchases say less of new targets than what is known of all others.
+_FEWEST_BOUGHT = 50
 
 
 @dataclass(frozen=True)
@@ -97,12 +106,14 @@ class LinearPrior:
         explore: Weights for pairs without.
         average: Mean of each column over the pairs of the newest window learned from: what explanations
             compare with. No score reads it.
+        new: Weights for pairs with a target that nobody has bought; as `explore` where None.
     """
 
     name: str
     repeat: Weights
     explore: Weights
     average: Mapping[str, float] = field(default_factory=dict)
+    new: Weights | None = None
 
     def logits(self, sample: PairSample) -> F64:
         """Logits of sampled pairs. Shape: (n,)."""
@@ -111,43 +122,76 @@ class LinearPrior:
     def score(self, design: Design) -> TargetScores:
         """Logits of every customer and target of a design, in parts.
 
-        The dot product and the parents carry the explore weights to every pair; pairs with history
-        get the difference to their own weights.
+        The dot product and the parents carry the explore weights to every pair, or those of new targets;
+        pairs with history get the difference to their own weights.
         """
         users, targets = design.shape
-        explore, repeat = self.explore.by_column, self.repeat.by_column
-        by_customer = _weighed(design.customer, explore, users)
-        by_target = self.explore.intercept + _weighed(design.target, explore, targets)
+        repeat, strata = self.repeat.by_column, self._strata(design)
+        by_customer = [_weighed(design.customer, weights.by_column, users) for weights, _ in strata]
+        by_target = np.zeros(targets)
+        for weights, inside in strata:
+            by_target[inside] = (weights.intercept + _weighed(design.target, weights.by_column, targets))[
+                inside
+            ]
         seen = np.flatnonzero(design.seen)
         who, what = design.pair_customer[seen], design.pair_target[seen]
-        additions = _weighed(design.pair, explore, len(design.pair_target))
+        additions = _weighed(design.pair, self.explore.by_column, len(design.pair_target))
         own = self.repeat.intercept + _weighed(design.pair, repeat, len(design.pair_target))[seen]
         own += _weighed(design.customer, repeat, users)[who] + _weighed(design.target, repeat, targets)[what]
-        everywhere = by_customer[who] + by_target[what]
-        parents = []
+        everywhere = by_target[what]
+        for numbers, (_, inside) in zip(by_customer, strata, strict=True):
+            everywhere += np.where(inside[what], numbers[who], 0.0)
+        parents: list[ParentTerm] = []
+        of_newcomer = []
         for parent in design.parents:
-            of = parent.parent_of[what]
-            to_all, to_own = (_weighed_sparse(parent.features, weights) for weights in (explore, repeat))
+            to_own = _weighed_sparse(parent.features, repeat)
             if to_own is not None:
-                own += at_pairs(to_own, who, of)
-            if to_all is not None:
-                everywhere += at_pairs(to_all, who, of)
-                parents.append(ParentTerm(parent.kind, to_all.astype(np.float32), parent.parent_of))
+                own += at_pairs(to_own, who, parent.parent_of[what])
+            for weights, inside in strata:
+                to_all = _weighed_sparse(parent.features, weights.by_column)
+                if to_all is not None:
+                    parent_of = np.where(inside, parent.parent_of, -1).astype(np.int32)
+                    everywhere += at_pairs(to_all, who, parent_of[what])
+                    if weights is strata[-1][0]:
+                        of_newcomer.append(len(parents))
+                    parents.append(ParentTerm(parent.kind, to_all.astype(np.float32), parent_of))
+        alike = self._alike(design)
+        if alike is not None:
+            everywhere += alike.at(who, what)
         additions[seen] = own - everywhere
+        to_customers = [by_customer[0], np.ones(users), *by_customer[1:]]
+        to_targets = [strata[0][1], by_target, *(inside for _, inside in strata[1:])]
+        newest = strata[-1][0]
         return TargetScores(
             kind=design.kind,
             targets=design.targets,
-            customer_vectors=np.stack([by_customer, np.ones(users)], axis=1).astype(np.float32),
-            target_vectors=np.stack([np.ones(targets), by_target], axis=1).astype(np.float32),
+            customer_vectors=np.stack(to_customers, axis=1).astype(np.float32),
+            target_vectors=np.stack(to_targets, axis=1).astype(np.float32),
             pairs=sparse.csr_array(
                 (additions.astype(np.float32), design.pair_target, design.indptr), shape=design.shape
             ),
             parents=tuple(parents),
+            alike=alike,
             newcomer=Newcomer(
-                intercept=self.explore.intercept,
-                popularity={days: explore.get(name, 0.0) for days, name in POPULARITY_WINDOWS.items()},
+                intercept=newest.intercept,
+                popularity={
+                    days: newest.by_column.get(name, 0.0) for days, name in POPULARITY_WINDOWS.items()
+                },
+                start=(1.0, 0.0) if self.new is None else (0.0, 0.0, 1.0),
+                parents=tuple(of_newcomer),
             ),
         )
+
+    def _strata(self, design: Design) -> list[tuple[Weights, npt.NDArray[np.bool_]]]:
+        """What weighs pairs without history, and which targets each weighs; of new ones last."""
+        if self.new is None:
+            return [(self.explore, np.ones(len(design.targets), bool))]
+        return [(self.explore, ~design.new), (self.new, design.new)]
+
+    def _alike(self, design: Design) -> LikenessTerm | None:
+        """What is bought of targets like the new ones, weighed."""
+        weight = 0.0 if self.new is None else self.new.by_column.get(LIKE_TEXT, 0.0)
+        return None if design.alike is None or not weight else replace(design.alike, weight=weight)
 
 
 def fit_linear(name: str, samples: Sequence[PairSample]) -> LinearPrior:
@@ -241,6 +285,19 @@ def platt(
     return a, b
 
 
+def fit_new(sample: PairSample) -> Weights | None:
+    """Weights for targets that nobody has bought.
+
+    Args:
+        sample: Pairs of such targets.
+
+    Returns:
+        None where too little of them was bought to learn from.
+    """
+    bought = int(sample.bought.sum())
+    return _fit_weights(NEW_TARGETS, sample) if bought >= _FEWEST_BOUGHT else None
+
+
 def weighted_log_loss(logits: F64, sample: PairSample) -> float:
     """Mean log-loss over all pairs that the sample stands for."""
     signed = np.where(sample.bought, -logits, logits)
@@ -261,6 +318,8 @@ def interpolate(knots: Mapping[int, LinearPrior], horizon_days: int) -> LinearPr
         left.repeat.mixed(right.repeat, share),
         left.explore.mixed(right.explore, share),
         average.by_column,
+        # A horizon too long to tell of new targets leans on the other one.
+        left.new.mixed(right.new, share) if left.new and right.new else left.new or right.new,
     )
 
 

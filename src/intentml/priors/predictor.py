@@ -6,13 +6,14 @@ snapshot from the one it was trained on onward, for all customers or for one, at
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from intentml.pairs.history import pair_history
+from intentml.pairs.likeness import Likeness
 from intentml.prediction import F64, SURVIVAL_DAYS, Predictions, at_least_ordering
 from intentml.priors.activity import ActivityPrior
 from intentml.priors.designs import Design, KindParameters, design_of
@@ -22,25 +23,25 @@ from intentml.priors.spend import SpendPrior
 from intentml.timeline import Instant, Snapshot
 from intentml.timeline.instants import check_horizon
 
+Made = TypeVar("Made")
+
 
 class DesignCache:
-    """The designs of the last snapshot asked for, shared by predictors that were fitted together."""
+    """What was made of the last snapshot asked for, shared by predictors that were fitted together."""
 
     def __init__(self) -> None:
         self._snapshot: Snapshot | None = None
-        self._designs: dict[tuple[str, int], Design] = {}
+        self._made: dict[tuple[str, int], Any] = {}
 
-    def get(
-        self, snapshot: Snapshot, fitted: KindParameters, order_probability: F64, horizon_days: int
-    ) -> Design:
-        """The design of a kind and horizon, made at the first call for a snapshot."""
+    def get(self, snapshot: Snapshot, what: str, horizon_days: int, make: Callable[[], Made]) -> Made:
+        """What `make` returns, made at the first call for a snapshot and horizon."""
         if self._snapshot is not snapshot:
-            self._snapshot, self._designs = snapshot, {}
-        key = fitted.kind, horizon_days
-        if key not in self._designs:
-            history = pair_history(snapshot, fitted.kind)
-            self._designs[key] = design_of(snapshot, history, fitted, order_probability, horizon_days)
-        return self._designs[key]
+            self._snapshot, self._made = snapshot, {}
+        key = what, horizon_days
+        if key not in self._made:
+            self._made[key] = make()
+        made: Made = self._made[key]
+        return made
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,7 @@ class PriorPredictor:
         kinds: What was fitted per kind.
         targets: Priors per kind and horizon.
         longest_days: Longest horizon that the history could evaluate.
+        likeness: What products are like each other by their text.
         designs: Shared cache.
     """
 
@@ -71,6 +73,7 @@ class PriorPredictor:
     kinds: Mapping[str, KindParameters]
     targets: Mapping[str, Mapping[int, LinearPrior]]
     longest_days: int
+    likeness: Likeness = field(default_factory=lambda: Likeness("none"), compare=False)
     designs: DesignCache = field(default_factory=DesignCache, compare=False, repr=False)
 
     def renamed(self, name: str, **heads: Any) -> PriorPredictor:
@@ -85,10 +88,8 @@ class PriorPredictor:
         wanted = [kind for kind in self.targets if kinds is None or kind in kinds]
         known = [kind for kind in wanted if len(snapshot.catalogue.targets(kind))]
         targets = {}
-        if known:
-            ordering = 1.0 - self.activity.no_order(snapshot, horizon_days)[:, 0]
         for kind in known:
-            design = self.designs.get(snapshot, self.kinds[kind], ordering, horizon_days)
+            design = self.design(snapshot, kind, horizon_days)
             targets[kind] = interpolate(self.targets[kind], horizon_days).score(design)
         return Predictions(
             customer_ids=snapshot.customer_ids,
@@ -98,6 +99,24 @@ class PriorPredictor:
             calibrated=horizon_days <= self.longest_days,
             **self._heads(snapshot, horizon_days),
         )
+
+    def design(self, snapshot: Snapshot, kind: str, horizon_days: int) -> Design:
+        """The features of a kind and horizon; made once a snapshot."""
+
+        def ordering() -> F64:
+            return 1.0 - self.activity.no_order(snapshot, horizon_days)[:, 0]
+
+        def design() -> Design:
+            return design_of(
+                snapshot,
+                pair_history(snapshot, kind),
+                self.kinds[kind],
+                self.designs.get(snapshot, "ordering", horizon_days, ordering),
+                horizon_days,
+                likeness=self.likeness.of(snapshot) if kind == "product" else None,
+            )
+
+        return self.designs.get(snapshot, kind, horizon_days, design)
 
     def explain(
         self, snapshot: Snapshot, customer: str, kind: str, target: str | None, horizon_days: int

@@ -18,6 +18,8 @@ from intentml.timeline.keys import among, distinct
 
 # Pairs without history or neighbours are the most and the dullest: this many stand for all of them.
 SAMPLE_PER_WINDOW = 60_000
+# The column of what was bought of products like a new one by their text.
+LIKE_TEXT = "like_text"
 
 
 @dataclass(frozen=True)
@@ -133,5 +135,7 @@ def pair_columns(
     for parent in design.parents:
         of = parent.parent_of[target]
         named |= {name: at_pairs(values, customer, of) for name, values in parent.features.items()}
+    if design.alike is not None:
+        named[LIKE_TEXT] = design.alike.at(customer, target).astype(np.float64)
     seen = supported & design.seen[at] if len(keys_pair) else supported
     return tuple(named), np.stack(list(named.values()), axis=1), seen

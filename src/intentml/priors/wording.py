@@ -86,6 +86,14 @@ def _similar_baskets(facts: TargetFacts) -> str:
     return "what else they buy"
 
 
+def _similar_products(facts: TargetFacts) -> str:
+    alike = facts.design.alike
+    assert alike is not None  # the part speaks in its column alone
+    support = alike.taste.toarray()[0] * alike.likeness[:, [facts.column]].toarray()[:, 0]
+    best = [row for row in np.argsort(-support, kind="stable")[:_NAMED_NEIGHBOURS] if support[row] > 0]
+    return f"bought what is called alike: {' and '.join(_name(facts, row) for row in best) or 'nothing'}"
+
+
 def _parent(prefixes: tuple[str, ...]) -> Callable[[TargetFacts], str]:
     """Words about the history with the target's category (or department), or with its brand."""
 
@@ -131,6 +139,7 @@ _OF_TARGET: Mapping[str, Callable[[TargetFacts], str]] = {
     OWN_HISTORY: _own_history,
     OWN_RHYTHM: _own_rhythm,
     "similar_baskets": _similar_baskets,
+    "similar_products": _similar_products,
     "category": _parent(("category_", "root_")),
     "brand": _parent(("brand_",)),
     "activity": _activity,

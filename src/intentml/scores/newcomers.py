@@ -1,8 +1,8 @@
 """Logits of a product that the catalogue does not hold: by its category, brand and price.
 
 What comes in: the scores of the catalogue's products and the product described. What goes out: one
-logit a customer: what customers want of its category and brand, and how its siblings sell, those
-of like price before others. Its name is not read.
+logit a customer: what customers want of its category and brand and of what is called alike, and how its
+siblings sell, those of like price before others.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from intentml.errors import ScoresError
+from intentml.pairs.likeness import LikeProducts
+from intentml.pairs.text import text_of
 from intentml.prediction import F64, Newcomer, TargetScores
 from intentml.priors.popularity import expected_of_newcomer, popularity_logit
 from intentml.scores.selection import NewProduct, find_category, products_of
@@ -30,6 +32,7 @@ def newcomer_logits(
     prices: F64,
     context: pa.Table,
     active: Mapping[int, int],
+    like: LikeProducts | None,
 ) -> F64:
     """One logit a customer. Shape: (U,).
 
@@ -40,6 +43,7 @@ def newcomer_logits(
         prices: Their prices, NaN where unknown. Shape: (P,).
         context: Buyers per kind, target and window.
         active: Customers with an order inside each window.
+        like: The products bought, to be found by their text.
 
     Raises:
         ScoresError: The model cannot score products without orders.
@@ -52,16 +56,23 @@ def newcomer_logits(
     same_brand = np.asarray(catalogue.brands == product.brand, dtype=np.bool_) & (product.brand is not None)
     value = _popularity(scores.newcomer, product.price, same_category, same_brand, prices, context, active)
     siblings = same_category | same_brand
-    like_siblings = scores.target_vectors[siblings, 2:].mean(axis=0) if siblings.any() else 0.0
+    known = len(scores.newcomer.start)
+    like_siblings = scores.target_vectors[siblings, known:].mean(axis=0) if siblings.any() else 0.0
     vector = np.zeros(scores.target_vectors.shape[1], np.float32)
-    vector[:2], vector[2:] = (scores.newcomer.activity, value), like_siblings
+    vector[:known], vector[known:] = scores.newcomer.start, like_siblings
+    vector[1] += value
     logits: F64 = (scores.customer_vectors @ vector).astype(np.float64)
-    for parent in scores.parents:
+    for number in scores.newcomer.parents:
+        parent = scores.parents[number]
         name = {"category": category, "brand": product.brand}.get(parent.kind)
         targets = catalogue.targets(parent.kind).targets
         at = int(np.searchsorted(targets, name)) if name is not None else len(targets)
         if at < len(targets) and targets[at] == name:
             logits += parent.values[:, [at]].toarray()[:, 0]
+    text = text_of(product.name, product.category)
+    if scores.alike is not None and like is not None and text:
+        told = scores.alike.values(scores.alike.taste, like.column(text))
+        logits += told.toarray()[:, 0]
     return logits
 
 

@@ -69,6 +69,8 @@ def _join_targets(parts: Sequence[TargetScores]) -> TargetScores:
             ParentTerm(terms[0].kind, _stacked([term.values for term in terms]), terms[0].parent_of)
             for terms in zip(*(part.parents for part in parts), strict=True)
         ),
+        alike=first.alike
+        and replace(first.alike, taste=_stacked([part.alike.taste for part in parts if part.alike])),
         _columns={},
     )
 

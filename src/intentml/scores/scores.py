@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from intentml.errors import HorizonError, ScoresError, UnknownCustomerError, without_address
+from intentml.pairs.likeness import LikeProducts
 from intentml.prediction import F64, SURVIVAL_DAYS, TargetScores, sigmoid, survival_at
 from intentml.priors.union import Homes, SetUnion, homes_of
 from intentml.scores.answers import InterestedIn
@@ -143,6 +144,14 @@ class Scores:
         return self.manifest.sets
 
     @cached_property
+    def like_products(self) -> LikeProducts | None:
+        """The products bought, to be found by their text; None where the model compares no texts."""
+        alike = self.scores_of("product").alike
+        if alike is None:
+            return None
+        return LikeProducts(self.catalogue, self.buyers_before("product"), alike.text)
+
+    @cached_property
     def homes(self) -> Homes:
         """What each product is bought from."""
         return homes_of(self.catalogue)
@@ -250,7 +259,9 @@ class Scores:
         """Logits of a product that is not in the catalogue. Shape: (U,)."""
         scores = self.scores_of("product", horizon_days)
         prices = self.products["price"].to_numpy()
-        return newcomer_logits(scores, product, self.catalogue, prices, self.context, self.manifest.active)
+        return newcomer_logits(
+            scores, product, self.catalogue, prices, self.context, self.manifest.active, self.like_products
+        )
 
     # -- what a customer wants ------------------------------------------------------------------
 

@@ -25,7 +25,7 @@ class NewProduct(BaseModel):
     """A product that is not in the catalogue yet.
 
     Attributes:
-        name: Its name, for the answer; it is not read.
+        name: Its name: who bought what is called alike is likelier to want it.
         category: A category or node of the catalogue. Without one, the product is expected to sell
             like the average product (of its brand, near its price).
         brand: Its brand; one that the catalogue does not have is a new brand, and says nothing.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import numpy as np
 from scipy import sparse
 
 from intentml.errors import ScoresError
-from intentml.prediction import Newcomer, ParentTerm, TargetScores
+from intentml.prediction import LikenessTerm, Newcomer, ParentTerm, TargetScores
 from intentml.scores.facts import Bought
 from intentml.timeline.catalogue import Strings
 
@@ -34,13 +35,15 @@ def write_targets(path: Path, scores: TargetScores, run: str) -> None:
     for number, parent in enumerate(scores.parents):
         arrays |= _csr_arrays(f"parent{number}", parent.values)
         arrays[f"parent{number}.of"] = parent.parent_of
-    newcomer = scores.newcomer
-    about = {
+    about: dict[str, Any] = {
         "parents": [[parent.kind, int(parent.values.shape[1])] for parent in scores.parents],
-        "newcomer": None
-        if newcomer is None
-        else [newcomer.intercept, dict(newcomer.popularity), newcomer.activity],
+        "alike": None,
+        "newcomer": None if scores.newcomer is None else asdict(scores.newcomer),
     }
+    if scores.alike is not None:
+        arrays |= _csr_arrays("alike.taste", scores.alike.taste)
+        arrays |= _csr_arrays("alike.likeness", scores.alike.likeness)
+        about["alike"] = [scores.alike.weight, int(scores.alike.taste.shape[1]), scores.alike.text]
     _save(path, arrays, run, about)
 
 
@@ -58,8 +61,15 @@ def read_targets(path: Path, run: str, kind: str, names: Strings) -> TargetScore
     )
     newcomer = None
     if about["newcomer"] is not None:
-        intercept, popularity, activity = about["newcomer"]
-        newcomer = Newcomer(intercept, {int(days): weight for days, weight in popularity.items()}, activity)
+        told = about["newcomer"]
+        popularity = {int(days): weight for days, weight in told["popularity"].items()}
+        start, of_parents = tuple(told["start"]), tuple(told["parents"])
+        newcomer = Newcomer(told["intercept"], popularity, start, of_parents)
+    alike = None
+    if about["alike"] is not None:
+        weight, width, text = about["alike"]
+        taste = _csr(arrays, "alike.taste", (users, width))
+        alike = LikenessTerm(weight, taste, _csr(arrays, "alike.likeness", (width, len(names))), text)
     return TargetScores(
         kind=kind,
         targets=names,
@@ -67,6 +77,7 @@ def read_targets(path: Path, run: str, kind: str, names: Strings) -> TargetScore
         target_vectors=arrays["targets"],
         pairs=_csr(arrays, "pairs", (users, len(names))),
         parents=parents,
+        alike=alike,
         newcomer=newcomer,
     )
 

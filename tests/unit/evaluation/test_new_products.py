@@ -41,7 +41,7 @@ def value(found, predictor, metric):
 
 
 def test_the_share_held_out_is_the_one_asked_for_and_hangs_on_the_id_alone():
-    ids = [f"product {number}" for number in range(5_000)]
+    ids = np.array([f"product {number}" for number in range(5_000)], dtype=object)
     drawn = held_out(ids, 0.1)
     assert 0.08 < len(drawn) / len(ids) < 0.12
     assert set(held_out(ids[:100], 0.1)) == set(drawn) & set(ids[:100])

@@ -160,9 +160,9 @@ def test_a_question_about_one_leaves_the_designs_of_the_crowd_where_they_are():
     predictor = with_gates(OPEN, 0.8)
     predictor.predict(snapshot(), 14)
     prior = predictor.prior
-    design = prior.designs.get(snapshot(), prior.kinds["brand"], np.zeros(0), 14)
+    design = prior.design(snapshot(), "brand", 14)
     predictor.explain(snapshot(), busiest(), "brand", "Oro", 14)
-    assert prior.designs.get(snapshot(), prior.kinds["brand"], np.zeros(0), 14) is design
+    assert prior.design(snapshot(), "brand", 14) is design
 
 
 def test_a_model_read_back_explains_the_same(tmp_path):
