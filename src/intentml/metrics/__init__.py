@@ -18,7 +18,13 @@ from intentml.metrics.intervals import (
 )
 from intentml.metrics.population import judged_targets, tail_targets
 from intentml.metrics.ranking import UsersForTarget, average_precision, chance_lift, users_for_target
-from intentml.metrics.recommendation import ListQuality, TargetsForUser, targets_for_user
+from intentml.metrics.recommendation import (
+    BasketQuality,
+    ListQuality,
+    TargetsForUser,
+    next_basket,
+    targets_for_user,
+)
 from intentml.metrics.reliability import (
     ReliabilityHistogram,
     ReliabilityTable,
@@ -30,6 +36,7 @@ from intentml.metrics.separation import auroc, average_ranks
 from intentml.metrics.value import ValueMetrics, decile_table, normalised_gini, spearman, value_metrics
 
 __all__ = [
+    "BasketQuality",
     "ChurnMetrics",
     "Interval",
     "ListQuality",
@@ -51,6 +58,7 @@ __all__ = [
     "interval",
     "judged_targets",
     "log_loss",
+    "next_basket",
     "normalised_gini",
     "predicted_over_actual",
     "ratio_replicates",

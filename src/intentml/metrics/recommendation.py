@@ -2,7 +2,8 @@
 
 In: scores and what happened, customers x judged targets. Out: precision, recall and nDCG at k, one
 value a customer, for the list over all judged targets and for two lists of their own: the targets the
-customer had bought before as_of (repeat) and those never bought (explore).
+customer had bought before as_of (repeat) and those never bought (explore). For lists already made, of
+next-basket recommenders: recall, nDCG and hit as their papers define them.
 """
 
 from __future__ import annotations
@@ -114,6 +115,58 @@ def targets_for_user(
             out[index][:, who] = _judge(keys, candidates, k)
     overall, repeat, explore = (ListQuality(*quality) for quality in out)
     return TargetsForUser(overall, repeat, explore)
+
+
+@dataclass(frozen=True)
+class BasketQuality:
+    """How much of the next basket is in a list, (U,) each.
+
+    Attributes:
+        recall: Share of the basket that is in the list.
+        ndcg: Discounted gain over the best possible one of a list of k.
+        ndcg_uncut: The same over the best possible one of a list as long as the basket.
+        hit: 1 where anything of the basket is in the list; its mean is the personal hit ratio (PHR).
+    """
+
+    recall: FloatArray
+    ndcg: FloatArray
+    ndcg_uncut: FloatArray
+    hit: FloatArray
+
+
+def next_basket(hits: ArrayLike, basket_sizes: ArrayLike, *, k: int = 10) -> BasketQuality:
+    """Judge each customer's list of k by the basket that came.
+
+    Args:
+        hits: Whether each place of the list holds an item of the basket, the best place first, (U, L);
+            places after the k-th are not looked at, and a shorter list ends in False.
+        basket_sizes: Different items in each basket, at least one, (U,).
+        k: Length of the list.
+
+    Raises:
+        ValueError: Shapes do not fit, k is below 1, or a list holds more of a basket than there is.
+
+    Source: nDCG cut at k, Yu et al. 2020 (DNNTSP); not cut, the code of Li et al. 2023, "A Next Basket
+    Recommendation Reality Check".
+    """
+    found, sizes = np.asarray(hits, dtype=np.bool_), np.asarray(basket_sizes, dtype=np.int64)
+    if found.ndim != 2 or sizes.shape != found.shape[:1]:
+        raise ValueError(f"hits {found.shape} and basket_sizes {sizes.shape} must be of the same customers")
+    if k < 1:
+        raise ValueError(f"a list of {k} items cannot be judged")
+    if (sizes < np.maximum(found.sum(axis=1), 1)).any():
+        raise ValueError("a basket is empty, or a list holds more of it than there is")
+    found = found[:, :k]
+    count = found.sum(axis=1)
+    discount = 1.0 / np.log2(np.arange(2.0, max(k, int(sizes.max(initial=1))) + 2.0))
+    ideal = np.concatenate([[0.0], np.cumsum(discount)])
+    gained = found @ discount[: found.shape[1]]
+    return BasketQuality(
+        recall=count / sizes,
+        ndcg=gained / ideal[np.minimum(sizes, k)],
+        ndcg_uncut=gained / ideal[sizes],
+        hit=(count > 0).astype(np.float64),
+    )
 
 
 def _judge(keys: NDArray[np.uint64], candidates: NDArray[np.bool_], k: int) -> FloatArray:
