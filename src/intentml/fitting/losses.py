@@ -21,7 +21,7 @@ from intentml.fitting.examples import Examples, ListedPairs, TargetExamples, Tim
 from intentml.fitting.gates import pair_log_loss
 from intentml.model.heads import TargetCodes, horizon_place
 from intentml.model.intent_model import IntentModel
-from intentml.model.losses import hazard_losses, pair_losses
+from intentml.model.losses import pair_losses, silence_losses
 from intentml.prediction import F64, TargetScores
 from intentml.sequences.csr import positions
 
@@ -99,7 +99,7 @@ def head_losses(
         return torch.from_numpy(np.ascontiguousarray(values)).to(device)
 
     found = {
-        TIMING: hazard_losses(
+        TIMING: silence_losses(
             network.hazard(states, told(timing.numbers[customers])),
             told(timing.hazard[customers]),
             told(timing.event_bin[customers]),
@@ -119,7 +119,7 @@ def prior_losses(parts: Sequence[Examples]) -> dict[str, float]:
         timing = part.timing
         told = (timing.hazard[some], timing.event_bin[some], timing.full_bins[some])
         hazard, event_bin, full_bins = map(torch.from_numpy, told)
-        of_timing = hazard_losses(torch.zeros_like(hazard), hazard, event_bin, full_bins)
+        of_timing = silence_losses(torch.zeros_like(hazard), hazard, event_bin, full_bins)
         losses.setdefault(TIMING, []).append(of_timing.numpy().astype(np.float64))
         for (kind, days), one in part.targets.items():
             of_pairs = pair_log_loss(one.prior.rows(some), one.bought[some].toarray())

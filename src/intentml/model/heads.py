@@ -2,7 +2,7 @@
 
 What comes in: states (B, d). What goes out: for targets two low-rank terms, one for pairs with
 history and one for the others, as vectors whose dot product is the correction; for timing the log of
-what each bin's hazard is multiplied by.
+what each bin's hazard is multiplied by; the logs of what expected orders and money per order are.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from intentml.model.orders import Sizes, Standardised
 
 # A horizon is told as its logarithm against four weeks: weights learned at two of them hold between.
 _MONTH_DAYS = 28.0
-# No customer's hazard changes by more than e to this.
+# Nothing of a customer is multiplied by more than e to this.
 _LARGEST_LOG_RATIO = 3.0
-_TIMING_WIDTH = 32
+_NUMBERS_WIDTH = 32
 
 
 def horizon_place(days: float) -> float:
@@ -106,21 +106,50 @@ class TargetHead(nn.Module):
         return torch.cat([vector, one, bias[:, :2]], -1), torch.cat([vector, one, bias[:, 2:]], -1)
 
 
-class HazardHead(nn.Module):
-    """log of the factor on each bin's hazard, within ± 3. Shape: (B, d), (B, numbers) -> (B, bins)."""
+class Residual(nn.Module):
+    """State and numbers to some outputs, exactly 0 at the start. Shape: (B, d), (B, numbers) -> (B, outputs)."""
 
-    def __init__(self, config: ModelConfig, numbers: int, bins: int) -> None:
+    def __init__(self, config: ModelConfig, numbers: int, outputs: int) -> None:
         super().__init__()
         self.scale = config.d_model**-0.5  # as in `Stratum`
-        self.linear = nn.Linear(config.d_model, bins)
-        self.numbers = Standardised(numbers, _TIMING_WIDTH)
-        self.second = nn.Linear(_TIMING_WIDTH, _TIMING_WIDTH)
-        self.last = nn.Linear(_TIMING_WIDTH, bins, bias=False)
+        self.linear = nn.Linear(config.d_model, outputs)
+        self.numbers = Standardised(numbers, _NUMBERS_WIDTH)
+        self.second = nn.Linear(_NUMBERS_WIDTH, _NUMBERS_WIDTH)
+        self.last = nn.Linear(_NUMBERS_WIDTH, outputs, bias=False)
         for weight in (self.linear.weight, self.linear.bias, self.last.weight):
             nn.init.zeros_(weight)
 
     def forward(self, states: Tensor, numbers: Tensor) -> Tensor:
-        """The logarithms."""
+        """The outputs."""
         hidden = functional.gelu(self.second(functional.gelu(self.numbers(numbers))))
-        limit = _LARGEST_LOG_RATIO
-        return limit * torch.tanh((self.linear(states * self.scale) + self.last(hidden)) / limit)
+        return self.linear(states * self.scale) + self.last(hidden)  # type: ignore[no-any-return]
+
+
+class HazardHead(Residual):
+    """log of the factor on each bin's hazard, within ± 3. Shape: (B, d), (B, numbers) -> (B, bins)."""
+
+    def forward(self, states: Tensor, numbers: Tensor) -> Tensor:
+        """The logarithms."""
+        return _limited(super().forward(states, numbers))
+
+
+class ValueHead(Residual):
+    """logs of the factors on expected orders and on money per order, each within ± 3.
+
+    log factor(u, H) = r + t r', with t = `horizon_place`. Shape: (B, d), (B, numbers) -> (B, 2).
+    """
+
+    def __init__(self, config: ModelConfig, numbers: int) -> None:
+        super().__init__(config, numbers, outputs=4)
+        # Logarithm: how much wider than Poisson's the spread of orders is.
+        self.dispersion = nn.Parameter(torch.zeros(()))
+
+    def forward(self, states: Tensor, numbers: Tensor, place: float = 0.0) -> Tensor:
+        """The logarithms, of orders and of money."""
+        fixed, growing = super().forward(states, numbers).chunk(2, dim=-1)
+        return _limited(fixed + place * growing)
+
+
+def _limited(log_ratio: Tensor) -> Tensor:
+    """The same near 0, and nowhere beyond the limits."""
+    return _LARGEST_LOG_RATIO * torch.tanh(log_ratio / _LARGEST_LOG_RATIO)

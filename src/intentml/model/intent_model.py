@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from intentml.model.config import ModelConfig
 from intentml.model.encoder import ENCODERS
-from intentml.model.heads import HazardHead, TargetCodes, TargetHead
+from intentml.model.heads import HazardHead, TargetCodes, TargetHead, ValueHead
 from intentml.model.orders import OrderTokens, Sizes
 from intentml.model.pair_network import PairNetwork
 from intentml.model.tensors import OrderTensors
@@ -33,6 +33,7 @@ class IntentModel(nn.Module):
         self.targets = nn.ModuleDict({kind: TargetHead(config, kind, sizes) for kind in sizes.kinds})
         self.pairs = nn.ModuleDict({kind: PairNetwork(config, kind, sizes) for kind in sizes.kinds})
         self.hazard = HazardHead(config, sizes.timing, hazard_bins)
+        self.value = ValueHead(config, sizes.timing + sizes.value)
 
     def forward(self, batch: OrderTensors) -> Tensor:
         """States at NOW."""

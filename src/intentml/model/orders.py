@@ -36,6 +36,7 @@ class Sizes:
         season: Whether the day of the year is told.
         kinds: Codes of each kind of target that has a head.
         timing: The priors' numbers of a customer's timing.
+        value: Numbers of a customer's baskets.
         pairs: The priors' numbers of a pair that each of these kinds' pair network reads.
     """
 
@@ -46,6 +47,7 @@ class Sizes:
     rows: int
     season: bool
     timing: int
+    value: int
     kinds: dict[str, int]
     pairs: dict[str, list[str]]
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from intentml.model.intent_model import IntentModel
-from intentml.model.losses import hazard_losses, pair_losses
+from intentml.model.losses import pair_losses, silence_losses
 from intentml.model.states import target_codes
 from intentml.prediction import SURVIVAL_DAYS
 from intentml.sequences.encode import OrderSequences, encode_orders
@@ -99,7 +99,7 @@ def test_who_bought_a_last_comes_back_sooner(encoder):
     optimiser = torch.optim.AdamW(network.parameters(), lr=1e-2)
     losses = []
     for _ in range(100):
-        loss = hazard_losses(network.hazard(network(batch), numbers), prior, *told).mean()
+        loss = silence_losses(network.hazard(network(batch), numbers), prior, *told).mean()
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from intentml.model.losses import hazard_losses, pair_losses
+from intentml.model.losses import pair_losses, silence_losses
 from intentml.prediction import SURVIVAL_DAYS
 
 BINS = len(SURVIVAL_DAYS)
@@ -28,17 +28,15 @@ def drawn(seed: int, customers: int = 40) -> tuple[torch.Tensor, ...]:
 def by_loop(
     log_ratio: torch.Tensor, prior: torch.Tensor, event: torch.Tensor, full: torch.Tensor
 ) -> list[float]:
-    """Minus the logarithm of the chance of what was seen, bin after bin."""
+    """Minus the logarithms of the chances of what was seen by the end of each bin, added up."""
     losses = []
     for customer in range(len(event)):
-        chance = 1.0
+        silence, loss = 1.0, 0.0
         for number in range(int(full[customer])):
             hazard = max(float(prior[customer, number]) * math.exp(float(log_ratio[customer, number])), 1e-6)
-            if number == int(event[customer]):
-                chance *= 1 - math.exp(-hazard)
-                break
-            chance *= math.exp(-hazard)
-        losses.append(-math.log(chance))
+            silence *= math.exp(-hazard)
+            loss -= math.log(silence if number < int(event[customer]) else 1 - silence)
+        losses.append(loss)
     return losses
 
 
@@ -49,22 +47,32 @@ def test_the_loss_of_timing_is_that_of_a_plain_loop(seed):
         len({(int(event) < int(full), int(event) == BINS) for event, full in zip(*told[2:], strict=True)})
         == 3
     )
-    np.testing.assert_allclose(hazard_losses(*told).numpy(), by_loop(*told), rtol=2e-4, atol=2e-5)
+    np.testing.assert_allclose(silence_losses(*told).numpy(), by_loop(*told), rtol=2e-4, atol=2e-5)
 
 
-def test_the_chances_of_every_bin_and_of_none_add_up_to_one():
+def test_on_average_nothing_beats_the_truth():
+    """A proper score: whatever is told instead of the hazards that drew the next orders costs more."""
     log_ratio, prior, _, _ = drawn(0)
-    total = torch.zeros(len(prior))
-    for event in range(BINS + 1):
-        told = torch.full((len(prior),), event), torch.full((len(prior),), BINS)
-        total += torch.exp(-hazard_losses(log_ratio, prior, *told))
-    torch.testing.assert_close(total, torch.ones(len(prior)), atol=1e-4, rtol=0)
+    survival = torch.exp(-torch.cumsum(prior, 1))
+    chances = torch.cat([torch.ones(len(prior), 1), survival], 1)
+    chances = torch.cat([chances[:, :-1] - chances[:, 1:], survival[:, -1:]], 1)
+
+    def expected(ratio: torch.Tensor) -> torch.Tensor:
+        each = [
+            silence_losses(ratio, prior, torch.full((len(prior),), event), torch.full((len(prior),), BINS))
+            for event in range(BINS + 1)
+        ]
+        return (chances * torch.stack(each, 1)).sum(1)
+
+    truth = expected(torch.zeros_like(log_ratio))
+    for size in (-0.3, 0.1, 1.0):
+        assert (expected(size * log_ratio) > truth).all()
 
 
 def test_a_customer_of_whom_nothing_was_seen_costs_nothing_and_teaches_nothing():
     log_ratio, prior, event, _ = drawn(1)
     log_ratio.requires_grad_()
-    losses = hazard_losses(log_ratio, prior, event, torch.zeros(len(event), dtype=torch.long))
+    losses = silence_losses(log_ratio, prior, event, torch.zeros(len(event), dtype=torch.long))
     losses.sum().backward()
     assert not losses.any()
     assert not log_ratio.grad.any()
@@ -73,15 +81,15 @@ def test_a_customer_of_whom_nothing_was_seen_costs_nothing_and_teaches_nothing()
 def test_what_comes_after_the_history_s_end_is_not_looked_at():
     log_ratio, prior, event, full = drawn(2)
     later = torch.arange(BINS) >= full.unsqueeze(1)
-    told = hazard_losses(log_ratio, prior, event, full)
-    assert torch.equal(hazard_losses(log_ratio + 5 * later, prior, event, full), told)
+    told = silence_losses(log_ratio, prior, event, full)
+    assert torch.equal(silence_losses(log_ratio + 5 * later, prior, event, full), told)
     hidden = torch.where(event >= full, BINS, event)
-    assert torch.equal(hazard_losses(log_ratio, prior, hidden, full), told)
+    assert torch.equal(silence_losses(log_ratio, prior, hidden, full), told)
 
 
 def test_a_prior_that_was_sure_of_no_order_still_has_a_finite_loss_and_slope():
     log_ratio = torch.zeros(1, BINS, requires_grad=True)
-    loss = hazard_losses(log_ratio, torch.zeros(1, BINS), torch.tensor([2]), torch.tensor([BINS]))
+    loss = silence_losses(log_ratio, torch.zeros(1, BINS), torch.tensor([2]), torch.tensor([BINS]))
     loss.sum().backward()
     assert torch.isfinite(loss).all()
     assert torch.isfinite(log_ratio.grad).all()

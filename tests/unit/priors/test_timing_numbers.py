@@ -41,9 +41,35 @@ def test_facts_are_those_of_the_history():
     assert told[row, 25] == np.float32(np.log1p(len(ages)))
     assert told[row, 26] == np.float32(np.log1p(ages.min()))
     assert told[row, 27] == np.float32(np.log1p(ages.max()))
-    assert told[row, 32:].tolist() == [
+    assert told[row, 32:37].tolist() == [
         np.float32(np.log1p((ages <= days).sum())) for days in (14, 28, 56, 90, 180)
     ]
+
+
+def test_the_rhythm_is_told_from_the_last_order_back():
+    snapshot = part().snapshot
+    told = numbers(snapshot)[:, 37:44]
+    row = int(np.argmax(snapshot.n_orders))
+    ages = snapshot.orders.age_days[snapshot.order_indptr[row] : snapshot.order_indptr[row + 1]]
+    gaps = np.log1p(ages[:-1] - ages[1:])
+    assert len(ages) > 5
+    np.testing.assert_allclose(told[row, :4], np.log1p(ages[-2:-6:-1] - ages[-1]), rtol=1e-5)
+    np.testing.assert_allclose(told[row, 4:], [gaps.mean(), gaps.std(), gaps.max()], rtol=1e-5)
+    assert not told[snapshot.n_orders < 2].any()
+    assert not told[snapshot.n_orders == 2][:, 1:4].any()
+
+
+def test_money_is_that_of_the_orders():
+    snapshot = part().snapshot
+    told = np.expm1(numbers(snapshot)[:, 44:])
+    row = int(np.argmax(snapshot.n_orders))
+    here = slice(snapshot.order_indptr[row], snapshot.order_indptr[row + 1])
+    ages, spend, items = (getattr(snapshot.orders, name)[here] for name in ("age_days", "spend", "items"))
+    expected = [spend.mean(), items.mean(), spend[-1], items[-1]]
+    expected += [spend[ages <= days].sum() for days in (14, 28, 90, 180)]
+    expected += [(0.5 ** (ages / days)).sum() for days in (14, 60)]
+    np.testing.assert_allclose(told[row], expected, rtol=1e-3)
+    assert not told[snapshot.n_orders == 0].any()
 
 
 def test_a_customer_s_numbers_do_not_depend_on_the_company():
