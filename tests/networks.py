@@ -26,7 +26,7 @@ from tiny import log_of
 
 ENCODERS = ("transformer", "gru")
 MAX_ORDERS = 8
-TIMING_NUMBERS = 4
+TIMING_NUMBERS, VALUE_NUMBERS = 4, 3
 PAIR_NUMBERS = ("count", "ease", "popularity_28", "order", "rate")
 
 
@@ -65,6 +65,7 @@ def sizes_of(vocabulary: Vocabulary, *, season: bool = True) -> Sizes:
         season=season,
         kinds={kind: vocabulary.size(kind) for kind in KINDS},
         timing=TIMING_NUMBERS,
+        value=VALUE_NUMBERS,
         pairs={kind: list(PAIR_NUMBERS) for kind in KINDS},
     )
 

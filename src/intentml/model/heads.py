@@ -107,7 +107,7 @@ class TargetHead(nn.Module):
 
 
 class Residual(nn.Module):
-    """State and numbers to some outputs, exactly 0 at the start. Shape: (B, d), (B, numbers) -> (B, outputs)."""
+    """Outputs that start at exactly 0. Shape: (B, d), (B, numbers) -> (B, outputs)."""
 
     def __init__(self, config: ModelConfig, numbers: int, outputs: int) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""What is minimised: log-loss of pairs over a prior's logits and of the next order's time; of orders and spend.
+"""What is minimised: log-loss of pairs over a prior's logits and of silence; misses of orders and spend.
 
 What comes in: corrections, a prior's numbers and what happened. What goes out: sums and weights of
 losses, so that parts of a batch add up.

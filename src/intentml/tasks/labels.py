@@ -40,17 +40,23 @@ class Labels:
 def labels_of(snapshot: Snapshot, outcomes: Outcomes) -> Labels:
     """Turn outcomes into labels."""
     users = outcomes.customers
-    per_order = np.unique(np.stack([outcomes.customer, outcomes.order]), axis=1)
-    orders = np.bincount(per_order[0], minlength=users).astype(np.float64)
-    spend: F64 = np.bincount(
-        outcomes.customer, weights=np.nan_to_num(outcomes.amount), minlength=users
-    ).astype(np.float64)
+    orders, spend = amounts_of(outcomes)
     bought = {}
     for kind in snapshot.catalogue.kinds:
         index = snapshot.catalogue.targets(kind)
         rows, targets = index.expand(outcomes.product)
         bought[kind] = _pairs(outcomes.customer[rows], targets, (users, len(index)))
     return Labels(outcomes.window.horizon_days, orders == 0, orders, spend, bought)
+
+
+def amounts_of(outcomes: Outcomes) -> tuple[F64, F64]:
+    """Orders, and money paid, gross of returns; unknown prices count as 0. Shape: (U,) each."""
+    users = outcomes.customers
+    per_order = np.unique(np.stack([outcomes.customer, outcomes.order]), axis=1)
+    orders = np.bincount(per_order[0], minlength=users).astype(np.float64)
+    money = np.nan_to_num(outcomes.amount)
+    spend: F64 = np.bincount(outcomes.customer, weights=money, minlength=users).astype(np.float64)
+    return orders, spend
 
 
 def _pairs(

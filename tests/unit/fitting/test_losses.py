@@ -34,6 +34,7 @@ def network() -> IntentModel:
         PRODUCTS + 1,
         True,
         2,
+        3,
         {"product": PRODUCTS + 1, "category": PRODUCTS + 1},
         {"product": ["count", "order", "rate"], "category": ["count", "order", "rate"]},
     )

@@ -97,7 +97,7 @@ def test_a_target_s_own_level_grows_with_the_place_of_the_horizon():
 
 
 def test_no_hazard_changes_by_more_than_e_cubed():
-    head = HazardHead(config(), numbers=2, bins=13)
+    head = HazardHead(config(), numbers=2, outputs=13)
     with torch.no_grad():
         head.linear.weight.fill_(10.0)
         states = torch.stack([torch.full((16,), value) for value in (-100.0, -1e-4, 0.0, 1e-4, 100.0)])
