@@ -1,16 +1,17 @@
-"""The published next-basket protocol: who is learned from, who is asked, what each customer's next basket was.
+"""The published next-basket protocol: who is learned from, who is asked, and what each bought next.
 
-What comes in: the folder of processed baskets. What goes out: `Protocol`s, with the plain counters that its
-README has reference points of, and order logs in which a basket is a step of a week. Every customer's last known
-basket lies one step before `AS_OF`, so what is asked about falls into the week after it for everybody, and each
-past week is an earlier leave-last-basket problem.
+What comes in: the folder of processed baskets. What goes out: `Protocol`s, the plain counters that its README
+has reference points of, and order logs in which a basket is a step of a week. Everybody's last known basket
+lies one step before `AS_OF`: what is asked about falls into the week after it, for everybody, and each past
+week is an earlier leave-last-basket problem.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from itertools import chain
 from pathlib import Path
 
@@ -53,7 +54,8 @@ class Protocol:
 
     Attributes:
         name: One of `PROTOCOLS`.
-        train: Every basket of those learned from, the one that others are asked about too.
+        train: Every basket of those learned from, also the one that others are asked about.
+        shown: What is known of them when others are asked about.
         validation: For choices.
         test: For the table.
         popularity: Items of most baskets first, as the data's README counts them.
@@ -61,34 +63,37 @@ class Protocol:
 
     name: str
     train: Mapping[str, Baskets]
+    shown: Mapping[str, Baskets]
     validation: Asked
     test: Asked
     popularity: Sequence[int]
 
     def known(self, asked: Asked) -> dict[str, Baskets]:
         """What may be known when those are asked about."""
-        return {**self.train, **asked.histories}
+        return {**self.shown, **asked.histories}
+
+    def last_hidden(self) -> Protocol:
+        """The same where nobody's last basket is known when others are asked about.
+
+        The split is by users, not by time: the last baskets of train lie on the same days as those asked
+        about, and tell what sold on those days.
+        """
+        return replace(self, shown={user: baskets[:-1] for user, baskets in self.train.items()})
 
 
 def load(folder: Path, name: str) -> Protocol:
     """Read one of `PROTOCOLS` from the folder of processed baskets."""
     source, _, fold = name.partition(" fold ")
-    table = pd.read_parquet(folder / f"{source}.parquet").set_index("user_id")
+    whole, sides = _read(folder / f"{source}.parquet")
     if fold:
-        sides = pd.read_parquet(folder / f"{source}_folds.parquet").set_index("user_id")[f"fold{fold}"]
-        whole = {
-            user: (*map(_ordered, history), _ordered(target))
-            for user, history, target in zip(table.index, table["history"], table["target"], strict=True)
-        }
-    else:
-        sides = table["split"]
-        whole = {user: tuple(map(_as_set, baskets)) for user, baskets in table["baskets"].items()}
-    sides = sides.to_dict()
+        table = pd.read_parquet(folder / f"{source}_folds.parquet")
+        sides = dict(zip(table["user_id"], table[f"fold{fold}"], strict=True))
     train = {user: baskets for user, baskets in whole.items() if sides[user] == "train"}
     # The README counts popularity over the baskets of train, in Reality Check over everybody's histories.
     counted = (baskets[:-1] for baskets in whole.values()) if fold else iter(train.values())
     return Protocol(
         name,
+        train,
         train,
         _asked(whole, sides, "validate"),
         _asked(whole, sides, "test"),
@@ -154,6 +159,18 @@ def judge(lists: Lists, asked: Asked, k: int) -> BasketQuality:
         found = [item in came for item in lists[user][:LONGEST_LIST]]
         hits[row, : len(found)] = found
     return next_basket(hits, [len(asked.next_baskets[user]) for user in users], k=k)
+
+
+@cache
+def _read(path: Path) -> tuple[dict[str, Baskets], dict[str, str]]:
+    """Every basket of each user, the target last; and each one's side of the split, where it is told."""
+    table = pd.read_parquet(path)
+    users = table["user_id"].tolist()
+    if "split" in table:
+        baskets = [tuple(map(_as_set, each)) for each in table["baskets"]]
+        return dict(zip(users, baskets, strict=True)), dict(zip(users, table["split"], strict=True))
+    told = zip(users, table["history"], table["target"], strict=True)
+    return {user: (*map(_ordered, history), _ordered(target)) for user, history, target in told}, {}
 
 
 def _asked(whole: Mapping[str, Baskets], sides: Mapping[str, str], side: str) -> Asked:

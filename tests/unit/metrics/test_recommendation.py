@@ -1,4 +1,4 @@
-"""Targets for a user: hand-made lists, and nDCG as scikit-learn has it."""
+"""Targets for a user: hand-made lists, nDCG as scikit-learn has it, and next baskets as papers judge them."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import ndcg_score
 
+from intentml.metrics import next_basket, targets_for_user
 from intentml.metrics import recommendation as recommendation_module
-from intentml.metrics import targets_for_user
 
 
 def test_precision_recall_and_ndcg_of_a_list_of_two() -> None:
@@ -85,3 +85,43 @@ def test_a_list_of_no_places_and_other_shapes_are_refused() -> None:
         targets_for_user(np.zeros((2, 1)), labels, labels, k=0)
     with pytest.raises(ValueError, match="must have one shape"):
         targets_for_user(np.zeros((2, 2)), labels, labels)
+
+
+def test_a_next_basket_is_judged_as_its_papers_do_by_hand() -> None:
+    hits = np.array([[True, False, True], [False, False, False], [False, True, False]])
+    found = next_basket(hits, [4, 1, 1], k=2)
+    # Of a basket of four the list of two holds one, at its best place.
+    assert found.recall.tolist() == [1 / 4, 0.0, 1.0]
+    assert found.hit.tolist() == [1.0, 0.0, 1.0]
+    second, third, fourth = 1 / np.log2([3, 4, 5])
+    assert found.ndcg == pytest.approx([1 / (1 + second), 0.0, second])
+    # Not cut, the best list is as long as the basket.
+    assert found.ndcg_uncut == pytest.approx([1 / (1 + second + third + fourth), 0.0, second])
+
+
+def test_a_next_basket_is_judged_as_targets_for_a_user_are() -> None:
+    rng = np.random.default_rng(2)
+    scores = rng.permuted(np.tile(np.arange(30.0), (25, 1)), axis=1)
+    labels = rng.random((25, 30)) < 0.4
+    labels[:, 0] = True
+    hits = np.take_along_axis(labels, np.argsort(-scores, axis=1), axis=1)
+    found, known = next_basket(hits, labels.sum(axis=1)), targets_for_user(scores, labels, labels).overall
+    np.testing.assert_allclose(found.recall, known.recall)
+    np.testing.assert_allclose(found.ndcg, known.ndcg)
+
+
+def test_a_list_shorter_than_k_has_nothing_at_its_other_places() -> None:
+    found = next_basket(np.array([[True]]), [2], k=10)
+    assert found.recall[0] == 1 / 2
+    assert found.ndcg[0] == found.ndcg_uncut[0] == pytest.approx(1 / (1 + 1 / np.log2(3)))
+
+
+def test_an_empty_basket_and_one_smaller_than_what_was_found_of_it_are_refused() -> None:
+    with pytest.raises(ValueError, match="a basket is empty"):
+        next_basket(np.zeros((1, 3), dtype=bool), [0])
+    with pytest.raises(ValueError, match="more of it than there is"):
+        next_basket(np.ones((1, 3), dtype=bool), [2])
+    with pytest.raises(ValueError, match="of the same customers"):
+        next_basket(np.ones((1, 3), dtype=bool), [3, 3])
+    with pytest.raises(ValueError, match="a list of 0 items"):
+        next_basket(np.ones((1, 3), dtype=bool), [3], k=0)
