@@ -41,7 +41,8 @@ def _new_lines(rng: np.random.Generator, orders: pd.DataFrame, n: int) -> pd.Dat
             "customer_id": [customer_name(number) for number in rng.integers(-1, 30, n)],
             "order_id": rng.choice(np.array(ids, dtype=object), n),
             "ordered_at": _after(rng, n),
-            "product_id": [product_name(number) for number in rng.integers(-1, 20, n)],
+            # p900 is in the catalogue, and nobody has bought it so far.
+            "product_id": [product_name(number) for number in rng.choice([*range(-1, 20), 900], n)],
             "quantity": rng.choice([1.0, 5.0, np.nan, np.nan, -1.0], n),
             "unit_price": rng.choice([0.1, 99.0], n),
             "currency": rng.choice(["AUD", "AUD", "AUD", "EUR"], n),

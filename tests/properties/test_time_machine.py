@@ -23,6 +23,7 @@ from intentml.fitting.slices import Past
 from intentml.inference.folder import SavedModel, save_model
 from intentml.inference.intent import IntentPredictor
 from intentml.pairs.history import pair_history
+from intentml.pairs.likeness import likeness
 from intentml.pairs.neighbours import fit_neighbours, neighbour_scores
 from intentml.prediction import SURVIVAL_DAYS, Mend
 from intentml.priors.explaining import Explanation
@@ -103,6 +104,17 @@ def neighbours(log: OrderLog, as_of: str) -> Arrays:
     return arrays_of({"fitted": fitted, "scores": neighbour_scores(history, fitted.similarity)}, "neighbours")
 
 
+def likenesses(log: OrderLog, as_of: str) -> Arrays:
+    """Which products bought by then those never sold are like."""
+    known = log.as_of(as_of)
+    return alike(known, known.shop.popularity["product"][0])
+
+
+def alike(known: Snapshot, buyers: np.ndarray) -> Arrays:
+    """How much products that these many bought are like others in the letters of their names."""
+    return arrays_of(likeness(known.catalogue, buyers, "hashed"), "alike")
+
+
 def sequences(log: OrderLog, as_of: str) -> Arrays:
     """Vocabulary, tokens and timing statistics."""
     known = log.as_of(as_of)
@@ -133,6 +145,7 @@ INPUTS: dict[str, Input] = {
         next_orders_of_the_past,
         pairs,
         neighbours,
+        likenesses,
         sequences,
         traits,
         peer_inputs,
@@ -245,6 +258,14 @@ def popularity_of_the_whole_log(log: OrderLog, as_of: str) -> Arrays:
     return {"popularity": np.array([np.count_nonzero(sold == product) for product in ids])}
 
 
+def likenesses_by_all_sales(log: OrderLog, as_of: str) -> Arrays:
+    """Leaks: a product whose first sale is yet to come counts as bought."""
+    known = log.as_of(as_of)
+    product = log.purchases.product
+    sold = log.catalogue.product_ids[product[product >= 0]]
+    return alike(known, np.array([np.count_nonzero(sold == name) for name in known.catalogue.product_ids]))
+
+
 def lines_by_when_they_happened(log: OrderLog, as_of: str) -> Arrays:
     """Leaks: forgets that some lines were recorded late."""
     return {"lines": np.sort(log.purchases.at[log.purchases.at < log.instant(as_of).us])}
@@ -283,6 +304,7 @@ LEAKS: tuple[tuple[Input, str], ...] = (
     (popularity_of_the_whole_log, "lines_added"),
     (popularity_of_the_whole_log, "lines_deleted"),
     (popularity_of_the_whole_log, "lines_changed"),
+    (likenesses_by_all_sales, "lines_added"),
     (lines_by_when_they_happened, "late_lines_added"),
     (lines_by_when_they_happened, "late_lines_deleted"),
     (start_of_the_whole_log, "late_lines_added"),

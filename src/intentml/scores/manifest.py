@@ -17,7 +17,7 @@ from intentml.scores.stages import LifecycleLimits
 if TYPE_CHECKING:
     from intentml.inference.folder import SavedModel
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 class ModelStamp(BaseModel):

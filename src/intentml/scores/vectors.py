@@ -122,7 +122,6 @@ def _save(path: Path, arrays: Mapping[str, Any], run: str, about: Mapping[str, A
     # One key: the order of several is not kept, and the same scores shall give the same bytes.
     metadata = {"intentml": json.dumps({"run": run, **about})}
     save_file({name: np.ascontiguousarray(values) for name, values in arrays.items()}, path, metadata)
-    path.chmod(0o644)  # it is written for its owner alone
     path.chmod(0o644)  # the library keeps it to its writer, and who answers may be another user
 
 

@@ -11,6 +11,8 @@ import pytest
 from intentml.inference.folder import load_model
 from intentml.priors.contributions import GROUPS
 from intentml.scores.folder import load_scores
+from intentml.scores.requests import PredictRequest
+from intentml.scores.service import ScoredShop
 from intentml.workflows import score, train
 from tiny import log_of
 
@@ -48,8 +50,7 @@ TASTES = {
 }
 
 
-@cache
-def shop():
+def tables(coming=None):
     """A hundred customers; the even ones buy tea, the odd ones tools; one of each is known and never sold."""
     rng = np.random.default_rng(3)
     names = {f"{taste}-{n}-{size}": f"{name} {taste} {size}" for taste, all_ in TASTES.items()
@@ -70,7 +71,13 @@ def shop():
     new = {"new-tea": "jasmine tea small", "new-tools": "spanner tools small"}
     told = {**names, **new}
     products = pd.DataFrame({"product_id": list(told), "name": list(told.values())})
-    return log_of({"orders": orders, "products": products})
+    return {"orders": pd.concat([orders, coming]), "products": products}
+
+
+@cache
+def shop():
+    """The shop as it went."""
+    return log_of(tables())
 
 
 @cache
@@ -139,8 +146,12 @@ def test_model_and_scores_come_back_number_for_number(tmp_path):
         back.rows(slice(None)), model().predict(snapshot, 28).targets["product"].rows(slice(None))
     )
     score(model(), shop(), as_of=AS_OF, horizon_days=28, out=tmp_path / "scores")
-    kept = load_scores(tmp_path / "scores").scores_of("product")
+    kept_scores = load_scores(tmp_path / "scores")
+    kept = kept_scores.scores_of("product")
     np.testing.assert_array_equal(kept.rows(slice(None)), scored().scores_of("product").rows(slice(None)))
+    described = {"name": "jasmine tea small"}
+    answers = [one.interested_in(new_product=described).customers for one in (kept_scores, scored())]
+    pd.testing.assert_frame_equal(*answers, check_exact=True)
 
 
 def test_one_customer_alone_has_the_numbers_of_the_crowd():
@@ -159,11 +170,35 @@ def test_the_explanation_of_a_new_product_names_what_is_called_alike_and_sums_up
     assert "similar_products" in GROUPS
 
 
-def test_what_happens_from_as_of_on_changes_nothing():
-    log, past = shop(), shop().before(AS_OF)
-    late = train(past, as_of=AS_OF, settings=QUICK).predict(past.as_of(AS_OF), 28).targets["product"]
-    now = model().predict(log.as_of(AS_OF), 28).targets["product"]
+def test_a_first_sale_from_as_of_on_is_not_seen():
+    coming = pd.DataFrame({"customer_id": [f"c{who:02d}" for who in range(1, 100, 2)]}).assign(
+        order_id="to come", ordered_at=pd.Timestamp(AS_OF, tz="UTC"), product_id="new-tea"
+    )
+    log = log_of(tables(coming))
+    late = train(log, as_of=AS_OF, settings=QUICK).predict(log.as_of(AS_OF), 28).targets["product"]
+    now = model().predict(shop().as_of(AS_OF), 28).targets["product"]
     assert late.rows(slice(None)).tobytes() == now.rows(slice(None)).tobytes()
+
+
+def test_a_history_over_the_wire_gets_the_numbers_of_batch_scoring():
+    lines = tables()["orders"]
+    sent = lines[lines["customer_id"].isin(["c00", "c01"])].assign(
+        ordered_at=lambda frame: frame["ordered_at"].map(pd.Timestamp.isoformat)
+    )
+    request = PredictRequest.model_validate({"orders": sent.to_dict("records"), "interests": 100})
+    answered = pd.DataFrame(
+        [
+            {"customer_id": customer["customer_id"], **one}
+            for customer in ScoredShop.of(scored(), model()).predict(request)["customers"]
+            for one in customer["interests"]
+        ]
+    )
+    wanted = scored().interests(100)
+    wanted = wanted[wanted["customer_id"].isin(["c00", "c01"])].drop(columns="horizon_days")
+    told = answered.set_index(["customer_id", "target"])["probability"]
+    kept = wanted.set_index(["customer_id", "target"])["probability"]
+    assert told["c00", "new-tea"] > 1.1 * told["c01", "new-tea"]
+    pd.testing.assert_series_equal(told, kept, check_exact=True)
 
 
 def test_a_shop_with_too_little_to_learn_from_scores_new_products_as_ever():

@@ -62,7 +62,7 @@ def test_a_predictor_read_back_predicts_byte_for_byte_the_same(written, days):
 def test_the_folder_holds_no_pickle_and_the_page_tells_of_the_making(written):
     assert sorted(path.name for path in written.iterdir()) == FILES
     card = json.loads((written / "predictor.json").read_text())
-    assert card["schema_version"] == 2
+    assert card["schema_version"] == 3
     assert card["name"] == "priors"
     assert card["trained_until"] == "2024-03-31T00:00:00+00:00"
     assert card["seed"] == 0
@@ -128,7 +128,7 @@ def test_a_page_cut_short_is_corrupt(copied, share):
     refused(copied, "predictor.json in .* is corrupt")
 
 
-@pytest.mark.parametrize("content", ["[]", "3", '{"schema_version": 2}', '{"schema_version": 2, "files": 3}'])
+@pytest.mark.parametrize("content", ["[]", "3", '{"schema_version": 3}', '{"schema_version": 3, "files": 3}'])
 def test_a_page_of_something_else_is_corrupt(copied, content):
     (copied / "predictor.json").write_text(content)
     refused(copied, "is corrupt")
@@ -146,8 +146,8 @@ def test_a_page_with_a_part_that_makes_no_sense_is_corrupt(copied, key, value):
 
 def test_another_schema_version_is_told(copied):
     card = json.loads((copied / "predictor.json").read_text())
-    (copied / "predictor.json").write_text(json.dumps(card | {"schema_version": 3}))
-    refused(copied, "schema version 3, this package reads 2")
+    (copied / "predictor.json").write_text(json.dumps(card | {"schema_version": 4}))
+    refused(copied, "schema version 4, this package reads 3")
 
 
 def test_an_older_model_is_replaced_and_anything_else_is_not(copied, tmp_path):
