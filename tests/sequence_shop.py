@@ -13,6 +13,7 @@ from functools import cache
 from intentml.inference.folder import SavedModel, fingerprint
 from intentml.inference.intent import IntentPredictor
 from intentml.model.correction import Correction, Gates
+from intentml.model.values import ValueGates
 from intentml.prediction import SURVIVAL_DAYS, Mend
 from intentml.workflows import train
 from networks import perturbed
@@ -30,6 +31,7 @@ QUICK = (
 
 OPEN = Mend(0.75, 0.2, 0.9, 0.6), Mend(0.5, -0.3, 1.1, 0.8)
 CLOSED = Mend(), Mend()
+VALUES = ValueGates(0.8, 0.6, {7: (0.1, -0.1), 14: (0.2, 0.05)})
 LEVEL = (0.05, 0.1, 0.0, -0.1, *([0.02] * (len(SURVIVAL_DAYS) - 4)))
 
 
@@ -47,7 +49,7 @@ def predictor() -> IntentPredictor:
 
 
 def with_gates(
-    gates: Mapping[str, Gates] | Gates, timing: float, *, orders: bool = False, noisy: bool = True
+    gates: Mapping[str, Gates] | Gates, timing: float, *, values: bool = False, noisy: bool = True
 ) -> IntentPredictor:
     """The predictor with these gates at all its horizons, by kind or for all kinds.
 
@@ -60,7 +62,8 @@ def with_gates(
         for kind, knots in correction.gates.items()
     }
     network = perturbed(correction.network) if noisy else correction.network
-    parts = {"network": network, "gates": by_kind, "timing": timing, "orders": orders}
+    parts = {"network": network, "gates": by_kind, "timing": timing}
+    parts["values"] = VALUES if values else ValueGates()
     changed = replace(correction, **parts, level=LEVEL if timing else ())
     return IntentPredictor(trained.prior, changed)
 

@@ -22,6 +22,7 @@ from intentml.fitting.priors import PriorsConfig, fit_priors
 from intentml.fitting.slices import Past
 from intentml.inference.folder import SavedModel, save_model
 from intentml.inference.intent import IntentPredictor
+from intentml.model.values import ValueGates
 from intentml.pairs.history import pair_history
 from intentml.pairs.likeness import likeness
 from intentml.pairs.neighbours import fit_neighbours, neighbour_scores
@@ -49,6 +50,8 @@ TINY_NETWORK = (
     'priors.kinds=["product","category"]',
     "priors.sample_per_window=1000",
 )
+
+AJAR = ValueGates(1.0, 1.0, {14: (0.1, 0.1)})
 
 Input = Callable[[OrderLog, str], Arrays]
 
@@ -199,7 +202,7 @@ def network_trained_and_scored(log: OrderLog, as_of: str) -> Arrays:
     ajar = {
         kind: dict.fromkeys(knots, (Mend(0.5), Mend(0.5))) for kind, knots in trained.correction.gates.items()
     }
-    opened = IntentPredictor(trained.prior, replace(trained.correction, gates=ajar, timing=1.0, orders=True))
+    opened = IntentPredictor(trained.prior, replace(trained.correction, gates=ajar, timing=1.0, values=AJAR))
     answers = {"customers": scores.customers, "interests": scores.interests()}
     said = opened.predict(log.as_of(as_of), 14)
     told = explanations(opened, log.as_of(as_of), 14)

@@ -16,6 +16,7 @@ from scipy import sparse
 
 from intentml.fitting.gates import calibrate
 from intentml.fitting.slices import Slice
+from intentml.fitting.values import ValueExamples
 from intentml.model.heads import TargetCodes
 from intentml.prediction import F32, SURVIVAL_DAYS, LowRank, Mend, TargetScores, at_pairs
 from intentml.priors.designs import Design, design_of
@@ -144,12 +145,14 @@ class Examples:
         customers: Rows in the slice's snapshot. Shape: (n,).
         sequences: Of those customers.
         timing: When the next order came.
+        values: What was ordered and spent.
         targets: What was bought, by kind and horizon.
     """
 
     customers: I64
     sequences: OrderSequences
     timing: TimingExamples
+    values: ValueExamples
     targets: Mapping[tuple[str, int], TargetExamples]
 
     def __len__(self) -> int:

@@ -103,8 +103,8 @@ def gate_timing(prior: list[F64], corrected: list[dict[float, F64]]) -> float:
         ]
 
     # By what is left of the gain after one standard error: a small sure gain before a large doubtful one.
-    best = max(corrected[0], key=lambda weight: _sure_gain(gains(weight)))
-    return best if _sure_gain(gains(best)) > 0 else 0.0
+    best = max(corrected[0], key=lambda weight: sure_gain(gains(weight)))
+    return best if sure_gain(gains(best)) > 0 else 0.0
 
 
 def weighed(weights: Weights, of_sequence: F32, of_pairs: F32) -> F32:
@@ -214,10 +214,10 @@ def beyond_doubt(*gains: F64) -> bool:
     Args:
         gains: Per customer, one array a window. Shape: (n,) each.
     """
-    return _sure_gain(gains) > 0
+    return sure_gain(gains) > 0
 
 
-def _sure_gain(gains: Sequence[F64]) -> float:
+def sure_gain(gains: Sequence[F64]) -> float:
     """The mean gain less its standard error over customers; 0 where there is nobody.
 
     Several windows hold mostly the same customers, so the errors of their means do not average out.

@@ -7,7 +7,7 @@ its vocabulary and its gates; None where the history is too short to learn and t
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +19,6 @@ from intentml.fitting.examples import (
     Examples,
     TargetExamples,
     design_at,
-    hazard_of,
     sequences_of,
     some_buyers,
     target_examples,
@@ -28,12 +27,11 @@ from intentml.fitting.examples import (
 from intentml.fitting.gates import (
     WEIGHTS,
     Validation,
-    beyond_doubt,
     gate_targets,
     gate_timing,
     pair_log_loss,
 )
-from intentml.fitting.heads import poisson_deviance
+from intentml.fitting.levels import timing_level, value_levels
 from intentml.fitting.losses import TIMING, head_name, prior_losses
 from intentml.fitting.model import SequenceSettings
 from intentml.fitting.network import know_numbers, new_network
@@ -42,14 +40,21 @@ from intentml.fitting.priors import FittedPriors, PriorsConfig
 from intentml.fitting.slices import Past, Slice
 from intentml.fitting.targets import FittedTargets, fit_targets
 from intentml.fitting.training import Progress, Trained, train_network
+from intentml.fitting.values import (
+    ORDERS,
+    SPEND,
+    ValueWindow,
+    gate_values,
+    value_examples,
+)
 from intentml.fitting.windows import cutoffs
-from intentml.model.correction import Correction, corrected_silence, level_of, orders_following
-from intentml.model.heads import TargetCodes
+from intentml.model.correction import Correction, corrected_silence, level_of, value_ratio
+from intentml.model.heads import TargetCodes, horizon_place
 from intentml.model.intent_model import IntentModel
 from intentml.model.states import states_of, target_codes
+from intentml.model.values import ValueGates
 from intentml.prediction import F32, F64, SURVIVAL_DAYS, Mend, logit
 from intentml.priors.pair_numbers import column_names
-from intentml.priors.timing_numbers import timing_numbers
 from intentml.sequences.vocabulary import Vocabulary
 from intentml.timeline import Instant
 from intentml.timeline.catalogue import KINDS
@@ -95,6 +100,8 @@ class FittedSequence:
                 for kind, knots in self.correction.gates.items()
             },
             "timing_weight": self.correction.timing,
+            "orders_weight": self.correction.values.orders,
+            "money_weight": self.correction.values.money,
             "split": self.plan.split,
             "validation_cutoffs": {str(days): at.iso for days, at in self.plan.validation.items()},
             "learned_until": self.plan.ends.iso,
@@ -222,19 +229,21 @@ class _Fit:
         return [part for part in parts if len(part)]
 
     def validate(self, network: IntentModel) -> dict[str, float]:
-        """The mean over heads of the loss over the prior's, and each head's own."""
+        """The mean over heads of the loss over the prior's, and each head's own; of amounts the deviance."""
         losses = self._losses(network)
         shares: dict[str, list[float]] = {}
         for name, loss in losses.items():
             shares.setdefault(name.rpartition("_")[0], []).append(loss / self.baselines[name])
         mean = float(np.mean([np.mean(of_head) for of_head in shares.values()]))
-        return {"loss": mean, **{f"{name}/log_loss": loss for name, loss in losses.items()}}
+        named = {name: "deviance" if name.startswith((ORDERS, SPEND)) else "log_loss" for name in losses}
+        return {"loss": mean, **{f"{name}/{named[name]}": loss for name, loss in losses.items()}}
 
     def gated(self) -> Correction:
         """The network with gates chosen on validation."""
         gates: dict[str, dict[int, tuple[Mend, Mend]]] = {}
         prior: list[F64] = []
         corrected: list[dict[float, F64]] = []
+        values: list[ValueWindow] = []
         for days, judged in self.judged.items():
             states = states_of(self.network, judged.examples.sequences)
             ratio = self._ratio(self.network, judged, states)
@@ -242,51 +251,35 @@ class _Fit:
             corrected.append(
                 {weight: judged.timing_losses(days, np.float32(weight) * ratio) for weight in WEIGHTS}
             )
+            values.append(self._value_window(self.network, judged, states, days))
             for (kind, _), one in judged.examples.targets.items():
                 self.progress(f"gate of {kind}, {days} days", 1, 1)
                 window = self._validation(states, one, judged.examples.customers)
                 gates.setdefault(kind, {})[days] = gate_targets(window)
-        weight = gate_timing(prior, corrected)
-        follow = self._orders_follow(weight)
-        return Correction(self.network, self.vocabulary, gates, weight, follow, self._level(weight))
-
-    def _level(self, weight: float) -> tuple[float, ...]:
-        """What the gated correction would add to the shop's level today."""
-        head, now = self.priors.best.no_order, self.past.now
-        if weight == 0.0 or head is None:
-            return ()
+        timed = Correction(self.network, self.vocabulary, gates, gate_timing(prior, corrected))
+        now, best = self.past.now, self.priors.best
         customers = some_buyers(now, np.ones(len(now.snapshot), bool), _JUDGED_CUSTOMERS, self.training.seed)
-        snapshot = now.snapshot.take(customers)
-        correction = Correction(self.network, self.vocabulary, {}, weight)
-        hazard = hazard_of(head.no_order(snapshot, SURVIVAL_DAYS))
-        numbers = timing_numbers(snapshot, self.timing, now.timings(self.timing))
-        return tuple(map(float, level_of(hazard, correction.log_ratio(correction.states(snapshot), numbers))))
+        weights = gate_values(values)
+        levels = value_levels(timed, now, best, customers, self.judged, weights)
+        return replace(
+            timed,
+            level=timing_level(timed, now, best, customers),
+            values=ValueGates(*weights, levels) if any(weights) else ValueGates(),
+        )
 
     def _ratio(self, network: IntentModel, judged: _Judged, states: F32) -> F32:
         """The whole correction of the timing on validation. Shape: (n, K)."""
         return Correction(network, self.vocabulary, {}, 1.0).log_ratio(states, judged.examples.timing.numbers)
 
-    def _orders_follow(self, weight: float) -> bool:
-        """Whether expected orders are nearer to what came when they follow the corrected timing."""
-        head = self.priors.best.orders
-        if weight == 0.0 or head is None:
-            return False
-        gains = []
-        for days, judged in self.judged.items():
-            part, customers = self.past.at(self.plan.validation[days]), judged.examples.customers
-            states = states_of(self.network, judged.examples.sequences)
-            ratio = np.float32(weight) * self._ratio(self.network, judged, states)
-            ratio = ratio - level_of(judged.examples.timing.hazard, ratio)
-            at = np.searchsorted(_grid(days), days)
-            corrected = corrected_silence(judged.silence, _grid(days), ratio)[:, at]
-            expected = part.activity(head.name).orders(part.snapshot.take(customers), days)[:, 0]
-            came = part.labels(days).orders[customers]
-            follows = orders_following(expected, judged.silence[:, at], corrected)
-            gains.append(poisson_deviance(expected, came) - poisson_deviance(follows, came))
-        return beyond_doubt(np.concatenate(gains))
+    def _value_window(self, network: IntentModel, judged: _Judged, states: F32, days: int) -> ValueWindow:
+        """Orders and spend on validation, and what the network says of them."""
+        examples = judged.examples
+        numbers = np.hstack([examples.timing.numbers, examples.values.numbers])
+        ratio = value_ratio(network, states, numbers, horizon_place(days))
+        return ValueWindow(examples.values.amounts[days], ratio)
 
     def _losses(self, network: IntentModel) -> dict[str, float]:
-        """Log-loss of every head on validation."""
+        """Log-loss of every head on validation; of orders and spend the deviance."""
         losses = {}
         for days, judged in self.judged.items():
             states = states_of(network, judged.examples.sequences)
@@ -297,6 +290,8 @@ class _Fit:
                 logits = one.prior.rows(slice(None)) + said.learned
                 logits += np.where(one.seen.toarray(), said.repeat, said.explore)
                 losses[head_name(kind, days)] = float(pair_log_loss(logits, one.bought.toarray()).mean())
+            for head, deviance in self._value_window(network, judged, states, days).deviances().items():
+                losses[head_name(head, days)] = deviance
         return losses
 
     def _validation(self, states: F32, one: TargetExamples, customers: I64) -> Validation:
@@ -363,6 +358,7 @@ class _Fit:
     ) -> Examples:
         """Examples of some customers of a slice."""
         targets = {}
+        over = [days for days in self.plan.horizons if part.cutoff.plus_days(days).us <= ends.us]
         for kind, knots in self.targets.items():
             other: CandidatePairs | None = None
             for days, fitted in knots.items():
@@ -384,6 +380,7 @@ class _Fit:
             customers,
             sequences_of(part, customers, self.vocabulary, self.network.config.max_orders),
             timing_examples(part, customers, self.past.log, ends, self.timing, settled=settled),
+            value_examples(part, customers, self.past.log, over, self.priors.best, settled=settled),
             targets,
         )
 

@@ -16,6 +16,7 @@ from intentml.pairs.candidates import Candidates
 from intentml.pairs.history import PairTable, pair_history
 from intentml.priors.activity import BTYD_NAMES, ActivityPrior, first_order_rate, fit_activity
 from intentml.priors.designs import KindParameters, fit_kind
+from intentml.priors.spend import SpendPrior, fit_spend
 from intentml.tasks import Labels, labels_of
 from intentml.timeline import Instant, OrderLog, Snapshot
 
@@ -32,6 +33,7 @@ class Slice:
         self.cutoff = cutoff
         self._labels: dict[int, Labels] = {}
         self._activity: dict[str, ActivityPrior] = {}
+        self._money: dict[str, SpendPrior | None] = {}
         self._kinds: dict[str, KindParameters] = {}
         self._history: dict[str, PairTable] = {}
         self._candidates: dict[str, Candidates] = {}
@@ -57,6 +59,12 @@ class Slice:
     def timings(self, chosen: str) -> dict[str, ActivityPrior]:
         """A timing prior and every BTYD model, fitted at the cutoff."""
         return {name: self.activity(name) for name in dict.fromkeys((chosen, *BTYD_NAMES))}
+
+    def money(self, name: str) -> SpendPrior | None:
+        """Money per order fitted at the cutoff; None where no line had a price by then."""
+        if name not in self._money:
+            self._money[name] = fit_spend(name, self.snapshot)
+        return self._money[name]
 
     @cached_property
     def first_order_rate(self) -> float:

@@ -17,7 +17,6 @@ from intentml.model.correction import (
     corrected_silence,
     learned_of_pairs,
     low_rank,
-    orders_following,
 )
 from intentml.model.states import target_codes
 from intentml.model.tensors import F32
@@ -27,6 +26,7 @@ from intentml.priors.explaining import Explanation, asked, explained, reckoned
 from intentml.priors.pair_numbers import numbers_of
 from intentml.priors.predictor import PriorPredictor
 from intentml.priors.timing_numbers import timing_numbers
+from intentml.priors.value_numbers import value_numbers
 from intentml.timeline import Instant, Snapshot
 
 
@@ -117,23 +117,38 @@ class IntentPredictor:
         return scores.corrected(design.seen, (of_repeat, repeat), (of_explore, explore), learned)
 
     def _timed(self, snapshot: Snapshot, answer: Predictions) -> Predictions:
-        """The answer with its timing corrected, and its orders and spend where they follow it."""
-        if self.correction.timing == 0.0 or self.prior.no_order is None or answer.no_order is None:
+        """The answer with its timing, orders and spend corrected."""
+        if (self.correction.timing == 0.0 and self.correction.values.closed) or answer.no_order is None:
             return answer
+        timing = timing_numbers(snapshot, self.prior.activity.name, self.prior.timings)
+        timed = self._silenced(snapshot, answer, timing) if self.correction.timing else answer
+        return self._valued(snapshot, timed, timing)
+
+    def _silenced(self, snapshot: Snapshot, answer: Predictions, timing: F32) -> Predictions:
+        """The answer with corrected timing."""
+        assert self.prior.no_order is not None
         days = np.union1d(SURVIVAL_DAYS, [answer.horizon_days])
-        numbers = timing_numbers(snapshot, self.prior.activity.name, self.prior.timings)
-        ratio = self.correction.log_ratio(self.states.get(self.correction, snapshot), numbers)
+        ratio = self.correction.log_ratio(self.states.get(self.correction, snapshot), timing)
         ratio[snapshot.n_orders == 0] = 0.0
         curve = corrected_silence(self.prior.no_order.no_order(snapshot, days), days, ratio)
         no_order = curve[:, np.searchsorted(days, answer.horizon_days)]
-        timed = replace(answer, no_order=no_order, survival=curve[:, np.searchsorted(days, SURVIVAL_DAYS)])
+        return replace(answer, no_order=no_order, survival=curve[:, np.searchsorted(days, SURVIVAL_DAYS)])
+
+    def _valued(self, snapshot: Snapshot, answer: Predictions, timing: F32) -> Predictions:
+        """The answer with corrected orders and spend; whose timing is corrected already."""
         if answer.orders is None:
-            return timed
-        follow = self.correction.orders
-        orders = orders_following(answer.orders, answer.no_order, no_order) if follow else answer.orders
-        orders = at_least_ordering(orders, no_order)
-        per_order = None if answer.spend is None else answer.spend / np.maximum(answer.orders, 1e-12)
-        return replace(timed, orders=orders, spend=None if per_order is None else orders * per_order)
+            return answer
+        orders, spend = answer.orders, answer.spend
+        money = None if spend is None else spend / np.maximum(orders, 1e-12)
+        if not self.correction.values.closed:
+            numbers = np.hstack([timing, value_numbers(snapshot, self.prior.spend)])
+            states = self.states.get(self.correction, snapshot)
+            factors = np.exp(self.correction.value_factors(states, numbers, answer.horizon_days))
+            factors[snapshot.n_orders == 0] = 1.0
+            orders = orders * factors[:, 0]
+            money = None if money is None else money * factors[:, 1]
+        orders = at_least_ordering(orders, answer.no_order)
+        return replace(answer, orders=orders, spend=None if money is None else orders * money)
 
 
 def _of_buyers(part: LowRank, snapshot: Snapshot) -> LowRank:

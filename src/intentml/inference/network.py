@@ -15,6 +15,7 @@ import torch
 from intentml.model.config import ModelConfig
 from intentml.model.correction import Correction
 from intentml.model.intent_model import IntentModel, Sizes
+from intentml.model.values import ValueGates
 from intentml.prediction import Mend
 from intentml.sequences.vocabulary import Vocabulary
 
@@ -42,8 +43,12 @@ def correction_settings(correction: Correction) -> dict[str, Any]:
             for kind, knots in correction.gates.items()
         },
         "timing": correction.timing,
-        "orders": correction.orders,
         "level": list(correction.level),
+        "values": {
+            "orders": correction.values.orders,
+            "money": correction.values.money,
+            "levels": {str(days): list(pair) for days, pair in correction.values.levels.items()},
+        },
     }
 
 
@@ -65,6 +70,7 @@ def read_correction(
         kind: {int(days): (Mend(**repeat), Mend(**explore)) for days, (repeat, explore) in knots.items()}
         for kind, knots in settings["gates"].items()
     }
-    return Correction(
-        network, vocabulary, gates, settings["timing"], settings["orders"], tuple(settings["level"])
-    )
+    told = settings["values"]
+    levels = {int(days): (orders, money) for days, (orders, money) in told["levels"].items()}
+    values = ValueGates(told["orders"], told["money"], levels)
+    return Correction(network, vocabulary, gates, settings["timing"], tuple(settings["level"]), values)

@@ -1,14 +1,15 @@
 """What a trained network adds to its priors: gated, calibrated, as parts of scores and as hazards.
 
 What comes in: a network with its vocabulary and gates, a catalogue, states. What goes out: low-rank
-corrections of target scores, and a survival curve. A closed gate adds nothing at all.
+corrections of target scores, a survival curve, factors of expected orders and spend. A closed gate adds
+nothing at all.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,7 @@ from intentml.model.heads import TargetCodes, horizon_place
 from intentml.model.intent_model import IntentModel
 from intentml.model.states import states_of
 from intentml.model.tensors import F32
+from intentml.model.values import ValueGates
 from intentml.prediction import F64, SURVIVAL_DAYS, LowRank, Mend
 from intentml.sequences.encode import encode_orders
 from intentml.sequences.vocabulary import Vocabulary
@@ -41,17 +43,17 @@ class Correction:
         vocabulary: Names to codes.
         gates: Of repeat and of explore, by kind and horizon.
         timing: Weight of the timing correction; 0 = closed.
-        orders: Whether expected orders follow the corrected timing.
         level: Logarithm of the factor on each bin that would change how many orders the shop expects; it is
             taken away again. Shape: (K,), or none.
+        values: Gates of expected orders and of money per order.
     """
 
     network: IntentModel
     vocabulary: Vocabulary
     gates: Mapping[str, Mapping[int, Gates]]
     timing: float
-    orders: bool = False
     level: tuple[float, ...] = ()
+    values: ValueGates = field(default_factory=ValueGates)
 
     def open_kinds(self) -> tuple[str, ...]:
         """Kinds whose targets it changes."""
@@ -64,7 +66,7 @@ class Correction:
     @property
     def idle(self) -> bool:
         """Whether every gate is closed."""
-        return not self.open_kinds() and self.timing == 0.0
+        return not self.open_kinds() and self.timing == 0.0 and self.values.closed
 
     def states(self, snapshot: Snapshot) -> F32:
         """States of a snapshot's customers. Shape: (U, d)."""
@@ -92,6 +94,28 @@ class Correction:
             ratio = self.network.hazard(*told)
         gated: F32 = (self.timing * ratio.cpu().numpy()).astype(np.float32)
         return gated - np.asarray(self.level, np.float32) if self.level else gated
+
+    def value_factors(self, states: F32, numbers: F32, days: int) -> F64:
+        """Gated logarithms of the factors on orders and on money per order.
+
+        Args:
+            states: Shape: (U, d).
+            numbers: Of the timing and of the baskets, side by side. Shape: (U, numbers).
+            days: The horizon.
+
+        Returns:
+            Shape: (U, 2).
+        """
+        place = horizon_place(self.values.learned_days(days))
+        return self.values.log_factors(value_ratio(self.network, states, numbers, place), days)
+
+
+def value_ratio(network: IntentModel, states: F32, numbers: F32, place: float) -> F32:
+    """Logarithms of the factors on orders and on money per order, before any gate. Shape: (U, 2)."""
+    with torch.inference_mode():
+        told = (torch.from_numpy(values).to(network.device) for values in (states, numbers))
+        ratio: F32 = network.value(*told, place).cpu().numpy()
+    return ratio
 
 
 def low_rank(
@@ -181,16 +205,6 @@ def level_of(hazard: F32, log_ratio: F32) -> F32:
         level[column] = (low + high) / 2
         so_far += factors[:, column] * np.exp(-level[column])
     return level
-
-
-def orders_following(orders: F64, silence: F64, corrected: F64) -> F64:
-    """Expected orders when P(no order) changes: those of a customer who orders at all stay. Shape: (U,).
-
-    So no customer is likelier to order than orders are expected of them.
-    """
-    ordering = 1.0 - silence
-    share = np.where(ordering > 0, (1.0 - corrected) / np.maximum(ordering, 1e-12), 1.0)
-    return orders * share
 
 
 def _between(left: Mend, right: Mend, share: float) -> Mend:

@@ -194,7 +194,7 @@ def test_a_shop_of_any_size_gets_a_model_that_answers(customers, days, orders):
         assert np.isfinite(model.card["network"]["validation_loss"])
 
 
-def test_a_shop_without_products_learns_timing_alone():
+def test_a_shop_without_products_and_prices_learns_timing_and_orders_alone():
     log = shop_of(40, 200, 400)
     orders = pd.DataFrame(
         {
@@ -207,7 +207,8 @@ def test_a_shop_without_products_learns_timing_alone():
     model = model_of(bare)
     network = model.card["network"]
     assert network["gates"] == {}
-    assert set(network["epochs"][0]["validation"]) == {"loss", "no_order_28d/log_loss"}
+    told = {"loss", "no_order_28d/log_loss", "orders_28d/deviance"}
+    assert set(network["epochs"][0]["validation"]) == told
     assert model.predict(bare.as_of(bare.until.datetime), 28).targets == {}
 
 

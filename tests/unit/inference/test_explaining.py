@@ -88,7 +88,7 @@ def test_priors_are_explained_as_they_predict(days):
 
 @pytest.mark.parametrize("days", DAYS)
 def test_a_network_that_speaks_is_explained_as_it_predicts(days):
-    check(with_gates(OPEN, 0.8, orders=True), days)
+    check(with_gates(OPEN, 0.8, values=True), days)
 
 
 @pytest.mark.parametrize("name", ["popular", "counts", "gamma_poisson"])

@@ -9,18 +9,22 @@ import numpy as np
 import pytest
 
 from intentml.inference.intent import IntentPredictor
-from intentml.model.correction import Gates, learned_of_pairs, low_rank
+from intentml.model.correction import Gates, learned_of_pairs, low_rank, value_ratio
+from intentml.model.heads import horizon_place
 from intentml.model.states import target_codes
+from intentml.model.values import ValueGates
 from intentml.pairs.history import pair_history
 from intentml.prediction import SURVIVAL_DAYS, Mend, Predictions, sigmoid
 from intentml.priors.designs import design_of
 from intentml.priors.sampling import pair_columns
+from intentml.priors.timing_numbers import timing_numbers
+from intentml.priors.value_numbers import value_numbers
 from intentml.timeline import Snapshot
 from intentml.timeline.catalogue import KINDS
 from random_shop import AS_OF_TEXT
 from same import arrays_of, assert_same
 from scored_shop import log
-from sequence_shop import CLOSED, OPEN, model, predictor, with_gates
+from sequence_shop import CLOSED, OPEN, VALUES, model, predictor, with_gates
 
 # A horizon that was learned, one between two, one past them.
 LEARNED, BETWEEN, PAST = 14, 10, 30
@@ -95,8 +99,8 @@ def test_a_kind_that_the_network_has_not_learned_is_the_prior_bit_for_bit():
         same(answer.targets[kind], prior(LEARNED).targets[kind])
 
 
-def test_closed_timing_keeps_every_number_of_a_customer_bit_for_bit():
-    answer = with_gates(OPEN, 0.0, orders=True).predict(snapshot(), LEARNED)
+def test_closed_timing_and_values_keep_every_number_of_a_customer_bit_for_bit():
+    answer = with_gates(OPEN, 0.0).predict(snapshot(), LEARNED)
     for name in ("no_order", "survival", "orders", "spend"):
         same(getattr(answer, name), getattr(prior(LEARNED), name))
 
@@ -192,26 +196,58 @@ def test_the_survival_curve_is_the_same_at_every_horizon():
         np.testing.assert_allclose(curve, curves[0], rtol=1e-9)
 
 
-def test_orders_and_spend_follow_the_timing_where_that_was_better():
-    follows = with_gates(CLOSED, 1.0, orders=True).predict(snapshot(), LEARNED)
-    stays = with_gates(CLOSED, 1.0).predict(snapshot(), LEARNED)
-    before = prior(LEARNED)
-    same((stays.orders,), (np.maximum(before.orders, 1 - stays.no_order),))
-    np.testing.assert_allclose(stays.spend * before.orders, before.spend * stays.orders)
-    assert differs(follows.orders, before.orders)
-    # Orders of a customer who orders at all stay, and money an order too.
-    per_buyer = [answer.orders / (1 - answer.no_order) for answer in (follows, before)]
-    np.testing.assert_allclose(*per_buyer, rtol=1e-6)
-    some = before.orders > 1e-9
-    np.testing.assert_allclose(
-        (follows.spend / follows.orders)[some], (before.spend / before.orders)[some], rtol=1e-6
+def test_with_closed_values_orders_are_the_prior_s_but_never_fewer_than_the_timing_says():
+    answer, before = with_gates(CLOSED, 1.0).predict(snapshot(), LEARNED), prior(LEARNED)
+    same((answer.orders,), (np.maximum(before.orders, 1 - answer.no_order),))
+    np.testing.assert_allclose(answer.spend * before.orders, before.spend * answer.orders)
+
+
+def logs_of_factors(days: int) -> np.ndarray:
+    """What the network says of orders and of money per order, gated. Shape: (U, 2)."""
+    found = with_gates(CLOSED, 0.0, values=True)
+    correction, prior = found.correction, found.prior
+    numbers = [
+        timing_numbers(snapshot(), prior.activity.name, prior.timings),
+        value_numbers(snapshot(), prior.spend),
+    ]
+    said = value_ratio(
+        correction.network,
+        correction.states(snapshot()),
+        np.hstack(numbers),
+        horizon_place(min(max(days, 7), 14)),
     )
+    level = [np.interp(np.log(days), np.log([7, 14]), column) for column in ((0.1, 0.2), (-0.1, 0.05))]
+    logs = np.array([VALUES.orders, VALUES.money]) * said - level
+    return np.where((snapshot().n_orders > 0)[:, np.newaxis], logs, 0.0)
+
+
+@pytest.mark.parametrize("days", [7, *DAYS])
+def test_open_values_multiply_orders_and_money_per_order_by_what_the_network_says(days):
+    answer = with_gates(CLOSED, 0.0, values=True).predict(snapshot(), days)
+    before, logs = prior(days), logs_of_factors(days)
+    assert (np.abs(logs[snapshot().n_orders > 0]).max(axis=0) > 0.1).all()
+    orders = np.maximum(before.orders * np.exp(logs[:, 0]), 1 - answer.no_order)
+    np.testing.assert_allclose(answer.orders, orders, rtol=1e-6)
+    money = before.spend / before.orders * np.exp(logs[:, 1])
+    np.testing.assert_allclose(answer.spend, orders * money, rtol=1e-6)
+    for name in ("no_order", "survival"):
+        same(getattr(answer, name), getattr(before, name))
+
+
+def test_of_orders_and_money_per_order_each_has_a_gate_of_its_own():
+    opened = with_gates(CLOSED, 0.0, values=True)
+    shut = ValueGates(0.0, 0.5, {14: (0.0, 0.1)})
+    answer = IntentPredictor(opened.prior, replace(opened.correction, values=shut)).predict(
+        snapshot(), LEARNED
+    )
+    same(answer.orders, prior(LEARNED).orders)
+    assert differs(answer.spend, prior(LEARNED).spend)
 
 
 @pytest.mark.parametrize("days", DAYS)
-@pytest.mark.parametrize("orders", [False, True])
-def test_nobody_is_likelier_to_order_than_orders_are_expected_of_them(days, orders):
-    for answer in (prior(days), with_gates(CLOSED, 1.0, orders=orders).predict(snapshot(), days)):
+@pytest.mark.parametrize("values", [False, True])
+def test_nobody_is_likelier_to_order_than_orders_are_expected_of_them(days, values):
+    for answer in (prior(days), with_gates(CLOSED, 1.0, values=values).predict(snapshot(), days)):
         assert (answer.orders >= 1 - answer.no_order).all()
 
 
@@ -227,7 +263,7 @@ def rows_of(answer: Predictions) -> dict[str, np.ndarray]:
 
 @cache
 def crowd(days: int) -> dict[str, np.ndarray]:
-    found = rows_of(with_gates(OPEN, 1.0, orders=True).predict(snapshot(), days))
+    found = rows_of(with_gates(OPEN, 1.0, values=True).predict(snapshot(), days))
     before = rows_of(prior(days))
     assert all(differs(found[name], before[name]) for name in found)
     return found
@@ -241,24 +277,24 @@ def assert_same_rows(found: IntentPredictor, rows: np.ndarray, days: int) -> Non
 
 @pytest.mark.parametrize("days", [LEARNED, PAST])
 def test_a_customer_alone_gets_the_numbers_of_the_crowd(days):
-    found = with_gates(OPEN, 1.0, orders=True)
+    found = with_gates(OPEN, 1.0, values=True)
     for customer in range(0, len(snapshot()), 4):
         assert_same_rows(found, np.array([customer]), days)
 
 
 @pytest.mark.parametrize("parts", [2, 7])
 def test_partitions_put_together_are_the_crowd(parts):
-    found = with_gates(OPEN, 1.0, orders=True)
+    found = with_gates(OPEN, 1.0, values=True)
     of = np.random.default_rng(parts).integers(0, parts, len(snapshot()))
     for part in range(parts):
         assert_same_rows(found, np.flatnonzero(of == part), LEARNED)
 
 
 def test_one_predictor_answers_about_several_snapshots_in_turn():
-    found = with_gates(OPEN, 1.0, orders=True)
+    found = with_gates(OPEN, 1.0, values=True)
     half = snapshot().take(np.arange(10))
     for asked, days in ((snapshot(), 14), (half, 14), (snapshot(), 10), (half, 30), (snapshot(), 14)):
-        same(found.predict(asked, days), with_gates(OPEN, 1.0, orders=True).predict(asked, days))
+        same(found.predict(asked, days), with_gates(OPEN, 1.0, values=True).predict(asked, days))
 
 
 # -- any later day -------------------------------------------------------------------------------------

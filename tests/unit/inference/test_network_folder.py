@@ -28,7 +28,7 @@ Change = Callable[[dict[str, Any]], object]
 def written(tmp_path_factory) -> Path:
     """A model with every gate open."""
     folder = tmp_path_factory.mktemp("written") / "model"
-    saved(with_gates(OPEN, 0.75, orders=True)).save(folder)
+    saved(with_gates(OPEN, 0.75, values=True)).save(folder)
     return folder
 
 
@@ -41,23 +41,23 @@ def copied(written, tmp_path) -> Path:
 @pytest.mark.parametrize("days", [7, 10, 14, 200])
 def test_a_predictor_read_back_predicts_byte_for_byte_the_same(written, days):
     snapshot = log().as_of(AS_OF_TEXT)
-    one = with_gates(OPEN, 0.75, orders=True).predict(snapshot, days)
+    one = with_gates(OPEN, 0.75, values=True).predict(snapshot, days)
     other = load_model(written).predict(snapshot, days)
     assert_same(arrays_of(one, "predictions"), arrays_of(other, "predictions"))
 
 
 def test_everything_of_the_network_comes_back(written):
-    one, other = with_gates(OPEN, 0.75, orders=True).correction, load_model(written).predictor
+    one, other = with_gates(OPEN, 0.75, values=True).correction, load_model(written).predictor
     assert isinstance(other, IntentPredictor)
     again = other.correction
     assert again.network.config == one.network.config
     assert again.network.sizes == one.network.sizes
     assert not again.network.training
     assert again.vocabulary == one.vocabulary
-    assert (again.gates, again.timing, again.orders, again.level) == (
+    assert (again.gates, again.timing, again.values, again.level) == (
         one.gates,
         one.timing,
-        one.orders,
+        one.values,
         one.level,
     )
     weights = {name: value.numpy() for name, value in again.network.state_dict().items()}
@@ -65,7 +65,7 @@ def test_everything_of_the_network_comes_back(written):
 
 
 def test_a_fingerprint_is_the_same_before_and_after_writing(written, tmp_path):
-    changed = saved(with_gates(OPEN, 0.75, orders=True))
+    changed = saved(with_gates(OPEN, 0.75, values=True))
     assert load_model(written).fingerprint == changed.fingerprint != model().fingerprint
     model().save(tmp_path / "model")
     assert load_model(tmp_path / "model").fingerprint == model().fingerprint
@@ -161,7 +161,7 @@ def test_settings_of_the_network_that_make_no_sense_are_corrupt(copied, key, val
     refused(copied, "predictor.json in .* is corrupt")
 
 
-@pytest.mark.parametrize("key", ["model", "sizes", "hazard_bins", "gates", "timing", "orders", "level"])
+@pytest.mark.parametrize("key", ["model", "sizes", "hazard_bins", "gates", "timing", "level", "values"])
 def test_settings_of_the_network_that_are_missing_are_corrupt(copied, key):
     card = json.loads((copied / "predictor.json").read_text())
     del card["correction"][key]

@@ -16,7 +16,6 @@ from intentml.model.correction import (
     corrected_silence,
     level_of,
     low_rank,
-    orders_following,
 )
 from intentml.model.heads import horizon_place
 from intentml.model.states import states_of, target_codes
@@ -118,17 +117,6 @@ def test_the_level_is_taken_from_every_customer_s_logarithm():
     numbers = timing_numbers(len(states))
     gone = told.log_ratio(states, numbers) - lowered.log_ratio(states, numbers)
     np.testing.assert_allclose(gone, np.tile(np.linspace(0.1, 0.5, BINS), (len(states), 1)), atol=1e-6)
-
-
-def test_orders_follow_so_that_those_of_a_customer_who_orders_stay():
-    orders, silence, corrected = (
-        np.array([0.5, 2.0, 0.0]),
-        np.array([0.8, 0.2, 1.0]),
-        np.array([0.9, 0.1, 1.0]),
-    )
-    follows = orders_following(orders, silence, corrected)
-    assert follows.tolist() == pytest.approx([0.25, 2.25, 0.0])
-    assert (follows >= 1 - corrected - 1e-12).all()
 
 
 def test_the_weight_of_timing_scales_the_logarithm():
