@@ -21,7 +21,7 @@ from intentml.errors import ModelError, TimeError
 from intentml.inference.whole_folder import foreign_entry, whole_folder
 from intentml.pairs.likeness import Likeness
 from intentml.pairs.neighbours import Neighbours
-from intentml.prediction import Predictions
+from intentml.prediction import Predictions, TextKind
 from intentml.priors.activity import ActivityPrior
 from intentml.priors.buyers import BuyersSpread
 from intentml.priors.designs import KindParameters
@@ -117,6 +117,11 @@ class SavedModel:
     def buyers(self) -> BuyersSpread:
         """How far the number of a target's buyers strays from what is expected."""
         return BuyersSpread.model_validate(self.card.get("buyers", {}))
+
+    @property
+    def text(self) -> TextKind:
+        """What products are compared by where nobody has bought one."""
+        return _prior_of(self.predictor).likeness.kind
 
     @property
     def vocabularies(self) -> dict[str, Strings]:
@@ -226,7 +231,7 @@ def _content(predictor: PriorPredictor | IntentPredictor, card: Mapping[str, Any
     """The files of a model folder."""
     from safetensors.numpy import save
 
-    prior = predictor if isinstance(predictor, PriorPredictor) else predictor.prior
+    prior = _prior_of(predictor)
     arrays, vocabularies = _arrays(prior.kinds)
     about = {**_strict(card), **_settings(prior), "name": predictor.name}
     # Of the run, not of the model: the same training gives the same folder.
@@ -244,6 +249,11 @@ def _content(predictor: PriorPredictor | IntentPredictor, card: Mapping[str, Any
     }
     about["files"] = {name: _digest(data) for name, data in files.items()}
     return {**files, PREDICTOR: json.dumps(about, indent=1, ensure_ascii=False, allow_nan=False).encode()}
+
+
+def _prior_of(predictor: PriorPredictor | IntentPredictor) -> PriorPredictor:
+    """The predictor, or the one that its network corrects."""
+    return predictor if isinstance(predictor, PriorPredictor) else predictor.prior
 
 
 def _strict(value: Any) -> Any:

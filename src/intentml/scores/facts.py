@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from intentml.pairs.history import pair_history
+from intentml.prediction import TextKind
 from intentml.scores.keyword import build_index
 from intentml.tables.contracts import CONTRACTS
 from intentml.timeline import OrderLog, Snapshot
@@ -91,10 +92,10 @@ def context_table(snapshot: Snapshot) -> pa.Table:
     return pa.concat_tables(tables)
 
 
-def write_text_index(path: Path, catalogue: Catalogue) -> None:
-    """Write the index that keywords are looked up in."""
+def write_text_index(path: Path, catalogue: Catalogue, text: TextKind) -> None:
+    """Write the index that keywords are looked up in; by meaning too where texts are compared by it."""
     texts = (catalogue.product_ids, catalogue.names, catalogue.categories, catalogue.paths, catalogue.brands)
-    build_index(path, *(list(text) for text in texts))
+    build_index(path, *(list(column) for column in texts), by_meaning=text == "semantic")
 
 
 def counts_of(snapshot: Snapshot) -> dict[str, int]:

@@ -166,7 +166,7 @@ def _write(scores: Scores, folder: Path, progress: Progress) -> None:
             done += batch.num_rows / rows_a_customer
             progress("interests", round(done), total)
     write_bought(folder / BOUGHT, scores.bought, run)
-    write_text_index(folder / FILE_NAME, scores.catalogue)
+    write_text_index(folder / FILE_NAME, scores.catalogue, scores.manifest.model.text)
     with closing(sqlite3.connect(folder / FILE_NAME)) as index:
         index.execute(f"PRAGMA user_version = {_index_mark(run)}")
         index.commit()

@@ -4,7 +4,8 @@ What comes in: the catalogue's text, once, when scores are written; then a perso
 goes out: one file of the scores folder, and the products that match, most relevant first. It is a
 real full-text engine (SQLite's FTS5, in the standard library: inverted index, English stemming,
 BM25) and needs no download; DuckDB's full-text index is an extension that its wheel leaves out.
-It ranks no customers.
+Where products were compared by meaning, a keyword of which none has a word finds those that mean the
+like. It ranks no customers.
 """
 
 from __future__ import annotations
@@ -21,10 +22,12 @@ from pathlib import Path
 from typing import Literal
 
 from intentml.errors import ScoresError, UnknownTargetError, nearest
+from intentml.pairs.text import text_of
+from intentml.scores.meaning import like_in_meaning, write_meanings
 from intentml.scores.words import folded, indexed, plain, spellings, words_of
 
 FILE_NAME = "products.fts.sqlite"
-Mode = Literal["all", "beginning", "any"]
+Mode = Literal["all", "beginning", "any", "meaning"]
 MAX_WORDS = 32
 
 # A word of the name says what a product is; its brand says whose, its categories what it is among.
@@ -47,6 +50,9 @@ WHERE texts MATCH :query AND (:rows IS NULL OR texts.rowid IN (SELECT value FROM
 ORDER BY relevance DESC, p.product_id
 LIMIT :limit
 """
+_OF_ROWS = """
+SELECT row, product_id, name, category, brand FROM products WHERE row IN (SELECT value FROM json_each(?))
+"""
 _WORDS_OF_LIKE_LENGTH = """
 SELECT word, products FROM vocabulary
 WHERE abs(length(word) - length(:word)) <= 2 OR instr(word, :word)
@@ -59,14 +65,15 @@ class Match:
 
     Attributes:
         product_id: The product.
-        relevance: BM25 over name, brand and categories; higher is better, comparable within one
-            answer alone.
+        relevance: BM25 over name, brand and categories, or the cosine of meanings; higher is better,
+            comparable within one answer alone.
         name: Its name, as in the catalogue.
         category: Its category.
         brand: Its brand.
         mode: How it matched, the same for all products of an answer. `all`: it has every word.
             `beginning`: no product has, but this one does when the last word may be the beginning
-            of a longer one. `any`: none does either way; no product has more of the words.
+            of a longer one. `any`: none does either way; no product has more of the words. `meaning`:
+            no product has any; what this one is called means the like.
     """
 
     product_id: str
@@ -84,6 +91,8 @@ def build_index(
     categories: Sequence[str | None],
     category_paths: Sequence[str | None],
     brands: Sequence[str | None],
+    *,
+    by_meaning: bool = False,
 ) -> None:
     """Writes the index of a catalogue; it appears whole or not at all.
 
@@ -94,9 +103,11 @@ def build_index(
         categories: Main categories, or None.
         category_paths: Paths `a > b > c`, or None; every node is found.
         brands: Brands, or None.
+        by_meaning: Whether products are to be found by meaning too, which takes the extra `semantic`.
 
     Raises:
         ValueError: Columns of different lengths.
+        ModelError: `by_meaning`, and the extra is not installed.
         ScoresError: This Python's SQLite has no full-text engine.
     """
     rows = list(zip(product_ids, names, categories, category_paths, brands, strict=True))
@@ -125,6 +136,10 @@ def build_index(
             )
             connection.executemany("INSERT INTO vocabulary VALUES (?, ?)", sorted(counts.items()))
             connection.execute("INSERT INTO texts (texts) VALUES ('optimize')")
+            if by_meaning:
+                write_meanings(
+                    connection, [text_of(name, path or category) for _, name, category, path, _ in rows]
+                )
             connection.commit()
         Path(aside).chmod(0o644)
         Path(aside).replace(path)
@@ -136,7 +151,9 @@ def search(path: Path, keyword: str, limit: int | None = None) -> list[Match]:
     """The products that a keyword stands for, most relevant first, ties by product_id.
 
     Case, accents, umlauts (also spelled out: `kuehl`) and English plurals make no difference. The
-    words may stand anywhere, in any order; nothing in a keyword is query syntax.
+    words may stand anywhere, in any order; nothing in a keyword is query syntax. Where the index knows
+    meanings, a keyword of which no product has a word finds what means the like
+    (experiments/0012-keyword-by-meaning).
 
     Args:
         path: A file that `build_index` wrote; opened for reading alone, so safe from any thread.
@@ -147,6 +164,7 @@ def search(path: Path, keyword: str, limit: int | None = None) -> list[Match]:
         ValueError: A limit below 1.
         UnknownTargetError: No word in the keyword, or no product matches; offers near words.
         ScoresError: The file is missing or damaged.
+        ModelError: The index knows meanings, and the extra `semantic` is not installed here.
 
     Source: BM25 as in S. Robertson, H. Zaragoza, The Probabilistic Relevance Framework: BM25 and
         Beyond, 2009, section 3, with k1 = 1.2, b = 0.75 (SQLite's constants).
@@ -155,7 +173,7 @@ def search(path: Path, keyword: str, limit: int | None = None) -> list[Match]:
         raise ValueError(f"limit must be at least 1, not {limit}")
     words = _words(keyword)
     with _reading(path) as connection:
-        found = _matches(connection, words, limit)
+        found = _matches(connection, words, limit) or _alike(connection, keyword, limit)
         if not found:
             raise _nothing_found(connection, keyword, words)
     return found
@@ -174,6 +192,16 @@ def _matches(connection: sqlite3.Connection, words: Sequence[str], limit: int | 
     most = max(words_of_row.values(), default=0)
     best = [row for row, held in words_of_row.items() if held == most]
     return _ranked(connection, " OR ".join(f"({one})" for one in begun), "any", limit, best)
+
+
+def _alike(connection: sqlite3.Connection, keyword: str, limit: int | None) -> list[Match]:
+    """The products that are called something of like meaning."""
+    cosine = like_in_meaning(connection, keyword)
+    found = [
+        Match(product_id, cosine[row], name, category, brand, "meaning")
+        for row, product_id, name, category, brand in connection.execute(_OF_ROWS, (json.dumps([*cosine]),))
+    ]
+    return sorted(found, key=lambda match: (-match.relevance, match.product_id))[:limit]
 
 
 def _ranked(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from intentml.prediction import TextKind
 from intentml.priors.buyers import BuyersSpread
 from intentml.priors.union import SetUnion
 from intentml.scores.importance import ImportanceLimits
@@ -21,7 +22,7 @@ SCHEMA_VERSION = 3
 
 
 class ModelStamp(BaseModel):
-    """Which model made the scores."""
+    """Which model made the scores, and what it compares products by (its `priors.text`)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -29,6 +30,7 @@ class ModelStamp(BaseModel):
     version: str
     fingerprint: str
     trained_until: str
+    text: TextKind
 
     @classmethod
     def of(cls, model: SavedModel) -> ModelStamp:
@@ -38,6 +40,7 @@ class ModelStamp(BaseModel):
             version=model.fingerprint[:12],
             fingerprint=model.fingerprint,
             trained_until=model.predictor.trained_until.iso,
+            text=model.text,
         )
 
 

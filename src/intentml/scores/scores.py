@@ -346,7 +346,9 @@ class Scores:
             return self.index_path
         if not self._scratch:
             self._scratch.append(tempfile.TemporaryDirectory(prefix="intentml-"))
-            write_text_index(Path(self._scratch[0].name) / FILE_NAME, self.catalogue)
+            write_text_index(
+                Path(self._scratch[0].name) / FILE_NAME, self.catalogue, self.manifest.model.text
+            )
         return Path(self._scratch[0].name) / FILE_NAME
 
 

