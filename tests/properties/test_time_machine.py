@@ -29,6 +29,8 @@ from intentml.pairs.neighbours import fit_neighbours, neighbour_scores
 from intentml.prediction import SURVIVAL_DAYS, Mend
 from intentml.priors.explaining import Explanation
 from intentml.priors.predictor import PriorPredictor
+from intentml.priors.spend import fit_spend
+from intentml.priors.value_numbers import value_numbers
 from intentml.sequences import Vocabulary, encode_orders, timing_statistics
 from intentml.tasks import labels_of, next_order_of
 from intentml.timeline import OrderLog, Snapshot
@@ -125,6 +127,13 @@ def sequences(log: OrderLog, as_of: str) -> Arrays:
     return arrays_of([vocabulary, encode_orders(known, vocabulary), timing_statistics(known)], "sequences")
 
 
+def baskets(log: OrderLog, as_of: str) -> Arrays:
+    """What the heads of orders and spend read besides the timing."""
+    known = log.as_of(as_of)
+    money = fit_spend("gamma_gamma", known)
+    return arrays_of({"money": money, "numbers": value_numbers(known, money)}, "baskets")
+
+
 def traits(log: OrderLog, as_of: str) -> Arrays:
     """What people ask of a customer."""
     return arrays_of(compute_traits(log.as_of(as_of)), "traits")
@@ -150,6 +159,7 @@ INPUTS: dict[str, Input] = {
         neighbours,
         likenesses,
         sequences,
+        baskets,
         traits,
         peer_inputs,
     )
