@@ -112,19 +112,22 @@ def up_cf(histories: Histories, rows: np.ndarray, settings: dict[str, Any]) -> P
 def tifu_knn(histories: Histories, rows: np.ndarray, settings: dict[str, Any]) -> Parts:
     """The customer's own decayed frequencies, mixed with the mean of the nearest customers'."""
     model = histories.known_to(TIFUKNN(**settings))
-    vectors = np.stack([model._compute_user_vector(baskets) for baskets in histories.baskets]).astype(
-        np.float32
-    )
-    squares = (vectors**2).sum(axis=1)
-    keep, alpha = min(settings["n_neighbors"], len(vectors)), settings["alpha"]
+    vectors = sparse.vstack(
+        [
+            sparse.csr_matrix(model._compute_user_vector(baskets), dtype=np.float32)
+            for baskets in histories.baskets
+        ]
+    ).tocsr()
+    squares = np.asarray(vectors.multiply(vectors).sum(axis=1)).ravel()
+    keep, alpha = min(settings["n_neighbors"], len(histories.baskets)), settings["alpha"]
     for part in parts_of(rows):
-        distance = squares - 2.0 * (vectors[part] @ vectors.T)
+        distance = squares - 2.0 * (vectors[part] @ vectors.T).toarray()
         nearest = np.argpartition(distance, keep - 1, axis=1)[:, :keep]
         share = sparse.csr_matrix(
             (np.full(nearest.size, 1.0 / keep, np.float32), nearest.ravel(), np.arange(len(part) + 1) * keep),
             shape=distance.shape,
         )
-        yield part, alpha * vectors[part] + (1 - alpha) * (share @ vectors)
+        yield part, (alpha * vectors[part] + (1 - alpha) * (share @ vectors)).toarray()
 
 
 main()
