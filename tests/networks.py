@@ -65,6 +65,7 @@ def sizes_of(vocabulary: Vocabulary, *, season: bool = True) -> Sizes:
         season=season,
         kinds={kind: vocabulary.size(kind) for kind in KINDS},
         timing=TIMING_NUMBERS,
+        opinions=1,
         value=VALUE_NUMBERS,
         pairs={kind: list(PAIR_NUMBERS) for kind in KINDS},
     )

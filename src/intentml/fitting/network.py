@@ -20,7 +20,7 @@ from intentml.model.intent_model import IntentModel, Sizes
 from intentml.model.orders import ITEM_KINDS
 from intentml.model.tensors import order_tensors
 from intentml.prediction import SURVIVAL_DAYS
-from intentml.priors.timing_numbers import NUMBERS
+from intentml.priors.timing_numbers import NUMBERS, OPINIONS
 from intentml.priors.value_numbers import VALUE_NUMBERS
 from intentml.sequences.batches import batches
 from intentml.sequences.vocabulary import Vocabulary
@@ -72,6 +72,7 @@ def new_network(
         season=season,
         kinds={kind: vocabulary.size(kind) for kind in kinds},
         timing=NUMBERS,
+        opinions=OPINIONS,
         value=VALUE_NUMBERS,
         pairs={kind: pairs[kind] for kind in kinds},
     )

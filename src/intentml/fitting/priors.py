@@ -49,8 +49,10 @@ class PriorsConfig(BaseModel):
             let them follow change.
         kinds: Kinds of targets.
         sample_per_window: Unbought pairs kept a window and sort; more costs time, fewer a steady fit.
+        neighbours: Whether what is bought together speaks for what a customer will buy.
         text: What speaks for a product that nobody has bought: products of like name by their letters
-            (`hashed`), by their meaning (`semantic`, which takes the extra of that name), or `none`.
+            (`hashed`), by their meaning (`semantic`, which takes the extra of that name; a keyword of which
+            no product has a word then finds what means the like), or `none`.
         seed: Seed of the samples.
     """
 
@@ -62,6 +64,7 @@ class PriorsConfig(BaseModel):
     windows: int = Field(3, ge=1, le=12)
     kinds: tuple[Kind, ...] = get_args(Kind)
     sample_per_window: int = Field(SAMPLE_PER_WINDOW, ge=1_000)
+    neighbours: bool = True
     text: TextKind = "hashed"
     seed: int = Field(0, ge=0)
 
@@ -96,7 +99,8 @@ def fit_priors(
     Raises:
         TimeError: There is no order before `as_of`.
     """
-    return fit_priors_on(Past(log.before(as_of)), config or PriorsConfig(), progress)
+    config = config or PriorsConfig()
+    return fit_priors_on(Past(log.before(as_of), neighbours=config.neighbours), config, progress)
 
 
 def fit_priors_on(past: Past, config: PriorsConfig, progress: Progress) -> FittedPriors:

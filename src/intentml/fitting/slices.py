@@ -6,6 +6,7 @@ is fitted on the slice's own past, as it will be on the day of use.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -28,9 +29,10 @@ MAX_TARGETS = 1500
 class Slice:
     """A cutoff: its snapshot, and lazily what can be fitted or read there."""
 
-    def __init__(self, log: OrderLog, cutoff: Instant) -> None:
+    def __init__(self, log: OrderLog, cutoff: Instant, *, neighbours: bool = True) -> None:
         self._log = log
         self.cutoff = cutoff
+        self._neighbours = neighbours
         self._labels: dict[int, Labels] = {}
         self._activity: dict[str, ActivityPrior] = {}
         self._money: dict[str, SpendPrior | None] = {}
@@ -91,7 +93,11 @@ class Slice:
     def kind(self, kind: str) -> KindParameters:
         """Neighbours and rates fitted at the cutoff."""
         if kind not in self._kinds:
-            self._kinds[kind] = fit_kind(self.snapshot, self.history(kind))
+            fitted = fit_kind(self.snapshot, self.history(kind))
+            if not self._neighbours:
+                near, ease = fitted.neighbours.emptied(), fitted.ease.emptied()
+                fitted = replace(fitted, neighbours=near, ease=ease)
+            self._kinds[kind] = fitted
         return self._kinds[kind]
 
     def candidates(self, kind: str) -> Candidates:
@@ -107,17 +113,28 @@ class Slice:
         enough = np.flatnonzero(buyers >= MIN_BUYERS)
         return np.sort(enough[np.argsort(-buyers[enough], kind="stable")[:MAX_TARGETS]])
 
+    def rare(self, kind: str) -> npt.NDArray[np.int64]:
+        """Targets that somebody bought, but too few to learn from. Sorted."""
+        bought = np.flatnonzero(self.snapshot.shop.popularity[kind][0] > 0)
+        return np.setdiff1d(bought, self.eligible(kind))
+
 
 class Past:
-    """A log cut at `as_of`, and its slices, each made once."""
+    """A log cut at `as_of`, and its slices, each made once.
 
-    def __init__(self, log: OrderLog) -> None:
+    Args:
+        log: Cut at `as_of`.
+        neighbours: Whether what is bought together speaks for a pair.
+    """
+
+    def __init__(self, log: OrderLog, *, neighbours: bool = True) -> None:
         self.log = log
-        self.now = Slice(log, log.until)
+        self._neighbours = neighbours
+        self.now = Slice(log, log.until, neighbours=neighbours)
         self._slices: dict[int, Slice] = {}
 
     def at(self, cutoff: Instant) -> Slice:
         """The slice at a cutoff."""
         if cutoff.us not in self._slices:
-            self._slices[cutoff.us] = Slice(self.log, cutoff)
+            self._slices[cutoff.us] = Slice(self.log, cutoff, neighbours=self._neighbours)
         return self._slices[cutoff.us]

@@ -14,6 +14,9 @@ class ModelConfig(BaseModel):
     """How large the network is, and of which kind.
 
     Attributes:
+        reads: What it reads: each customer's `orders`; the priors' numbers of customer and target (`pairs`);
+            `time`: gaps, idle time, days of the week, facts of the rhythm. A backtest without one of them
+            says what it is worth.
         encoder: `transformer` looks back at every order; `gru` reads them in turn, about three times as
             fast on a CPU.
         d_model: Width of an order's token: wider learns finer differences and takes more data and time.
@@ -28,6 +31,7 @@ class ModelConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    reads: tuple[Literal["orders", "pairs", "time"], ...] = ("orders", "pairs", "time")
     encoder: Literal["transformer", "gru"] = "transformer"
     d_model: int = Field(64, ge=8, le=1024)
     layers: int = Field(2, ge=1, le=12)

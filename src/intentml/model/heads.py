@@ -109,8 +109,9 @@ class TargetHead(nn.Module):
 class Residual(nn.Module):
     """Outputs that start at exactly 0. Shape: (B, d), (B, numbers) -> (B, outputs)."""
 
-    def __init__(self, config: ModelConfig, numbers: int, outputs: int) -> None:
+    def __init__(self, config: ModelConfig, sizes: Sizes, numbers: int, outputs: int) -> None:
         super().__init__()
+        self.unread = slice(sizes.opinions, sizes.timing if "time" not in config.reads else sizes.opinions)
         self.scale = config.d_model**-0.5  # as in `Stratum`
         self.linear = nn.Linear(config.d_model, outputs)
         self.numbers = Standardised(numbers, _NUMBERS_WIDTH)
@@ -121,12 +122,18 @@ class Residual(nn.Module):
 
     def forward(self, states: Tensor, numbers: Tensor) -> Tensor:
         """The outputs."""
+        if self.unread.start < self.unread.stop:
+            numbers = numbers.clone()
+            numbers[:, self.unread] = 0.0
         hidden = functional.gelu(self.second(functional.gelu(self.numbers(numbers))))
         return self.linear(states * self.scale) + self.last(hidden)  # type: ignore[no-any-return]
 
 
 class HazardHead(Residual):
     """log of the factor on each bin's hazard, within ± 3. Shape: (B, d), (B, numbers) -> (B, bins)."""
+
+    def __init__(self, config: ModelConfig, sizes: Sizes, bins: int) -> None:
+        super().__init__(config, sizes, sizes.timing, bins)
 
     def forward(self, states: Tensor, numbers: Tensor) -> Tensor:
         """The logarithms."""
@@ -139,8 +146,8 @@ class ValueHead(Residual):
     log factor(u, H) = r + t r', with t = `horizon_place`. Shape: (B, d), (B, numbers) -> (B, 2).
     """
 
-    def __init__(self, config: ModelConfig, numbers: int) -> None:
-        super().__init__(config, numbers, outputs=4)
+    def __init__(self, config: ModelConfig, sizes: Sizes) -> None:
+        super().__init__(config, sizes, sizes.timing + sizes.value, outputs=4)
         # Logarithm: how much wider than Poisson's the spread of orders is.
         self.dispersion = nn.Parameter(torch.zeros(()))
 

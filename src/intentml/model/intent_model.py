@@ -32,11 +32,13 @@ class IntentModel(nn.Module):
         self.drop = nn.Dropout(config.dropout)
         self.targets = nn.ModuleDict({kind: TargetHead(config, kind, sizes) for kind in sizes.kinds})
         self.pairs = nn.ModuleDict({kind: PairNetwork(config, kind, sizes) for kind in sizes.kinds})
-        self.hazard = HazardHead(config, sizes.timing, hazard_bins)
-        self.value = ValueHead(config, sizes.timing + sizes.value)
+        self.hazard = HazardHead(config, sizes, hazard_bins)
+        self.value = ValueHead(config, sizes)
 
     def forward(self, batch: OrderTensors) -> Tensor:
-        """States at NOW."""
+        """States at NOW; all 0 where orders are not read."""
+        if "orders" not in self.config.reads:
+            return batch.now.new_zeros(len(batch), self.config.d_model)
         return self.drop(self.encoder(self.tokens(batch), batch.mask))  # type: ignore[no-any-return]
 
     def head(self, kind: str) -> TargetHead:

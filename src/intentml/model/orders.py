@@ -6,7 +6,7 @@ history holds, decayed over days.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +19,8 @@ from intentml.model.tensors import NOW_NUMBERS, ORDER_NUMBERS, SEASON_NUMBERS, O
 ITEM_KINDS = ("product", "category", "brand")
 # A product bought by n customers is trusted n / (n + this); the rest of it is its category and brand.
 _BUYERS_OF_BELIEF = 10.0
+# What an order and NOW tell of besides time.
+_TIMELESS = ("spend", "items", "lines", "nth", "repeat", "orders")
 # What the history holds, forgotten at these half-lives; the last one hardly forgets.
 HISTORY_HALF_LIVES_DAYS = (30.0, 120.0, 1e5)
 
@@ -36,6 +38,7 @@ class Sizes:
         season: Whether the day of the year is told.
         kinds: Codes of each kind of target that has a head.
         timing: The priors' numbers of a customer's timing.
+        opinions: The first of these, which are what timing priors say; the others are facts of the rhythm.
         value: Numbers of a customer's baskets.
         pairs: The priors' numbers of a pair that each of these kinds' pair network reads.
     """
@@ -47,6 +50,7 @@ class Sizes:
     rows: int
     season: bool
     timing: int
+    opinions: int
     value: int
     kinds: dict[str, int]
     pairs: dict[str, list[str]]
@@ -138,6 +142,7 @@ class OrderTokens(nn.Module):
 
     def __init__(self, config: ModelConfig, sizes: Sizes) -> None:
         super().__init__()
+        self.reads_time = "time" in config.reads
         season = len(SEASON_NUMBERS) * sizes.season
         self.items = Items(config, sizes)
         self.basket = nn.Linear(config.item_dim, config.d_model)
@@ -149,6 +154,8 @@ class OrderTokens(nn.Module):
 
     def forward(self, batch: OrderTensors) -> Tensor:
         """The tokens; those of padding are zero."""
+        if not self.reads_time:
+            batch = _timeless(batch)
         baskets = self.items.baskets(batch)
         length = batch.mask.shape[1]
         # Counted from the newest, so that a customer's tokens do not depend on the padding.
@@ -159,6 +166,21 @@ class OrderTokens(nn.Module):
         orders = orders * batch.mask.unsqueeze(-1)
         now = self.now_numbers(batch.now) + self.history(_decayed(baskets, batch))
         return torch.cat([orders, now.unsqueeze(1)], dim=1)
+
+
+def _timeless(batch: OrderTensors) -> OrderTensors:
+    """The batch as if nobody knew when its orders were: their order and what was in them is left."""
+
+    def kept(numbers: Tensor, names: tuple[str, ...]) -> Tensor:
+        told = [name in _TIMELESS for name in (*names, *SEASON_NUMBERS)][: numbers.shape[-1]]
+        return numbers * torch.tensor(told, device=numbers.device)
+
+    return replace(
+        batch,
+        orders=kept(batch.orders, ORDER_NUMBERS),
+        now=kept(batch.now, NOW_NUMBERS),
+        age_days=torch.zeros_like(batch.age_days),
+    )
 
 
 def _decayed(baskets: Tensor, batch: OrderTensors) -> Tensor:

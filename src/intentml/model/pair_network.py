@@ -22,6 +22,7 @@ class PairNetwork(nn.Module):
 
     def __init__(self, config: ModelConfig, kind: str, sizes: Sizes) -> None:
         super().__init__()
+        self.reads = "pairs" in config.reads
         self.own = nn.Embedding(sizes.rows if kind == "product" else sizes.kinds[kind], config.pair_dim)
         tables = [self.own]
         if kind == "product":
@@ -50,6 +51,8 @@ class PairNetwork(nn.Module):
         Returns:
             Shape: (n,).
         """
+        if not self.reads:
+            return numbers.new_zeros(len(target))
         if codes.row is None or codes.trust is None or codes.category is None or codes.brand is None:
             vectors = self.own(codes.own)
         else:

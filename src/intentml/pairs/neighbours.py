@@ -9,7 +9,7 @@ Source: Sarwar et al., Item-based collaborative filtering, WWW 2001; Deshpande a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -52,6 +52,10 @@ class Neighbours:
             (np.ones(len(here), np.float32), (here, row[here])), shape=(len(targets), len(self.targets))
         )
         return (select @ self.similarity @ select.T).tocsr()
+
+    def emptied(self) -> Neighbours:
+        """The same targets with no similarities."""
+        return replace(self, similarity=sparse.csr_array(self.similarity.shape, dtype=np.float32))
 
 
 def weights(pairs: PairTable) -> sparse.csr_array:

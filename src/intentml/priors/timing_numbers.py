@@ -26,7 +26,8 @@ _SPENT_DAYS = (14, 28, 90, 180)
 _HALF_LIVES_DAYS = (14, 60)
 _MONEY = 4 + len(_SPENT_DAYS) + len(_HALF_LIVES_DAYS)
 
-NUMBERS = len(_ASKED_DAYS) * (1 + len(BTYD_NAMES)) + _FACTS + len(_RECENT_DAYS) + _RHYTHM + _MONEY
+OPINIONS = len(_ASKED_DAYS) * (1 + len(BTYD_NAMES))
+NUMBERS = OPINIONS + _FACTS + len(_RECENT_DAYS) + _RHYTHM + _MONEY
 
 
 def timing_numbers(snapshot: Snapshot, chosen: str, timings: Mapping[str, ActivityPrior]) -> F32:

@@ -35,6 +35,7 @@ def network() -> IntentModel:
         PRODUCTS + 1,
         True,
         2,
+        1,
         3,
         {"product": PRODUCTS + 1, "category": PRODUCTS + 1},
         {"product": ["count", "order", "rate"], "category": ["count", "order", "rate"]},

@@ -35,6 +35,17 @@ def test_everything_is_made_once():
     assert part.labels(7) is not part.labels(28)
 
 
+@pytest.mark.parametrize("kind", ["product", "category"])
+def test_without_neighbours_a_pair_is_a_candidate_by_its_own_history_alone(kind):
+    log = log_of(random_shop(0, customers=30, lines=400)).before(AS_OF_TEXT)
+    whole, without = Past(log).now, Past(log, neighbours=False).now
+    own = without.candidates(kind)
+    assert len(own.target) == len(without.history(kind)) < len(whole.candidates(kind).target)
+    assert not own.ease.any()
+    assert whole.candidates(kind).ease.any()
+    np.testing.assert_array_equal(without.kind(kind).rate, whole.kind(kind).rate)
+
+
 def line(customer: str, day: float, product: str = "p") -> dict[str, object]:
     return {
         "customer_id": customer,

@@ -62,3 +62,8 @@ def test_a_number_beyond_those_learned_from_counts_as_the_nearest_of_them():
         said(network, "category", told, np.zeros(1, np.int64)) for told in (highest, 5 + highest)
     )
     np.testing.assert_array_equal(there, beyond)
+
+
+def test_a_network_that_does_not_read_pairs_says_nothing_of_them():
+    network, target = perturbed(new_network(reads=["orders", "time"])), np.zeros(PAIRS, np.int64)
+    assert not said(network, "category", numbers(), target).any()
