@@ -6,31 +6,45 @@ the products that had sold by then lose their lines before it, and are new as th
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+import numpy.typing as npt
 from scipy import sparse
 
 from intentml.fitting.slices import Past, Slice
 from intentml.fitting.split import drawn
 from intentml.fitting.windows import Cutoffs
-from intentml.pairs.candidates import candidates_of
+from intentml.pairs.candidates import Candidates, candidates_of
 from intentml.pairs.likeness import Likeness
-from intentml.priors.designs import design_of
-from intentml.priors.linear import Weights, fit_new
-from intentml.priors.sampling import sample_pairs
+from intentml.priors.designs import UNSOLD, design_of
+from intentml.priors.linear import LinearPrior, fit_new, levelled
+from intentml.priors.sampling import PairSample, sample_pairs
 
 KIND = "product"
 # Fewer teach less; more leave the others too little to be like.
 _HIDDEN = 0.1
 
 
-def fit_new_products(
-    past: Past, plan: Cutoffs, activity: str, likeness: Likeness, *, per_window: int, seed: int
-) -> Weights | None:
-    """Weights of one horizon; None where too little was bought of those products to learn from.
+def with_new_products(
+    past: Past,
+    plan: Cutoffs,
+    prior: LinearPrior,
+    activity: str,
+    likeness: Likeness,
+    *,
+    per_window: int,
+    seed: int,
+) -> LinearPrior:
+    """The prior of one horizon with weights for new products, and the level of those that nobody has bought.
+
+    A product that the catalogue has and nobody has bought is often one that nobody will; the level is that
+    of such products in the newest window. One that a shop is about to sell is told without it.
 
     Args:
         past: The past in slices.
         plan: Cutoffs of the horizon.
+        prior: Of products.
         activity: Timing prior that P(order) is taken from.
         likeness: What products are like each other.
         per_window: Unbought pairs kept.
@@ -38,25 +52,32 @@ def fit_new_products(
     """
     days, cutoff = plan.horizon_days, plan.validation
     known = past.at(cutoff)
-    ids = known.snapshot.catalogue.product_ids
-    sold = ids[known.snapshot.shop.popularity[KIND][0] > 0]
-    new = drawn(sold, _HIDDEN, "new")
-    if not 0 < len(new) < len(sold):
-        return None
-    part = Slice(past.log.unsold(new, cutoff), cutoff)
-    catalogue = part.snapshot.catalogue
-    hidden = np.flatnonzero(np.isin(catalogue.product_ids, new))
-    if not len(hidden):  # without a table of products, one never sold is not known
-        return None
-    history, nothing = part.history(KIND), sparse.csr_array((len(catalogue),) * 2, dtype=np.float32)
-    design = design_of(
-        part.snapshot,
-        history,
-        known.kind(KIND),
-        1.0 - known.activity(activity).no_order(part.snapshot, days)[:, 0],
-        days,
-        candidates_of(history, nothing, nothing),
-        likeness.of(part.snapshot),
-    )
     generator = np.random.default_rng((seed, days, cutoff.us % 2**32))
-    return fit_new(sample_pairs(design, part.labels(days).bought[KIND], hidden, generator, per_window))
+
+    def sample(part: Slice, candidates: Candidates, among: npt.NDArray[np.int64]) -> PairSample:
+        ordering = 1.0 - known.activity(activity).no_order(part.snapshot, days)[:, 0]
+        like = likeness.of(part.snapshot)
+        fitted, history = known.kind(KIND), part.history(KIND)
+        design = design_of(part.snapshot, history, fitted, ordering, days, candidates, like)
+        return sample_pairs(design, part.labels(days).bought[KIND], among, generator, per_window)
+
+    sold = known.snapshot.shop.popularity[KIND][0] > 0
+    taken = drawn(known.snapshot.catalogue.product_ids[sold], _HIDDEN, "new")
+    if 0 < len(taken) < sold.sum():
+        part = Slice(past.log.unsold(taken, cutoff), cutoff)
+        hidden = np.flatnonzero(np.isin(part.snapshot.catalogue.product_ids, taken))
+        if len(hidden):  # without a table of products, one never sold is not known
+            history, nothing = (
+                part.history(KIND),
+                sparse.csr_array((len(part.snapshot.catalogue),) * 2, dtype=np.float32),
+            )
+            prior = replace(
+                prior, new=fit_new(sample(part, candidates_of(history, nothing, nothing), hidden))
+            )
+    unsold = np.flatnonzero(~sold)
+    if not len(unsold):
+        return prior
+    level = sample(known, known.candidates(KIND), unsold)
+    if prior.new is None:
+        return replace(prior, explore=levelled(prior.explore, (UNSOLD,), level))
+    return replace(prior, new=levelled(prior.new, (UNSOLD,), level))

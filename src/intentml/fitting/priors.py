@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from intentml.errors import TimeError
 from intentml.fitting.heads import fit_money, fit_no_order, fit_orders
-from intentml.fitting.newcomers import fit_new_products
+from intentml.fitting.newcomers import with_new_products
 from intentml.fitting.slices import Past
 from intentml.fitting.targets import FittedTargets, fit_targets
 from intentml.fitting.verdicts import Verdict
@@ -147,10 +147,16 @@ def fit_priors_on(past: Past, config: PriorsConfig, progress: Progress) -> Fitte
             )
             said += verdicts
             if fitted and kind == "product":
-                new = fit_new_products(
-                    past, plan, no_order.name, likeness, per_window=config.sample_per_window, seed=config.seed
+                final = with_new_products(
+                    past,
+                    plan,
+                    fitted.calibrated,
+                    no_order.name,
+                    likeness,
+                    per_window=config.sample_per_window,
+                    seed=config.seed,
                 )
-                fitted = replace(fitted, calibrated=replace(fitted.calibrated, new=new))
+                fitted = replace(fitted, calibrated=final)
             if fitted:
                 targets[kind][plan.horizon_days] = fitted
     shared = PriorPredictor(

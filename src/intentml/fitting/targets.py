@@ -9,16 +9,25 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
+import numpy.typing as npt
 
 from intentml.fitting.slices import Past
 from intentml.fitting.split import taught
 from intentml.fitting.verdicts import Verdict, verdicts
 from intentml.fitting.windows import Cutoffs
 from intentml.priors.designs import design_of
-from intentml.priors.linear import TARGET_PRIORS, LinearPrior, calibrated, fit_linear, weighted_log_loss
-from intentml.priors.sampling import PairSample, sample_pairs
+from intentml.priors.linear import (
+    TARGET_PRIORS,
+    LinearPrior,
+    calibrated,
+    fit_linear,
+    weighted_log_loss,
+    with_rare,
+)
+from intentml.priors.sampling import PairSample, joined, sample_pairs
 from intentml.timeline import Instant
 
 
@@ -28,7 +37,7 @@ class FittedTargets:
 
     Attributes:
         best: Name of the one with the least loss on validation.
-        calibrated: That one, fitted on every window and calibrated on the newest.
+        calibrated: That one, fitted on every window and calibrated on the newest, rare targets too.
         on_all: Each, fitted on every window.
         on_older: Each, fitted without the validation window: what it was judged by.
     """
@@ -60,10 +69,13 @@ def fit_targets(
         seed: Seed of the samples.
         tell: Called with what is under way, once a window.
     """
+    draw = partial(
+        _sample, past, kind, plan.horizon_days, activity=activity, per_window=per_window, seed=seed
+    )
     samples = []
     for cutoff in plan.all:
         tell(f"{kind}, {plan.horizon_days} days")
-        sample = _sample(past, kind, plan.horizon_days, cutoff, activity, per_window, seed)
+        sample = draw(cutoff, past.at(cutoff).eligible(kind))
         if sample is not None:
             samples.append(sample)
     if not samples:
@@ -82,26 +94,33 @@ def fit_targets(
     losses = {name: weighted_log_loss(prior.logits(judged), judged) for name, prior in on_older.items()}
     best = min(losses, key=losses.__getitem__)
     on_all = {name: fit_linear(name, samples) for name in TARGET_PRIORS}
-    fitted = FittedTargets(best, calibrated(on_all[best], newest), on_all, on_older)
+    rare = draw(plan.validation, past.at(plan.validation).rare(kind))
+    final = with_rare(calibrated(on_all[best], newest), newest if rare is None else joined([newest, rare]))
+    fitted = FittedTargets(best, final, on_all, on_older)
     return fitted, verdicts(kind, {plan: losses}, best, split)
 
 
 def _sample(
-    past: Past, kind: str, days: int, cutoff: Instant, activity: str, per_window: int, seed: int
+    past: Past,
+    kind: str,
+    days: int,
+    cutoff: Instant,
+    among: npt.NDArray[np.int64],
+    *,
+    activity: str,
+    per_window: int,
+    seed: int,
 ) -> PairSample | None:
-    """Pairs of one window with features and labels; None where it has no target to learn from."""
+    """Pairs of one window and some targets with features and labels; None where there are no targets."""
     part = past.at(cutoff)
-    if not len(part.snapshot.catalogue.targets(kind)):
-        return None
-    eligible = part.eligible(kind)
-    if not len(eligible):
+    if not len(among):
         return None
     ordering = 1.0 - part.activity(activity).no_order(part.snapshot, days)[:, 0]
     design = design_of(
         part.snapshot, part.history(kind), part.kind(kind), ordering, days, part.candidates(kind)
     )
     generator = np.random.default_rng(_seed(seed, kind, days, cutoff.us))
-    return sample_pairs(design, part.labels(days).bought[kind], eligible, generator, per_window)
+    return sample_pairs(design, part.labels(days).bought[kind], among, generator, per_window)
 
 
 def _seed(seed: int, kind: str, days: int, cutoff_us: int) -> int:

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from intentml.prediction import sigmoid
-from intentml.priors.designs import POPULARITY_WINDOWS, Design
+from intentml.priors.designs import FEW_BUYERS, POPULARITY_WINDOWS, UNSOLD, Design
 from intentml.priors.linear import LinearPrior, Weights
 from intentml.priors.sampling import LIKE_TEXT, pair_columns
 
@@ -36,7 +36,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "category": ("category_decay", "category_seen", "root_decay", "root_seen"),
     "brand": ("brand_decay", "brand_seen"),
     "activity": ("order", "orders_28", "orders_90", "orders_ever", "breadth", "variety"),
-    "popularity": tuple(POPULARITY_WINDOWS.values()),
+    "popularity": (*POPULARITY_WINDOWS.values(), *FEW_BUYERS.values(), UNSOLD),
 }  # fmt: skip
 GROUP_OF: Mapping[str, str] = {name: group for group, names in GROUPS.items() for name in names}
 _EVER = POPULARITY_WINDOWS[0]

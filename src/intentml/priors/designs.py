@@ -28,6 +28,9 @@ F64 = npt.NDArray[np.float64]
 I64 = npt.NDArray[np.int64]
 
 POPULARITY_WINDOWS = {28: "popularity_28", 90: "popularity_90", 0: "popularity_ever"}
+# Bends of the level of targets with few buyers, in buyers; and the mark of those that nobody has bought.
+FEW_BUYERS = {2: "few_2", 5: "few_5", 20: "few_20", 80: "few_80"}
+UNSOLD = "unsold"
 PARENT_KINDS: Mapping[str, tuple[str, ...]] = {"product": ("category", "brand"), "category": ("root",)}
 
 
@@ -206,7 +209,7 @@ def _customer_features(snapshot: Snapshot, history: PairTable, order_probability
 
 
 def _target_features(snapshot: Snapshot, kind: str) -> dict[str, F64]:
-    """Log-odds of the share of active customers who bought the target, by window."""
+    """Log-odds of the share of active customers who bought the target, by window; how few ever did."""
     shop = snapshot.shop
     sold = shop.popularity[kind][0] > 0
     category, brand = _siblings(snapshot.catalogue, kind)
@@ -215,6 +218,10 @@ def _target_features(snapshot: Snapshot, kind: str) -> dict[str, F64]:
         buyers = shop.popularity[kind][window].astype(np.float64)
         expected = expected_buyers(buyers, sold, category, brand)
         features[name] = popularity_logit(buyers, expected, sold, shop.active[window])
+    ever = np.maximum(shop.popularity[kind][0], 1)
+    for few, name in FEW_BUYERS.items():
+        features[name] = np.where(sold, np.maximum(np.log(few / ever), 0.0), 0.0)
+    features[UNSOLD] = np.where(sold, 0.0, 1.0)
     return features
 
 

@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from intentml.prediction import F64, LikenessTerm, Newcomer, ParentTerm, TargetScores, at_pairs
-from intentml.priors.designs import POPULARITY_WINDOWS, Design
-from intentml.priors.sampling import LIKE_TEXT, PairSample
+from intentml.prediction import F64, LikenessTerm, Newcomer, ParentTerm, TargetScores, at_pairs, sigmoid
+from intentml.priors.designs import FEW_BUYERS, POPULARITY_WINDOWS, Design
+from intentml.priors.sampling import LIKE_TEXT, PairSample, joined
 
 _POPULARITY = tuple(POPULARITY_WINDOWS.values())
 _ALL_PAIR = (
@@ -55,6 +55,8 @@ SHRINKAGE = 30.0
 # A column that hardly varied gets no weight: on the day it does, that weight would carry it away. By range,
 # not by spread: the history of a rare product is zero for nearly everybody, and tells all.
 _LEAST_RANGE = 0.05
+# How firmly a level is believed before it is mended, in events.
+TRUST = 20.0
 # Fewer purchases say less of new targets than what is known of all others.
 _FEWEST_BOUGHT = 50
 
@@ -205,14 +207,7 @@ def fit_linear(name: str, samples: Sequence[PairSample]) -> LinearPrior:
     """
     wanted = TARGET_PRIORS[name]
     average = samples[0].average()
-    sample = PairSample(
-        samples[0].columns,
-        np.concatenate([part.values for part in samples]),
-        np.concatenate([part.bought for part in samples]),
-        np.concatenate([part.weight * 0.5**age for age, part in enumerate(samples)]),
-        np.concatenate([part.seen for part in samples]),
-        np.concatenate([part.customer for part in samples]),
-    )
+    sample = joined([replace(part, weight=part.weight * 0.5**age) for age, part in enumerate(samples)])
     if name not in BY_STRATUM:
         weights = _fit_weights(wanted, sample)
         return LinearPrior(name, weights, weights, average)
@@ -261,7 +256,7 @@ def calibrated(prior: LinearPrior, sample: PairSample) -> LinearPrior:
 
 
 def platt(
-    logits: F64, happened: npt.NDArray[np.bool_] | F64, weight: F64, trust: float = 20.0
+    logits: F64, happened: npt.NDArray[np.bool_] | F64, weight: F64, trust: float = TRUST
 ) -> tuple[float, float]:
     """Intercept and slope that maximise the likelihood, with a Gaussian prior around (0, 1).
 
@@ -283,6 +278,46 @@ def platt(
         if np.abs(step).max() < 1e-8:
             break
     return a, b
+
+
+def levelled(weights: Weights, columns: Sequence[str], sample: PairSample) -> Weights:
+    """The weighing with some columns added, all others held: the level of targets not learned from.
+
+    Args:
+        weights: As they are.
+        columns: Numbers of targets, all zero where the level is right.
+        sample: Pairs of one window.
+    """
+    from scipy.optimize import minimize
+
+    told = sample.values[:, [sample.columns.index(name) for name in columns]]
+    here = told.any(axis=1)
+    told, bought, weight = told[here], sample.bought[here], sample.weight[here]
+    start = weights.of(sample)[here]
+
+    def loss(added: F64) -> tuple[float, F64]:
+        logits = start + told @ added
+        total = weight @ np.logaddexp(0.0, np.where(bought, -logits, logits))
+        slope = told.T @ (weight * (sigmoid(logits) - bought))
+        return float(total + TRUST * added @ added / 2), slope + TRUST * added
+
+    added = minimize(loss, np.zeros(len(columns)), jac=True, method="L-BFGS-B").x
+    level = {name: float(value) for name, value in zip(columns, added, strict=True)}
+    return Weights(weights.intercept, {**weights.by_column, **level})
+
+
+def with_rare(prior: LinearPrior, sample: PairSample) -> LinearPrior:
+    """The prior at the level of targets with few buyers, too many and too rare to learn all weights from.
+
+    Without, it goes on beyond the popular ones in a straight line, and promises several times the buyers
+    (experiments/0015-rare-products).
+    """
+    columns = tuple(FEW_BUYERS.values())
+    return replace(
+        prior,
+        repeat=levelled(prior.repeat, columns, sample.select(sample.seen)),
+        explore=levelled(prior.explore, columns, sample.select(~sample.seen)),
+    )
 
 
 def fit_new(sample: PairSample) -> Weights | None:

@@ -6,6 +6,7 @@ that stand for all customers with an order times all eligible targets.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,6 +58,17 @@ class PairSample:
         """Mean of each column over all the pairs that these stand for."""
         means = self.weight @ self.values / max(float(self.weight.sum()), 1e-12)
         return {name: float(mean) for name, mean in zip(self.columns, means, strict=True)}
+
+
+def joined(samples: Sequence[PairSample]) -> PairSample:
+    """All pairs of some samples of the same columns."""
+    return PairSample(
+        samples[0].columns,
+        *(
+            np.concatenate([getattr(part, name) for part in samples])
+            for name in ("values", "bought", "weight", "seen", "customer")
+        ),
+    )
 
 
 def sample_pairs(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -84,6 +85,32 @@ def test_the_best_is_calibrated_on_the_newest_window_in_both_strata():
     for stratum in (sample.seen, ~sample.seen):
         expected = (probability * sample.weight)[stratum].sum()
         assert expected == pytest.approx(sample.bought[stratum].sum(), rel=0.1)
+
+
+def test_rare_products_are_promised_as_many_buyers_as_they_had():
+    part, bought = past().at(plan(3).validation), "product"
+    priors, _ = fit_targets(past(), plan(3), bought, "pareto_nbd", per_window=5000, seed=0, tell=len)
+    chance = 1.0 - part.activity("pareto_nbd").no_order(part.snapshot, HORIZON_DAYS)[:, 0]
+    design = design_of(part.snapshot, part.history(bought), part.kind(bought), chance, HORIZON_DAYS)
+    rare, buyers = part.rare(bought), np.flatnonzero(part.snapshot.n_orders > 0)
+    came = part.labels(HORIZON_DAYS).bought[bought][buyers][:, rare].sum()
+    straight_on = LinearPrior("logistic", *(without_level(one) for one in stratum_weights(priors.calibrated)))
+    promised = [
+        (1 / (1 + np.exp(-prior.score(design).take(buyers).select(rare).rows(slice(None))))).sum() / came
+        for prior in (priors.calibrated, straight_on)
+    ]
+    assert len(rare) > 50
+    assert promised[0] == pytest.approx(1.0, abs=0.1)
+    assert abs(promised[1] - 1.0) > 0.2
+
+
+def stratum_weights(prior):
+    return prior.repeat, prior.explore
+
+
+def without_level(weights):
+    kept = {name: weight for name, weight in weights.by_column.items() if not name.startswith("few_")}
+    return replace(weights, by_column=kept)
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_seed_nearly_the_same():
