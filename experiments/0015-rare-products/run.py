@@ -1,4 +1,4 @@
-"""Predicted over actual buyers of products, by how many had bought them before; pairs with and without history.
+"""Predicted over actual buyers of products, by how many had bought them before; repeat and explore apart.
 
 python experiments/0015-rare-products/run.py DATA/complete_journey --as-of 2017-10-04 --days 28
 """
