@@ -68,9 +68,10 @@ def table(shop: str, found: NewProducts) -> list[str]:
     lines = [
         f"\n{shop}, {found.window.as_of.iso[:10]}, {found.window.horizon_days} days: "
         f"{found.held_out} products held out, {found.judged} judged\n",
-        f"| | {' | '.join(COLUMNS)} | predicted/actual, all held out |",
-        f"|---|{'---|' * len(COLUMNS)}---|",
+        f"| | {' | '.join(COLUMNS)} | predicted/actual, all held out | mAP below the recipe's |",
+        f"|---|{'---|' * len(COLUMNS)}---|---|",
     ]
+    behind = {one.against: one for one in found.differences if one.metric == "map" and one.stratum == "all"}
     values = {
         (one.predictor, one.question, one.metric): one.value
         for one in found.measurements
@@ -79,7 +80,10 @@ def table(shop: str, found: NewProducts) -> list[str]:
     for predictor in dict.fromkeys(one.predictor for one in found.measurements):
         told = [values.get((predictor, *key), np.nan) for key in COLUMNS.values()]
         told.append(found.ratios.get(predictor, np.nan))
-        lines.append(f"| {predictor} | {' | '.join('' if np.isnan(one) else f'{one:.4f}' for one in told)} |")
+        gap = behind.get(predictor)
+        below = "" if gap is None else f"{gap.value:.4f} ({gap.low:.4f} to {gap.high:.4f})"
+        figures = " | ".join("" if np.isnan(one) else f"{one:.4f}" for one in told)
+        lines.append(f"| {predictor} | {figures} | {below} |")
     return lines
 
 

@@ -153,7 +153,7 @@ def search(path: Path, keyword: str, limit: int | None = None) -> list[Match]:
     Case, accents, umlauts (also spelled out: `kuehl`) and English plurals make no difference. The
     words may stand anywhere, in any order; nothing in a keyword is query syntax. Where the index knows
     meanings, a keyword of which no product has a word finds what means the like
-    (experiments/0014-keyword-by-meaning).
+    (experiments/0016-keyword-by-meaning).
 
     Args:
         path: A file that `build_index` wrote; opened for reading alone, so safe from any thread.

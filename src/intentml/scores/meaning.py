@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-# Below it a keyword and a name share less and less (experiments/0014-keyword-by-meaning).
+# Below it a keyword and a name share less and less (experiments/0016-keyword-by-meaning).
 LEAST_COSINE = 0.4
 
 _TABLE = "CREATE TABLE meanings (rows TEXT, vector BLOB)"
