@@ -6,9 +6,11 @@ python experiments/0013-ablations/run.py DATA/complete_journey --models DIR [--a
 from __future__ import annotations
 
 import argparse
+import json
 import math
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from intentml.evaluation import BacktestConfig, BacktestReport, backtest
@@ -26,22 +28,14 @@ ARMS = {
     "without time": ('model.reads=["orders","pairs"]',),
     "without neighbours": ("priors.neighbours=false",),
 }
-# Kind of target or head, question, metric, stratum.
-COLUMNS = {
-    "category": (
-        ("users for a target", "map", "all"),
-        ("users for a target", "ap_lift", "explore"),
-        ("targets for a user", "ndcg_10", "all"),
-        ("calibration", "log_loss", "all"),
-    ),
-    "product": (
-        ("users for a target", "map", "all"),
-        ("users for a target", "ap_lift", "explore"),
-        ("targets for a user", "ndcg_10", "all"),
-        ("calibration", "log_loss", "all"),
-    ),
-    "no_order": (("no order", "auroc", "all"), ("no order", "log_loss", "all")),
-}
+# Question, metric, stratum.
+OF_TARGETS = (
+    ("users for a target", "map", "all"),
+    ("users for a target", "ap_lift", "explore"),
+    ("targets for a user", "ndcg_10", "all"),
+    ("calibration", "log_loss", "all"),
+)
+OF_TIMING = (("no order", "auroc", "all"), ("no order", "log_loss", "all"))
 
 
 def main() -> None:
@@ -52,6 +46,7 @@ def main() -> None:
     parser.add_argument("--horizon", type=int, default=28)
     parser.add_argument("--recipe", default="base")
     parser.add_argument("--models", type=Path, required=True, help="where trained arms are kept")
+    parser.add_argument("--kinds", nargs="+", default=["category", "product"])
     parser.add_argument("--arms", nargs="+", default=list(ARMS), choices=ARMS)
     parser.add_argument("--min-buyers", type=int, default=10)
     parser.add_argument("--set", dest="settings", action="append", default=[], help="for every arm")
@@ -59,7 +54,7 @@ def main() -> None:
     log = read_tables(asked.data)
 
     def fit(past: OrderLog, at: Instant) -> dict[str, Predictor]:
-        shared = [f"priors.horizons_days=[{asked.horizon}]", 'priors.kinds=["category","product"]']
+        shared = [f"priors.horizons_days=[{asked.horizon}]", f"priors.kinds={json.dumps(asked.kinds)}"]
         found: dict[str, Predictor] = {}
         for arm in asked.arms:
             folder = asked.models / arm.replace(" ", "-")
@@ -75,14 +70,14 @@ def main() -> None:
                 found[PRIORS] = model.predictor.prior
         return found
 
-    config = BacktestConfig(min_buyers_in_window=asked.min_buyers, kinds=("category", "product"))
+    config = BacktestConfig(min_buyers_in_window=asked.min_buyers, kinds=tuple(asked.kinds))
     report = backtest(log, [Window(log.instant(asked.as_of), asked.horizon)], fit, config)
-    print("\n".join(line for head in COLUMNS for line in table(report, head)))
+    heads = dict.fromkeys(asked.kinds, OF_TARGETS) | {"no_order": OF_TIMING}
+    print("\n".join(line for head, columns in heads.items() for line in table(report, head, columns)))
 
 
-def table(report: BacktestReport, head: str) -> list[str]:
+def table(report: BacktestReport, head: str, columns: Sequence[tuple[str, str, str]]) -> list[str]:
     """Of one head: every arm's figures, and how far the whole is ahead of it, with 95 % intervals."""
-    columns = COLUMNS[head]
     labels = [
         f"{question}: {METRICS[metric].label}{'' if stratum == 'all' else f', {stratum}'}"
         for question, metric, stratum in columns
