@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -23,9 +23,11 @@ from protocol import AS_OF, LONGEST_LIST, STEP_DAYS, Asked, Baskets, Lists, Prot
 import intentml as im
 from intentml.evaluation.peers.catalogue import PEERS
 from intentml.evaluation.peers.environment import interpreter
+from intentml.fitting.priors import PriorsConfig, fit_priors
+from intentml.prediction import Predictor
 
 CUSTOMERS_AT_ONCE = 500
-KIND = "product"
+KIND: Literal["product"] = "product"
 
 
 def of_model(
@@ -34,16 +36,14 @@ def of_model(
     """The items likeliest in the week after, of a model that learned from train alone; and its card."""
     ours = [f'priors.kinds=["{KIND}"]', f"priors.horizons_days=[{STEP_DAYS}]"]
     model = im.train(log_of(protocol.train), as_of=AS_OF, recipe=recipe, settings=[*ours, *settings])
-    snapshot = log_of(protocol.known(asked)).as_of(AS_OF)
-    users = sorted(asked.histories)
-    part = snapshot.take(np.searchsorted(snapshot.customer_ids, users))
-    scores = model.predict(part, STEP_DAYS, kinds=[KIND]).targets[KIND]
-    items = scores.targets.astype(np.int64)
-    lists: dict[str, Sequence[int]] = {}
-    for first in range(0, len(users), CUSTOMERS_AT_ONCE):
-        rows = slice(first, first + CUSTOMERS_AT_ONCE)
-        lists |= zip(users[rows], best_of(scores.rows(rows), items), strict=True)
-    return lists, model.card
+    return _likeliest(model, protocol, asked), model.card
+
+
+def of_priors(protocol: Protocol, asked: Asked) -> dict[str, Lists]:
+    """The same of each closed-form prior that the recipes choose from."""
+    log, config = log_of(protocol.train), PriorsConfig(kinds=(KIND,), horizons_days=(STEP_DAYS,))
+    each = fit_priors(log, log.instant(AS_OF), config).each
+    return {name: _likeliest(prior, protocol, asked) for name, prior in each.items() if prior.targets}
 
 
 def of_peer(
@@ -68,6 +68,20 @@ def of_peer(
         scores = np.load(said / f"{KIND}.npy", mmap_mode="r")
         settings = json.loads((said / "answer.json").read_text(encoding="utf-8"))["settings"][KIND]
         return {user: best_of(scores[users[user]])[0] for user in asked.histories}, settings
+
+
+def _likeliest(predictor: Predictor, protocol: Protocol, asked: Asked) -> Lists:
+    """The items likeliest in the week after `AS_OF`."""
+    snapshot = log_of(protocol.known(asked)).as_of(AS_OF)
+    users = sorted(asked.histories)
+    part = snapshot.take(np.searchsorted(snapshot.customer_ids, users))
+    scores = predictor.predict(part, STEP_DAYS, kinds=[KIND]).targets[KIND]
+    items = scores.targets.astype(np.int64)
+    lists: dict[str, Sequence[int]] = {}
+    for first in range(0, len(users), CUSTOMERS_AT_ONCE):
+        rows = slice(first, first + CUSTOMERS_AT_ONCE)
+        lists |= zip(users[rows], best_of(scores.rows(rows), items), strict=True)
+    return lists
 
 
 def best_of(scores: npt.ArrayLike, items: npt.NDArray[np.int64] | None = None) -> list[list[int]]:

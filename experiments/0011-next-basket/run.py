@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 from protocol import PLAIN, PROTOCOLS, Asked, Lists, judge, load
-from ranked import of_model, of_peer
+from ranked import of_model, of_peer, of_priors
 
 from intentml.metrics.intervals import Resamples, interval
 
@@ -39,6 +39,9 @@ def main() -> None:
     parser.add_argument("--recipe", nargs="*", default=["priors", "base"])
     parser.add_argument("--set", nargs="+", default=[], dest="settings", metavar="SECTION.KEY=VALUE")
     parser.add_argument("--hide-last", action="store_true", help="see Protocol.last_hidden")
+    parser.add_argument(
+        "--each-prior", action="store_true", help="the closed-form priors one by one, besides"
+    )
     parser.add_argument("--peer", nargs="*", default=["tifu_knn"], choices=PEERS)
     parser.add_argument("--peers-env", type=Path, default=Path("peers-env"))
     options = parser.parse_args()
@@ -58,6 +61,8 @@ def main() -> None:
             chosen = [told["prior"] for told in verdicts if told["chosen"]]
             gates = json.dumps(card.get("network", {}).get("gates"))
             print(f"{recipe}: {time.perf_counter() - start:.0f} s, over {chosen}, gates {gates}", flush=True)
+        if options.each_prior:
+            lists |= of_priors(protocol, asked)
         tell(f"{name}, {options.judge}, {len(asked.histories):,} customers", lists, asked, options.recipe)
 
 
