@@ -64,6 +64,7 @@ def main() -> None:
             horizon_days=shop.horizon_days,
             windows=options.windows or shop.windows,
             recipe=options.recipe,
+            settings=[f"priors.horizons_days=[{shop.horizon_days}]"],
             config=BacktestConfig(min_buyers_in_window=shop.min_buyers),
             peers=options.peer,
             peers_env=options.peers_env,
