@@ -104,6 +104,7 @@ def test_interested_in_has_the_json_of_the_contract(way: Way, scores: Any, categ
         "calibrated",
         "model_version",
         "matched_products",
+        "matched_by",
         "expected_buyers",
         "expected_buyers_interval",
         "customers",

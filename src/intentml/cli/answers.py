@@ -25,6 +25,11 @@ if TYPE_CHECKING:
     from intentml.scores.selection import NewProduct
 
 SHOWN_CUSTOMERS, SHOWN_PRODUCTS = 20, 10
+# What a keyword found without having all its words.
+LOOSELY = {
+    "any": "no product has all the words: these have the most of them",
+    "meaning": "no product has any of the words: what these are called means the like",
+}
 
 
 def interested_in(
@@ -164,6 +169,8 @@ def _show_interested(answer: InterestedIn, out: Path | None) -> None:
     names = [" ".join(filter(None, (one["product_id"] or "new product", one["name"]))) for one in products]
     more = f" and {len(names) - SHOWN_PRODUCTS:,} more" if len(names) > SHOWN_PRODUCTS else ""
     say(f"{counted(len(names), 'product')}: {', '.join(names[:SHOWN_PRODUCTS])}{more}")
+    if (loosely := LOOSELY.get(answer.matched_by or "")) is not None:
+        say(loosely)
     ends = answer.expected_buyers_interval
     between = "" if ends is None else f" (9 in 10 times {ends[0]:,} to {ends[1]:,})"
     customers = counted(len(answer), "customer")

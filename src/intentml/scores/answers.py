@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from intentml.priors.explaining import Explanation
+    from intentml.scores.keyword import Mode
     from intentml.scores.scores import Scores
 
 
@@ -27,6 +28,7 @@ class InterestedIn:
             of their number came true on validation, and hardly any of them is too rare to have been judged.
         model_version: Which model.
         matched_products: product_id and name of the products in question.
+        matched_by: How a keyword found them, as `Match.mode`: all, beginning, any, meaning; None without one.
         expected_buyers: How many of the customers listed will buy: the sum of their probabilities.
         expected_buyers_interval: Ends between which it lies nine times in ten; None where no past window
             could tell.
@@ -38,6 +40,7 @@ class InterestedIn:
     calibrated: bool
     model_version: str
     matched_products: tuple[dict[str, str | None], ...]
+    matched_by: Mode | None
     expected_buyers: float
     expected_buyers_interval: tuple[int, int] | None
     customers: pd.DataFrame
@@ -50,6 +53,7 @@ class InterestedIn:
             "calibrated": self.calibrated,
             "model_version": self.model_version,
             "matched_products": list(self.matched_products),
+            "matched_by": self.matched_by,
             "expected_buyers": self.expected_buyers,
             "expected_buyers_interval": self.expected_buyers_interval and list(self.expected_buyers_interval),
             "customers": self.customers.to_dict("records"),

@@ -246,6 +246,7 @@ class Scores:
             and (selection.single or set_is_calibrated(self, selection, days, float(probability.sum()))),
             model_version=self.manifest.model.version,
             matched_products=self._named(selection),
+            matched_by=selection.matched_by,
             expected_buyers=float(probability[best].sum()),
             expected_buyers_interval=self._interval(selection, probability[best], days),
             customers=chosen,

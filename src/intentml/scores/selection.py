@@ -18,7 +18,7 @@ from intentml.tables.contracts import PATH_SEPARATOR
 from intentml.timeline.catalogue import Catalogue
 
 if TYPE_CHECKING:
-    from intentml.scores.keyword import Match
+    from intentml.scores.keyword import Match, Mode
 
 
 class NewProduct(BaseModel):
@@ -51,11 +51,13 @@ class Selection:
         columns: Kind and target name of each, none inside another.
         products: Catalogue rows of the products in question.
         newcomers: Products that are not in the catalogue.
+        matched_by: How a keyword found its products (`Match.mode`); None without one.
     """
 
     columns: tuple[Column, ...] = ()
     products: tuple[int, ...] = ()
     newcomers: tuple[NewProduct, ...] = ()
+    matched_by: Mode | None = None
 
     @property
     def single(self) -> bool:
@@ -94,7 +96,8 @@ def select(
     groups = [find_category(catalogue, name) for name in categories]
     groups += [("brand", _known(catalogue, "brand", name, "brand")) for name in brands]
     named = [_known(catalogue, "product", name, "product") for name in products]
-    found = [match.product_id for match in scores.search(keyword)] if keyword is not None else []
+    matches = scores.search(keyword) if keyword is not None else []
+    found = [match.product_id for match in matches]
     if not groups and not named and not found and new_product is None:
         raise UnknownTargetError(
             "no product, category, brand or keyword was named",
@@ -110,6 +113,7 @@ def select(
             dict.fromkeys([*singles.values(), *(row for rows in members.values() for row in rows)])
         ),
         newcomers=() if new_product is None else (new_product,),
+        matched_by=matches[0].mode if matches else None,
     )
 
 

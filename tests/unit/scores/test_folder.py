@@ -108,7 +108,8 @@ def test_products_compared_by_meaning_are_searched_by_it(tmp_path, monkeypatch):
     write_scores(by_meaning, tmp_path / "scores")
     for shop in (by_meaning, load_scores(tmp_path / "scores")):
         assert {match.mode for match in shop.search("zebra")} == {"meaning"}
-        assert len(shop.interested_in(keyword="zebra").matched_products) > 10
+        answer = shop.interested_in(keyword="zebra")
+        assert (answer.matched_by, len(answer.matched_products) > 10) == ("meaning", True)
     with pytest.raises(UnknownTargetError):
         scores().search("zebra")
 

@@ -78,11 +78,12 @@ def test_a_list_of_products_and_the_keyword_that_finds_it_are_the_same_question(
     by_keyword, by_list = shop.interested_in(keyword="thing"), shop.interested_in(product=several)
     pd.testing.assert_frame_equal(by_keyword.customers, by_list.customers)
     assert {product["product_id"] for product in by_keyword.matched_products} == set(several)
+    assert (by_keyword.matched_by, by_list.matched_by) == ("all", None)
 
 
 def test_the_answer_in_json_has_the_fields_of_the_contract(shop):
     body = shop.interested_in(product="p3", limit=2).to_dict()
-    told = "as_of horizon_days calibrated model_version matched_products expected_buyers"
+    told = "as_of horizon_days calibrated model_version matched_products matched_by expected_buyers"
     assert list(body) == [*told.split(), "expected_buyers_interval", "customers"]
     assert body["as_of"] == "2024-03-31T00:00:00+00:00"
     assert body["horizon_days"] == 28
