@@ -19,10 +19,9 @@ from torch import Tensor
 
 from intentml.fitting.examples import Examples, ListedPairs, TargetExamples, TimingExamples
 from intentml.fitting.gates import pair_log_loss
-from intentml.fitting.values import ORDERS, SPEND, Amounts, ValueExamples
 from intentml.model.heads import TargetCodes, horizon_place
 from intentml.model.intent_model import IntentModel
-from intentml.model.losses import order_losses, pair_losses, silence_losses, spend_losses
+from intentml.model.losses import pair_losses, silence_losses
 from intentml.prediction import F64, TargetScores
 from intentml.sequences.csr import positions
 
@@ -83,7 +82,6 @@ def head_losses(
     states: Tensor,
     customers: I64,
     timing: TimingExamples,
-    values: ValueExamples,
     targets: Mapping[tuple[str, int], DrawnTargets],
 ) -> dict[str, Tensor]:
     """Mean loss of each head over some customers.
@@ -93,7 +91,6 @@ def head_losses(
         states: Of those customers. Shape: (B, d).
         customers: Their rows in the examples. Shape: (B,).
         timing: Next orders.
-        values: Orders and spend.
         targets: Drawn targets by kind and horizon.
     """
     device = states.device
@@ -101,10 +98,9 @@ def head_losses(
     def told(values: npt.NDArray[np.generic]) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(values)).to(device)
 
-    of_timing = told(timing.numbers[customers])
     found = {
         TIMING: silence_losses(
-            network.hazard(states, of_timing),
+            network.hazard(states, told(timing.numbers[customers])),
             told(timing.hazard[customers]),
             told(timing.event_bin[customers]),
             told(timing.full_bins[customers]),
@@ -112,8 +108,7 @@ def head_losses(
     }
     for (kind, days), drawn in targets.items():
         found[head_name(kind, days)] = _target_loss(network, states, customers, drawn)
-    numbers = torch.cat([of_timing, told(values.numbers[customers])], dim=1)
-    return found | _value_losses(network, states, numbers, customers, values)
+    return found
 
 
 def prior_losses(parts: Sequence[Examples]) -> dict[str, float]:
@@ -129,42 +124,7 @@ def prior_losses(parts: Sequence[Examples]) -> dict[str, float]:
         for (kind, days), one in part.targets.items():
             of_pairs = pair_log_loss(one.prior.rows(some), one.bought[some].toarray())
             losses.setdefault(head_name(kind, days), []).append(of_pairs.mean(axis=1, dtype=np.float64))
-        for days, amounts in part.values.amounts.items():
-            nothing = torch.zeros(len(some), 2)
-            for head, each in amount_losses(nothing, torch.zeros(()), amounts, some).items():
-                losses.setdefault(head_name(head, days), []).append(each.numpy().astype(np.float64))
     return {head: float(np.concatenate(each).mean()) for head, each in losses.items()}
-
-
-def _value_losses(
-    network: IntentModel, states: Tensor, numbers: Tensor, customers: I64, values: ValueExamples
-) -> dict[str, Tensor]:
-    """Mean loss of orders and of spend at every horizon."""
-    found: dict[str, Tensor] = {}
-    for days, amounts in values.amounts.items():
-        log_ratio = network.value(states, numbers, horizon_place(days))
-        losses = amount_losses(log_ratio, network.value.dispersion, amounts, customers)
-        found |= {head_name(head, days): loss.mean() for head, loss in losses.items()}
-    return found
-
-
-def amount_losses(
-    log_ratio: Tensor, log_dispersion: Tensor, amounts: Amounts, customers: I64
-) -> dict[str, Tensor]:
-    """Loss of each customer's orders, and of their spend where there are prices.
-
-    What is learned of money per order leaves the orders alone. Shape: log_ratio (B, 2) -> (B,) each.
-    """
-
-    def told(values: npt.NDArray[np.float64]) -> Tensor:
-        return torch.from_numpy(values[customers].astype(np.float32)).to(log_ratio.device)
-
-    expected = told(amounts.orders) * log_ratio[:, 0].exp()
-    losses = {ORDERS: order_losses(expected, told(amounts.came_orders), log_dispersion)}
-    if amounts.money is not None:
-        spend = expected.detach() * told(amounts.money) * log_ratio[:, 1].exp()
-        losses[SPEND] = spend_losses(spend, told(amounts.came_spend))
-    return losses
 
 
 def head_name(kind: str, days: int) -> str:

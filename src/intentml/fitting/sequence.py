@@ -40,9 +40,8 @@ from intentml.fitting.priors import FittedPriors, PriorsConfig
 from intentml.fitting.slices import Past, Slice
 from intentml.fitting.targets import FittedTargets, fit_targets
 from intentml.fitting.training import Progress, Trained, train_network
+from intentml.fitting.value_training import fit_value_head
 from intentml.fitting.values import (
-    ORDERS,
-    SPEND,
     ValueWindow,
     gate_values,
     value_examples,
@@ -149,6 +148,7 @@ def fit_sequence(
         on_epoch=settings.on_epoch,
         together=settings.together,
     )
+    fit_value_head(fit.network, parts, training)
     return FittedSequence(fit.gated(), plan, fit.targets, trained, device_name(settings.device))
 
 
@@ -229,14 +229,13 @@ class _Fit:
         return [part for part in parts if len(part)]
 
     def validate(self, network: IntentModel) -> dict[str, float]:
-        """The mean over heads of the loss over the prior's, and each head's own; of amounts the deviance."""
+        """The mean over heads of the loss over the prior's, and each head's own."""
         losses = self._losses(network)
         shares: dict[str, list[float]] = {}
         for name, loss in losses.items():
             shares.setdefault(name.rpartition("_")[0], []).append(loss / self.baselines[name])
         mean = float(np.mean([np.mean(of_head) for of_head in shares.values()]))
-        named = {name: "deviance" if name.startswith((ORDERS, SPEND)) else "log_loss" for name in losses}
-        return {"loss": mean, **{f"{name}/{named[name]}": loss for name, loss in losses.items()}}
+        return {"loss": mean, **{f"{name}/log_loss": loss for name, loss in losses.items()}}
 
     def gated(self) -> Correction:
         """The network with gates chosen on validation."""
@@ -279,7 +278,7 @@ class _Fit:
         return ValueWindow(examples.values.amounts[days], ratio)
 
     def _losses(self, network: IntentModel) -> dict[str, float]:
-        """Log-loss of every head on validation; of orders and spend the deviance."""
+        """Log-loss of every head on validation."""
         losses = {}
         for days, judged in self.judged.items():
             states = states_of(network, judged.examples.sequences)
@@ -290,8 +289,6 @@ class _Fit:
                 logits = one.prior.rows(slice(None)) + said.learned
                 logits += np.where(one.seen.toarray(), said.repeat, said.explore)
                 losses[head_name(kind, days)] = float(pair_log_loss(logits, one.bought.toarray()).mean())
-            for head, deviance in self._value_window(network, judged, states, days).deviances().items():
-                losses[head_name(head, days)] = deviance
         return losses
 
     def _validation(self, states: F32, one: TargetExamples, customers: I64) -> Validation:

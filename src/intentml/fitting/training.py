@@ -190,9 +190,7 @@ def _learn(
     device = network.device
     with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
         states = network(order_tensors(batch, season=network.sizes.season, device=device))
-    losses = head_losses(
-        network, states.float(), batch.customer, part.timing, part.values, _one_horizon_each(targets)
-    )
+    losses = head_losses(network, states.float(), batch.customer, part.timing, _one_horizon_each(targets))
     mean = torch.stack([loss / baselines[head] for head, loss in losses.items()]).mean()
     mean.backward()  # type: ignore[no-untyped-call]
     return float(mean.detach())

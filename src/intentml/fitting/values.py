@@ -29,7 +29,6 @@ from intentml.timeline import OrderLog, Snapshot
 I64 = npt.NDArray[np.int64]
 Losses = Callable[[F64, F64], F64]
 
-ORDERS, SPEND = "orders", "spend"
 # A window's level is taken from its orders as far as they outnumber these.
 _TRUSTED_ORDERS = 20.0
 
@@ -146,14 +145,6 @@ class ValueWindow:
         if weight == 0.0:
             return base
         return _held(base, weight * self.log_ratio[:, 1], float((self.amounts.orders * money).sum()))
-
-    def deviances(self) -> dict[str, float]:
-        """Mean deviance of orders, and of spend where there are prices, with the residuals whole."""
-        came = self.amounts
-        found = {ORDERS: float(poisson_deviance(self.orders(1.0), came.came_orders).mean())}
-        if came.money is not None:
-            found[SPEND] = float(spend_deviance(self.spend(1.0, 1.0), came.came_spend).mean())
-        return found
 
 
 def gate_values(windows: Sequence[ValueWindow]) -> tuple[float, float]:

@@ -143,7 +143,8 @@ class HazardHead(Residual):
 class ValueHead(Residual):
     """logs of the factors on expected orders and on money per order, each within ± 3.
 
-    log factor(u, H) = r + t r', with t = `horizon_place`. Shape: (B, d), (B, numbers) -> (B, 2).
+    log factor(u, H) = r + t r', with t = `horizon_place`, one for all or one each.
+    Shape: (B, d), (B, numbers), (B, 1) -> (B, 2).
     """
 
     def __init__(self, config: ModelConfig, sizes: Sizes) -> None:
@@ -151,7 +152,7 @@ class ValueHead(Residual):
         # Logarithm: how much wider than Poisson's the spread of orders is.
         self.dispersion = nn.Parameter(torch.zeros(()))
 
-    def forward(self, states: Tensor, numbers: Tensor, place: float = 0.0) -> Tensor:
+    def forward(self, states: Tensor, numbers: Tensor, place: Tensor | float = 0.0) -> Tensor:
         """The logarithms, of orders and of money."""
         fixed, growing = super().forward(states, numbers).chunk(2, dim=-1)
         return _limited(fixed + place * growing)

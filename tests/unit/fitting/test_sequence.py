@@ -207,8 +207,8 @@ def test_a_shop_without_products_and_prices_learns_timing_and_orders_alone():
     model = model_of(bare)
     network = model.card["network"]
     assert network["gates"] == {}
-    told = {"loss", "no_order_28d/log_loss", "orders_28d/deviance"}
-    assert set(network["epochs"][0]["validation"]) == told
+    assert set(network["epochs"][0]["validation"]) == {"loss", "no_order_28d/log_loss"}
+    assert network["money_weight"] == 0.0
     assert model.predict(bare.as_of(bare.until.datetime), 28).targets == {}
 
 

@@ -1,0 +1,131 @@
+"""The head of orders and money per order, learned over states that are finished.
+
+What comes in: a trained network and its training windows. What goes out: the same network with that head
+fitted. It learns after all others, from customers of all windows mixed: beside the targets, in batches of
+one window and one length of history, it ended worse (experiments/0012-orders-and-spend).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from intentml.fitting.examples import Examples
+from intentml.fitting.settings import TrainingConfig
+from intentml.fitting.values import Amounts
+from intentml.model.heads import horizon_place
+from intentml.model.intent_model import IntentModel
+from intentml.model.losses import order_losses, spend_losses
+from intentml.model.states import states_of
+from intentml.prediction import F32
+
+_EPOCHS, _BATCH = 6, 128
+
+
+@dataclass(frozen=True)
+class _Taught:
+    """One window at one horizon. Shapes: (n, ...).
+
+    Attributes:
+        inputs: States and numbers.
+        place: `horizon_place`.
+        amounts: What the priors expect and what came.
+    """
+
+    inputs: tuple[F32, F32]
+    place: float
+    amounts: Amounts
+
+
+def fit_value_head(network: IntentModel, parts: Sequence[Examples], config: TrainingConfig) -> None:
+    """Fit the head in place; all else stays as it is."""
+    taught = []
+    for part in parts:
+        if part.values.amounts:
+            read = np.hstack([part.timing.numbers, part.values.numbers])
+            inputs = states_of(network, part.sequences), read
+            taught += [_Taught(inputs, horizon_place(days), one) for days, one in part.values.amounts.items()]
+    if not taught:
+        return
+    torch.manual_seed(config.seed)
+    head, device = network.value, network.device
+    seen = _told([one.inputs[0] for one in taught], device)
+    numbers = _told([one.inputs[1] for one in taught], device)
+    place = _told([np.full(len(one.amounts.orders), one.place) for one in taught], device).unsqueeze(1)
+    outcomes = _Outcomes.of([one.amounts for one in taught], place.squeeze(1))
+    rate, pull = config.learning_rate, config.weight_decay
+    optimiser = torch.optim.AdamW(head.parameters(), lr=rate, weight_decay=pull)
+    steps = _EPOCHS * -(-len(seen) // _BATCH)
+    falling = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
+    for _ in range(_EPOCHS):
+        for batch in torch.split(torch.randperm(len(seen)).to(device), _BATCH):
+            ratio = head(seen[batch], numbers[batch], place[batch])
+            loss = outcomes.losses(ratio, head.dispersion, batch).mean()
+            optimiser.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            torch.nn.utils.clip_grad_norm_(head.parameters(), 1.0)
+            optimiser.step()
+            falling.step()
+
+
+@dataclass(frozen=True)
+class _Outcomes:
+    """What the priors expect and what came, customer by customer. Shapes: (n,).
+
+    Attributes:
+        orders: Orders expected.
+        money: Money per order expected; None where a window has no prices.
+        came_orders: Orders that came.
+        came_spend: Money that came.
+        scale: What a loss of orders and of spend counts: as much at every horizon. Shape: (n, 2).
+    """
+
+    orders: Tensor
+    money: Tensor | None
+    came_orders: Tensor
+    came_spend: Tensor
+    scale: Tensor
+
+    @classmethod
+    def of(cls, amounts: Sequence[Amounts], place: Tensor) -> _Outcomes:
+        """Of all windows, their priors' losses brought to one."""
+
+        def told(columns: Sequence[npt.NDArray[np.floating] | None]) -> Tensor | None:
+            known = [each for each in columns if each is not None]
+            return _told(known, place.device) if len(known) == len(columns) else None
+
+        columns = [told([getattr(one, name) for one in amounts]) for name in vars(amounts[0])]
+        orders, money, came_orders, came_spend = columns
+        assert orders is not None
+        assert came_orders is not None
+        assert came_spend is not None
+        found = cls(orders, money, came_orders, came_spend, torch.ones(len(orders), 2, device=place.device))
+        nothing, everybody = torch.zeros_like(found.scale), torch.arange(len(orders), device=place.device)
+        prior = found._each(nothing, torch.zeros((), device=place.device), everybody)
+        for horizon in torch.unique(place):
+            same = place == horizon
+            found.scale[same] = 1.0 / prior[same].mean(0).clamp(min=1e-9)
+        return found
+
+    def losses(self, log_ratio: Tensor, log_dispersion: Tensor, rows: Tensor) -> Tensor:
+        """Of some customers, over the prior's. Shape: log_ratio (B, 2), rows (B,) -> (B,)."""
+        return (self._each(log_ratio, log_dispersion, rows) * self.scale[rows]).sum(1)
+
+    def _each(self, log_ratio: Tensor, log_dispersion: Tensor, rows: Tensor) -> Tensor:
+        """Of orders and of spend; what is learned of money leaves the orders alone. Shape: (B, 2)."""
+        expected = self.orders[rows] * log_ratio[:, 0].exp()
+        of_orders = order_losses(expected, self.came_orders[rows], log_dispersion)
+        if self.money is None:
+            return torch.stack([of_orders, torch.zeros_like(of_orders)], 1)
+        spend = expected.detach() * self.money[rows] * log_ratio[:, 1].exp()
+        return torch.stack([of_orders, spend_losses(spend, self.came_spend[rows])], 1)
+
+
+def _told(columns: Sequence[npt.NDArray[np.floating]], device: torch.device) -> Tensor:
+    """Arrays of all windows as one tensor."""
+    return torch.from_numpy(np.concatenate(columns).astype(np.float32)).to(device)
