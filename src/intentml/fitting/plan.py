@@ -3,7 +3,7 @@
 What comes in: a log cut at `as_of`, horizons, settings. What goes out: `TrainingPlan`. Nothing that a
 window of validation shows is learned from: every training label ends where validation begins.
 
-A shop whose history holds no horizon twice is validated at a shorter one, a quarter of its history. Where
+A shop whose history holds no horizon twice is validated at a shorter one, a tenth of its history. Where
 not even that fits twice, a quarter of the customers is kept for validation and learned from nowhere.
 """
 
@@ -23,8 +23,9 @@ from intentml.timeline import Instant, OrderLog
 from intentml.timeline.catalogue import Strings
 from intentml.timeline.instants import MIN_HORIZON_DAYS
 
-# Validation takes at most one in so many days of a history that holds no horizon twice.
-_SHORTER = 4
+# Validation takes one in so many days of a history that holds no horizon twice: the newest days teach most,
+# and those that validate teach nothing.
+_SHORTER = 10
 # A window seen from a short past teaches weights for a past that short.
 _MIN_HISTORY_DAYS = 28
 
@@ -92,9 +93,10 @@ def plan_training(
     """
     twice = _twice(log, horizons_days, windows)
     # A shorter horizon, where one fits twice, before other customers: only time tells what time brings.
-    shorter = int(min(max(horizons_days), log.until.days_since(log.start) // _SHORTER))
+    days = min(max(horizons_days), int(log.until.days_since(log.start)) // _SHORTER)
+    shorter = max(MIN_HORIZON_DAYS, days)
     split: Literal["windows", "customers"] = "windows"
-    if not twice and shorter >= MIN_HORIZON_DAYS:
+    if not twice:
         twice = _twice(log, [shorter], windows)
         if not twice:
             alone = cutoffs(log, shorter, 1)

@@ -125,25 +125,25 @@ def test_windows_in_which_clocks_change_keep_all_their_horizons(monkeypatch):
 
 
 def test_in_a_short_history_nobody_is_learned_from_and_judged(monkeypatch):
-    log = shop_of(60, 50, 1200, products=9)
+    log = shop_of(60, 40, 1200, products=9)
     got = handed(monkeypatch, log, log.until.datetime, "priors.horizons_days=[90]", "training.anchors=2")
     plan, past = got.fit.plan, got.fit.past
 
     def names(cutoff: Instant, customers: np.ndarray) -> set[str]:
         return set(past.at(cutoff).snapshot.customer_ids[customers])
 
-    # A quarter of the days known is the horizon.
+    # The shortest horizon, and not even that twice.
     assert plan.split == "customers"
-    assert plan.horizons == (12,)
-    assert {days for part in got.parts for _, days in part.targets} == {12}
+    assert plan.horizons == (7,)
+    assert {days for part in got.parts for _, days in part.targets} == {7}
     instants = [*plan.cutoffs, *plan.anchors]
     learned = [names(at, part.customers) for at, part in zip(instants, got.parts, strict=True)]
-    judged = names(plan.validation[12], got.fit.judged[12].examples.customers)
+    judged = names(plan.validation[7], got.fit.judged[7].examples.customers)
     assert len(judged) > 8
     assert len(learned[0]) > 2 * len(judged)
     assert not judged & set().union(*learned)
-    buyers = past.at(plan.validation[12]).snapshot.n_orders > 0
-    assert judged | learned[0] == names(plan.validation[12], np.flatnonzero(buyers))
+    buyers = past.at(plan.validation[7]).snapshot.n_orders > 0
+    assert judged | learned[0] == names(plan.validation[7], np.flatnonzero(buyers))
 
 
 # -- any shop ------------------------------------------------------------------------------------------
