@@ -2,9 +2,9 @@
 
     python experiments/board/run.py DATA --out DIR [--recipe base] [--only NAME ...] [--peers-env DIR]
 
-What comes in: a folder that holds the data sets by name. What goes out: a whole report a data set in
-`DIR/NAME`, and the section of the board that stands between the data set's own markers; one that is not run
-keeps its section.
+What comes in: a folder that holds the data sets by name; the simulated shop is made. What goes out: a whole
+report a data set in `DIR/NAME`, and the section of the board that stands between the data set's own markers;
+one that is not run keeps its section.
 """
 
 from __future__ import annotations
@@ -13,7 +13,10 @@ import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
+from truth import TruthItself
+
 from intentml import workflows
+from intentml.datasets.simulated import TRUTH_FOLDER, SimulatedShop, read_truth, write_simulated
 from intentml.evaluation import BacktestConfig, BacktestReport, write_report
 from intentml.evaluation.measurement import MEAN
 from intentml.evaluation.peers.catalogue import PEERS
@@ -41,7 +44,9 @@ SHOPS = (
     Shop("instacart_sample", "Instacart sample", "2016-11-01", 30),
     Shop("cdnow", "CDNOW", "1998-01-01", 181, windows=1),
     Shop("grocery_elog", "grocery_elog", "2007-10-01", 90),
+    Shop("simulated", "Simulated shop, with its truth", "2024-10-01", 28),
 )
+SIMULATED = SimulatedShop(customers=4_000, dial=0.3, seed=1)
 
 
 def main() -> None:
@@ -58,8 +63,13 @@ def main() -> None:
     for shop in SHOPS:
         if options.only and shop.name not in options.only:
             continue
+        folder, others = options.data / shop.name, {}
+        if shop.name == "simulated":
+            folder = options.out / "simulated_shop"
+            write_simulated(folder, SIMULATED)
+            others = {"truth": TruthItself(read_truth(folder / TRUTH_FOLDER))}
         report = workflows.backtest(
-            workflows.read_tables(options.data / shop.name),
+            workflows.read_tables(folder),
             last_as_of=shop.last_as_of,
             horizon_days=shop.horizon_days,
             windows=options.windows or shop.windows,
@@ -68,6 +78,7 @@ def main() -> None:
             config=BacktestConfig(min_buyers_in_window=shop.min_buyers),
             peers=options.peer,
             peers_env=options.peers_env,
+            others=others,
             progress=lambda step, done, total, name=shop.name: print(f"{name}: {step} ({done} of {total})"),
         )
         write_report(report, options.out / shop.name)

@@ -264,6 +264,7 @@ def backtest(
     config: BacktestConfig | None = None,
     peers: Sequence[str] = (),
     peers_env: str | Path = "peers-env",
+    others: Mapping[str, Predictor] | None = None,
     device: str = "auto",
     progress: Progress = quiet,
 ) -> BacktestReport:
@@ -280,6 +281,7 @@ def backtest(
         config: Settings of the measuring.
         peers: Names of predictors of other packages (`intentml.evaluation.peers.catalogue.PEERS`).
         peers_env: Folder of the virtual environments that they run in; made where they are missing.
+        others: Predictors of your own to show beside the peers, by name; what they know is yours to watch.
         device: Where a network is trained: auto, cpu or cuda.
         progress: Called with step, done, total.
     """
@@ -295,7 +297,7 @@ def backtest(
     def fit(past: OrderLog, as_of: Instant) -> Contenders:
         tell = _first_half(progress, starts.index(as_of.us), len(starts))
         fitted = _fitted(past, as_of, chosen, _Watch(device, tell))
-        return contenders(chosen, fitted).beside(bench.contenders(past, horizon_days))
+        return contenders(chosen, fitted).beside({**bench.contenders(past, horizon_days), **(others or {})})
 
     seed = chosen.priors.seed
     with PeerBench(chosen_peers(peers), Path(peers_env), kinds=config.kinds, seed=seed) as bench:
