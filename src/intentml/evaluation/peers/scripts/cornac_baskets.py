@@ -23,11 +23,13 @@ CANDIDATES: dict[str, list[dict[str, Any]]] = {
         {"recency": recency, "asymmetry": asymmetry, "locality": locality}
         for recency, asymmetry, locality in ((10, 0.75, 10), (25, 0.75, 10), (0, 0.75, 10), (25, 0.25, 1))
     ],
-    # The authors' settings for Ta-Feng, Dunnhumby and Instacart.
+    # The authors' settings for Ta-Feng, Dunnhumby and Instacart; and two of a wider search (experiments/0011).
     "tifu_knn": [
         {"n_neighbors": 300, "within_decay_rate": 0.9, "group_decay_rate": 0.7, "alpha": 0.7, "n_groups": 7},
         {"n_neighbors": 900, "within_decay_rate": 0.9, "group_decay_rate": 0.6, "alpha": 0.2, "n_groups": 3},
         {"n_neighbors": 900, "within_decay_rate": 0.9, "group_decay_rate": 0.7, "alpha": 0.9, "n_groups": 3},
+        {"n_neighbors": 900, "within_decay_rate": 0.9, "group_decay_rate": 0.7, "alpha": 0.1, "n_groups": 7},
+        {"n_neighbors": 100, "within_decay_rate": 0.9, "group_decay_rate": 0.7, "alpha": 0.7, "n_groups": 3},
     ],
 }
 CUSTOMERS_AT_ONCE = 1024
