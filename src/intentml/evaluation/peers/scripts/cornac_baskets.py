@@ -23,7 +23,7 @@ CANDIDATES: dict[str, list[dict[str, Any]]] = {
         {"recency": recency, "asymmetry": asymmetry, "locality": locality}
         for recency, asymmetry, locality in ((10, 0.75, 10), (25, 0.75, 10), (0, 0.75, 10), (25, 0.25, 1))
     ],
-    # The authors' settings for Ta-Feng, Dunnhumby and Instacart; and two of a wider search (experiments/0011).
+    # The authors' settings for Ta-Feng, Dunnhumby, Instacart; two of a wider search (experiments/0011).
     "tifu_knn": [
         {"n_neighbors": 300, "within_decay_rate": 0.9, "group_decay_rate": 0.7, "alpha": 0.7, "n_groups": 7},
         {"n_neighbors": 900, "within_decay_rate": 0.9, "group_decay_rate": 0.6, "alpha": 0.2, "n_groups": 3},
