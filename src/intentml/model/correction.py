@@ -28,7 +28,7 @@ from intentml.timeline import Snapshot
 Gates = tuple[Mend, Mend]
 
 # Bisection: the level lies within e to this, and is found to a millionth.
-_FARTHEST_LEVEL, _HALVINGS = 4.0, 24
+_FARTHEST_LEVEL, _HALVINGS = 12.0, 32
 # A few hundred megabytes of hidden numbers.
 _PAIRS_AT_ONCE = 500_000
 I64 = npt.NDArray[np.int64]
