@@ -12,7 +12,7 @@ import intentml as im
 from intentml.fitting.examples import hazard_of, timing_examples
 from intentml.fitting.slices import Past
 from intentml.model.correction import corrected_silence, level_of
-from intentml.model.losses import hazard_losses
+from intentml.model.losses import silence_losses
 from intentml.prediction import SURVIVAL_DAYS
 from intentml.priors.timing_numbers import timing_numbers
 
@@ -84,7 +84,7 @@ def learned(parts: list, numbers: np.ndarray, columns: slice) -> np.ndarray:
     for _ in range(EPOCHS):
         for batch in torch.randperm(len(inputs)).split(BATCH):
             ratio = 3 * torch.tanh(network(inputs[batch]) / 3)
-            loss = hazard_losses(ratio, *(values[batch] for values in outcomes)).mean()
+            loss = silence_losses(ratio, *(values[batch] for values in outcomes)).mean()
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
