@@ -94,11 +94,18 @@ class TargetExamples:
         def told(matrix: sparse.csr_array) -> F32:
             return at_pairs(matrix, who, what.astype(np.int32)).astype(np.float32)
 
-        prior = LowRank(self.prior.customer_vectors, self.prior.target_vectors).at(who, what)
-        prior += told(self.prior.pairs)
-        for parent in self.prior.parents:
-            prior += at_pairs(parent.values, who, parent.parent_of[what]).astype(np.float32)
+        prior = logits_at(self.prior, who, what)
         return ListedPairs(pairs.indptr.astype(np.int64), what, prior, told(self.bought), told(self.seen) > 0)
+
+
+def logits_at(scores: TargetScores, who: I64, what: I64) -> F32:
+    """The logits of some pairs of targets that somebody has bought. Shape: (n,), (n,) -> (n,)."""
+    column = what.astype(np.int32)
+    logits = LowRank(scores.customer_vectors, scores.target_vectors).at(who, what)
+    logits += at_pairs(scores.pairs, who, column).astype(np.float32)
+    for parent in scores.parents:
+        logits += at_pairs(parent.values, who, parent.parent_of[what]).astype(np.float32)
+    return logits
 
 
 @dataclass(frozen=True)

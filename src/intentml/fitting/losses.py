@@ -146,31 +146,15 @@ def _target_loss(network: IntentModel, states: Tensor, customers: I64, drawn: Dr
     columns = torch.from_numpy(drawn.columns).to(device)
     prior = torch.from_numpy(drawn.prior.rows(customers)).to(device)
     seen, bought = dense(drawn.seen), dense(drawn.bought)
-    learned = _learned(network, customers, examples, place)
     logits = prior + torch.where(seen, repeat @ to_repeat[columns].T, explore @ to_explore[columns].T)
-    logits = logits + learned[:, columns]
     losses = pair_losses(logits, bought.float())
     if drawn.weight is None:
         return losses.mean()
     weight = torch.from_numpy(drawn.weight).to(device)
     # Pairs with history or a purchase are summed below, each for itself.
     total = (losses * weight * ~(seen | bought)).sum()
-    total = total + _listed_loss(
-        examples.listed, customers, (repeat, explore), (to_repeat, to_explore), learned
-    )
+    total = total + _listed_loss(examples.listed, customers, (repeat, explore), (to_repeat, to_explore))
     return total / (len(customers) * len(examples.buyers_before))
-
-
-def _learned(network: IntentModel, customers: I64, examples: TargetExamples, place: float) -> Tensor:
-    """What the pair network says of some customers' candidates; 0 elsewhere. Shape: (B, E)."""
-    device, candidates = network.device, examples.candidates
-    rows = positions(candidates.indptr, customers)
-    who = np.repeat(np.arange(len(customers)), np.diff(candidates.indptr)[customers])
-    at = tuple(torch.from_numpy(each).to(device) for each in (who, candidates.target[rows]))
-    numbers = torch.from_numpy(candidates.numbers(rows)).to(device)
-    said = network.of_pairs(examples.kind)(numbers, on_device(examples.codes, device), at[1], place)
-    nothing = torch.zeros(len(customers), len(examples.buyers_before), device=device)
-    return nothing.index_put(at, said)
 
 
 def _listed_loss(
@@ -178,7 +162,6 @@ def _listed_loss(
     customers: I64,
     of_customers: tuple[Tensor, Tensor],
     of_targets: tuple[Tensor, Tensor],
-    learned: Tensor,
 ) -> Tensor:
     """Sum of the log-loss of some customers' listed pairs."""
     device = of_customers[0].device
@@ -192,7 +175,6 @@ def _listed_loss(
         for customer, target in zip(of_customers, of_targets, strict=True)
     )
     logits = torch.from_numpy(listed.prior[at]).to(device) + torch.where(seen, repeat, explore)
-    logits = logits + learned[who, what]
     return pair_losses(logits, torch.from_numpy(listed.bought[at]).to(device)).sum()
 
 

@@ -35,6 +35,7 @@ from intentml.fitting.levels import timing_level, value_levels
 from intentml.fitting.losses import TIMING, head_name, prior_losses
 from intentml.fitting.model import SequenceSettings
 from intentml.fitting.network import know_numbers, new_network
+from intentml.fitting.pair_training import fit_pair_networks
 from intentml.fitting.plan import TrainingPlan, has_customers, plan_training
 from intentml.fitting.priors import FittedPriors, PriorsConfig
 from intentml.fitting.slices import Past, Slice
@@ -148,6 +149,7 @@ def fit_sequence(
         on_epoch=settings.on_epoch,
         together=settings.together,
     )
+    fit_pair_networks(fit.network, parts, training)
     fit_value_head(fit.network, parts, training)
     return FittedSequence(fit.gated(), plan, fit.targets, trained, device_name(settings.device))
 

@@ -39,14 +39,14 @@ class PairNetwork(nn.Module):
         nn.init.zeros_(self.last.weight)
         nn.init.zeros_(self.last.bias)
 
-    def forward(self, numbers: Tensor, codes: TargetCodes, target: Tensor, place: float) -> Tensor:
+    def forward(self, numbers: Tensor, codes: TargetCodes, target: Tensor, place: float | Tensor) -> Tensor:
         """Corrections of some pairs.
 
         Args:
             numbers: The priors' numbers, in the order of `Sizes.pairs`. Shape: (n, F).
             codes: Of the targets. Length J.
             target: Which of them. Shape: (n,).
-            place: `horizon_place` of the horizon.
+            place: `horizon_place` of the horizon; or of each target, where they are of several. Shape: (J,).
 
         Returns:
             Shape: (n,).
@@ -58,7 +58,8 @@ class PairNetwork(nn.Module):
         else:
             trusted = codes.trust.unsqueeze(-1) * self.own(codes.row)
             vectors = trusted + self.category(codes.category) + self.brand(codes.brand)
-        at_horizon = self.horizon(torch.tensor([[place]], dtype=numbers.dtype, device=numbers.device))
+        told = torch.as_tensor(place, dtype=numbers.dtype, device=numbers.device).reshape(-1, 1)
+        at_horizon = self.horizon(told)
         # By target first, then spread over the pairs: there are far fewer targets.
         hidden = functional.gelu(self.numbers(numbers) + (self.target(vectors) + at_horizon)[target])
         return self.last(functional.gelu(self.second(hidden))).squeeze(-1)  # type: ignore[no-any-return]

@@ -121,12 +121,6 @@ def test_where_targets_are_few_all_are_looked_at_and_the_loss_is_the_plain_mean(
         ]
         seen = examples().seen.toarray()[SOME]
         logits = examples().prior.rows(SOME).astype(np.float64) + np.where(seen, *added)
-        near, pairs = examples().candidates, network().of_pairs("product")
-        for row, customer in enumerate(SOME):
-            for at in range(near.indptr[customer], near.indptr[customer + 1]):
-                numbers, target = torch.from_numpy(near.numbers(np.array([at]))), near.target[at : at + 1]
-                said = pairs(numbers, examples().codes, torch.from_numpy(target), 0.0)
-                logits[row, target] += float(said)
         chance = 1 / (1 + np.exp(-logits))
         bought = examples().bought.toarray()[SOME]
         plain = -np.log(np.where(bought, chance, 1 - chance)).mean()

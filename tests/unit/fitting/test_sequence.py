@@ -14,6 +14,7 @@ from intentml.fitting import sequence
 from intentml.fitting.examples import Examples
 from intentml.inference.folder import SavedModel
 from intentml.priors.linear import TARGET_PRIORS
+from intentml.priors.spend import fit_spend
 from intentml.timeline import Instant, OrderLog
 from intentml.workflows import train
 from other_futures import FUTURES
@@ -76,6 +77,13 @@ def test_nothing_of_the_validation_window_is_learned_from(monkeypatch, future):
     # Which prior is the best is chosen on validation, or by all of the past; here it is held.
     monkeypatch.setattr(
         "intentml.fitting.priors.fit_no_order", lambda past, plans: (past.now.activity("mbg_nbd"), [])
+    )
+    monkeypatch.setattr(
+        "intentml.fitting.priors.fit_orders", lambda past, plans: (past.now.activity("mbg_nbd"), [])
+    )
+    monkeypatch.setattr(
+        "intentml.fitting.priors.fit_money",
+        lambda past, plans, orders: (fit_spend("gamma_gamma", past.now.snapshot), []),
     )
     for room in ("targets", "priors"):
         one_prior = {"logistic": TARGET_PRIORS["logistic"]}

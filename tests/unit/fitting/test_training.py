@@ -144,7 +144,7 @@ def test_a_training_ends_when_validation_gains_no_more(tmp_path):
     assert not kept["network.hazard.linear.weight"].any()
     assert not kept["network.targets.product.repeat.customer.weight"].any()
     mends = [mend for knots in network["gates"].values() for gates in knots.values() for mend in gates]
-    assert mends == [{"weight": 0.0, "intercept": 0.0, "slope": 1.0, "pairs": 0.0}] * len(mends)
+    assert [mend["weight"] for mend in mends] == [0.0] * len(mends)
 
 
 @cache
