@@ -21,7 +21,6 @@ from intentml.model.correction import low_rank
 from intentml.model.heads import TargetCodes, horizon_place
 from intentml.model.intent_model import IntentModel
 from intentml.model.losses import pair_losses
-from intentml.model.states import states_of
 from intentml.prediction import F32, at_pairs
 
 _PASSES, _BATCH, _RATE, _PULL = 6, 4096, 3e-3, 0.01
@@ -29,11 +28,19 @@ _PASSES, _BATCH, _RATE, _PULL = 6, 4096, 3e-3, 0.01
 _MOST_A_PASS = 2_500_000
 
 
-def fit_pair_networks(network: IntentModel, parts: Sequence[Examples], config: TrainingConfig) -> None:
-    """Fit the pair network of every kind in place; all else stays as it is."""
+def fit_pair_networks(
+    network: IntentModel, parts: Sequence[Examples], states: Sequence[F32], config: TrainingConfig
+) -> None:
+    """Fit the pair network of every kind in place; all else stays as it is.
+
+    Args:
+        network: Its sequence is finished.
+        parts: Training windows.
+        states: Of each window's customers. Shape: (n, d) each.
+        config: The seed is read.
+    """
     if "pairs" not in network.config.reads:
         return
-    states = [states_of(network, part.sequences) for part in parts]
     for kind in network.sizes.pairs:
         windows = [
             _Window.of(network, state, one)

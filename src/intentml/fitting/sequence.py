@@ -149,8 +149,9 @@ def fit_sequence(
         on_epoch=settings.on_epoch,
         together=settings.together,
     )
-    fit_pair_networks(fit.network, parts, training)
-    fit_value_head(fit.network, parts, training)
+    states = [states_of(fit.network, part.sequences) for part in parts]
+    fit_pair_networks(fit.network, parts, states, training)
+    fit_value_head(fit.network, parts, states, training)
     return FittedSequence(fit.gated(), plan, fit.targets, trained, device_name(settings.device))
 
 

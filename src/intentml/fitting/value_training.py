@@ -21,7 +21,6 @@ from intentml.fitting.values import Amounts
 from intentml.model.heads import horizon_place
 from intentml.model.intent_model import IntentModel
 from intentml.model.losses import order_losses, spend_losses
-from intentml.model.states import states_of
 from intentml.prediction import F32
 
 _EPOCHS, _BATCH = 6, 128
@@ -42,13 +41,21 @@ class _Taught:
     amounts: Amounts
 
 
-def fit_value_head(network: IntentModel, parts: Sequence[Examples], config: TrainingConfig) -> None:
-    """Fit the head in place; all else stays as it is."""
+def fit_value_head(
+    network: IntentModel, parts: Sequence[Examples], states: Sequence[F32], config: TrainingConfig
+) -> None:
+    """Fit the head in place; all else stays as it is.
+
+    Args:
+        network: Its sequence is finished.
+        parts: Training windows.
+        states: Of each window's customers. Shape: (n, d) each.
+        config: Seed, step size and pull toward zero are read.
+    """
     taught = []
-    for part in parts:
+    for part, state in zip(parts, states, strict=True):
         if part.values.amounts:
-            read = np.hstack([part.timing.numbers, part.values.numbers])
-            inputs = states_of(network, part.sequences), read
+            inputs = state, np.hstack([part.timing.numbers, part.values.numbers])
             taught += [_Taught(inputs, horizon_place(days), one) for days, one in part.values.amounts.items()]
     if not taught:
         return

@@ -15,6 +15,7 @@ from intentml.fitting.values import ValueExamples
 from intentml.model.correction import learned_of_pairs
 from intentml.model.heads import TargetCodes, horizon_place
 from intentml.model.intent_model import IntentModel
+from intentml.model.states import states_of
 from intentml.prediction import SURVIVAL_DAYS, TargetScores, sigmoid
 from networks import PAIR_NUMBERS, TIMING_NUMBERS, VALUE_NUMBERS, new_network, sequences
 
@@ -72,7 +73,8 @@ def fitted(**settings: object) -> IntentModel:
     network = new_network(**settings)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pair_training, "_BATCH", 256)  # a tenth of the pairs are steps enough
-        fit_pair_networks(network, [window(seed) for seed in range(120)], SETTINGS)
+        parts = [window(seed) for seed in range(120)]
+        fit_pair_networks(network, parts, [states_of(network, sequences())] * len(parts), SETTINGS)
     return network
 
 

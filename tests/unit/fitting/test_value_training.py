@@ -40,11 +40,15 @@ def window(seed: int, *, prices: bool = True) -> Examples:
     return Examples(np.arange(count), sequences(), timing, ValueExamples(told, amounts), {})
 
 
+def states(network: IntentModel, parts: list[Examples]) -> list[np.ndarray]:
+    return [states_of(network, sequences())] * len(parts)  # all windows have the same customers
+
+
 def fitted(*, prices: bool = True) -> IntentModel:
     network, parts = new_network(), [window(seed, prices=prices) for seed in range(40)]
     read = [np.hstack([part.timing.numbers, part.values.numbers]) for part in parts]
     network.value.numbers.know(torch.from_numpy(np.concatenate(read)))
-    fit_value_head(network, parts, SETTINGS)
+    fit_value_head(network, parts, states(network, parts), SETTINGS)
     return network
 
 
@@ -81,6 +85,6 @@ def test_without_prices_orders_are_learned_and_money_stays_the_prior_s():
 def test_without_an_amount_the_head_stays_as_it_was():
     network, bare = new_network(), window(0)
     bare = Examples(bare.customers, bare.sequences, bare.timing, ValueExamples(bare.values.numbers, {}), {})
-    fit_value_head(network, [bare], SETTINGS)
+    fit_value_head(network, [bare], states(network, [bare]), SETTINGS)
     for name, weight in new_network().state_dict().items():
         assert torch.equal(weight, network.state_dict()[name])
