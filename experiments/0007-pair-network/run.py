@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 import intentml as im
-from intentml.fitting.examples import CandidatePairs, candidate_pairs, design_at
+from intentml.fitting.examples import CandidatePairs, candidate_pairs
 from intentml.fitting.gates import calibrate, judged_columns, pair_log_loss, target_precision
 from intentml.fitting.slices import Past
 from intentml.fitting.targets import fit_targets
@@ -58,7 +58,7 @@ def main() -> None:
 
     def window(where: Past, cutoff: Instant) -> Window:
         part = where.at(cutoff)
-        design, eligible = design_at(part, asked.kind, days, TIMING), part.eligible(asked.kind)
+        design, eligible = part.design(asked.kind, days, TIMING), part.eligible(asked.kind)
         buyers = np.flatnonzero(part.snapshot.n_orders > 0)
         return Window(
             part.snapshot.catalogue.targets(asked.kind).targets[eligible],

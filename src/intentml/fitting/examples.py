@@ -19,7 +19,7 @@ from intentml.fitting.slices import Slice
 from intentml.fitting.values import ValueExamples
 from intentml.model.heads import TargetCodes
 from intentml.prediction import F32, SURVIVAL_DAYS, LowRank, Mend, TargetScores, at_pairs
-from intentml.priors.designs import Design, design_of
+from intentml.priors.designs import Design
 from intentml.priors.linear import LinearPrior
 from intentml.priors.pair_numbers import OF_HORIZON, numbers_of
 from intentml.priors.timing_numbers import timing_numbers
@@ -203,14 +203,6 @@ def hazard_of(silence: npt.NDArray[np.float64]) -> F32:
     """Cumulative hazard over each bin, from P(no order) at their ends. Shape: (n, K) -> (n, K)."""
     log_survival = np.log(np.maximum(silence, 1e-12))
     return -np.diff(log_survival, axis=1, prepend=0.0).astype(np.float32)
-
-
-def design_at(part: Slice, kind: str, days: int, activity: str) -> Design:
-    """The priors' features of a slice."""
-    ordering = 1.0 - part.activity(activity).no_order(part.snapshot, days)[:, 0]
-    return design_of(
-        part.snapshot, part.history(kind), part.kind(kind), ordering, days, part.candidates(kind)
-    )
 
 
 def candidate_pairs(

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from intentml.fitting.corrections import corrections
-from intentml.fitting.examples import candidate_pairs, design_at, hazard_of, some_buyers
+from intentml.fitting.examples import candidate_pairs, hazard_of, some_buyers
 from intentml.fitting.gates import (
     calibrate,
     corrected_cells,
@@ -156,7 +156,7 @@ class Court:
     def _targets(self, part: Slice, customers: I64, kind: str, days: int) -> Iterator[tuple[str, Losses]]:
         """Log-loss and precision of one kind of target under the model and every target prior."""
         eligible, fitted = part.eligible(kind), self.targets[kind][days]
-        design = design_at(part, kind, days, self._timing_name)
+        design = part.design(kind, days, self._timing_name)
         bought = part.labels(days).bought[kind][customers][:, eligible].toarray()
         seen = part.seen(kind)[customers][:, eligible].toarray()
         judged = judged_columns(bought)

@@ -7,6 +7,7 @@ factors: of each bin's hazard, of total orders and spend at each horizon.
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -23,33 +24,51 @@ from intentml.priors.timing_numbers import timing_numbers
 I64 = npt.NDArray[np.int64]
 
 
-def timing_level(
-    correction: Correction, now: Slice, priors: PriorPredictor, customers: I64
-) -> tuple[float, ...]:
-    """The level of the timing, by some of today's customers. Shape: (K,), or none."""
-    if correction.timing == 0.0 or priors.no_order is None:
-        return ()
-    snapshot, timing = now.snapshot.take(customers), priors.activity.name
-    hazard = hazard_of(priors.no_order.no_order(snapshot, SURVIVAL_DAYS))
-    numbers = timing_numbers(snapshot, timing, now.timings(timing))
-    return tuple(map(float, level_of(hazard, correction.log_ratio(correction.states(snapshot), numbers))))
+@dataclass(frozen=True)
+class Levels:
+    """Logarithms of factors.
+
+    Attributes:
+        timing: Of each bin's hazard. Shape: (K,); none where timing is not corrected.
+        values: Of total orders and of total spend, by horizon.
+    """
+
+    timing: tuple[float, ...]
+    values: dict[int, tuple[float, float]]
 
 
-def value_levels(
+def levels_today(
     correction: Correction,
     now: Slice,
     priors: PriorPredictor,
     customers: I64,
     horizons: Collection[int],
     weights: tuple[float, float],
-) -> dict[int, tuple[float, float]]:
-    """The levels of orders and of money per order by horizon, by some of today's customers."""
-    snapshot, timing = now.snapshot.take(customers), priors.activity.name
-    numbers = np.hstack(
-        [timing_numbers(snapshot, timing, now.timings(timing)), numbers_at(now, snapshot, priors)]
-    )
-    states, levels = correction.states(snapshot), {}
-    for days in horizons:
-        ratio = value_ratio(correction.network, states, numbers, horizon_place(days))
-        levels[days] = levels_of(*base_amounts(now, snapshot, priors, days), ratio, weights)
-    return levels
+) -> Levels:
+    """The levels by some of today's customers.
+
+    Args:
+        correction: Its timing is gated.
+        now: The newest slice.
+        priors: Fitted on it.
+        customers: Rows of its snapshot. Shape: (n,).
+        horizons: Horizons learned.
+        weights: Of the gates of orders and of money per order.
+    """
+    timed = correction.timing != 0.0 and priors.no_order is not None
+    if not timed and not any(weights):
+        return Levels((), {})
+    snapshot, chosen = now.snapshot.take(customers), priors.activity.name
+    states, numbers = correction.states(snapshot), timing_numbers(snapshot, chosen, now.timings(chosen))
+    timing: tuple[float, ...] = ()
+    if timed:
+        assert priors.no_order is not None
+        hazard = hazard_of(priors.no_order.no_order(snapshot, SURVIVAL_DAYS))
+        timing = tuple(map(float, level_of(hazard, correction.log_ratio(states, numbers))))
+    values = {}
+    if any(weights):
+        told = np.hstack([numbers, numbers_at(now, snapshot, priors)])
+        for days in horizons:
+            ratio = value_ratio(correction.network, states, told, horizon_place(days))
+            values[days] = levels_of(*base_amounts(now, snapshot, priors, days), ratio, weights)
+    return Levels(timing, values)

@@ -15,9 +15,9 @@ from scipy import sparse
 from intentml.fitting.slices import Past, Slice
 from intentml.fitting.split import drawn
 from intentml.fitting.windows import Cutoffs
-from intentml.pairs.candidates import Candidates, candidates_of
+from intentml.pairs.candidates import candidates_of
 from intentml.pairs.likeness import Likeness
-from intentml.priors.designs import UNSOLD, design_of
+from intentml.priors.designs import UNSOLD, Design, design_of
 from intentml.priors.linear import LinearPrior, fit_new, levelled
 from intentml.priors.sampling import PairSample, sample_pairs
 
@@ -54,11 +54,7 @@ def with_new_products(
     known = past.at(cutoff)
     generator = np.random.default_rng((seed, days, cutoff.us % 2**32))
 
-    def sample(part: Slice, candidates: Candidates, among: npt.NDArray[np.int64]) -> PairSample:
-        ordering = 1.0 - known.activity(activity).no_order(part.snapshot, days)[:, 0]
-        like = likeness.of(part.snapshot)
-        fitted, history = known.kind(KIND), part.history(KIND)
-        design = design_of(part.snapshot, history, fitted, ordering, days, candidates, like)
+    def sample(part: Slice, design: Design, among: npt.NDArray[np.int64]) -> PairSample:
         return sample_pairs(design, part.labels(days).bought[KIND], among, generator, per_window)
 
     sold = known.snapshot.shop.popularity[KIND][0] > 0
@@ -67,17 +63,27 @@ def with_new_products(
         part = Slice(past.log.unsold(taken, cutoff), cutoff)
         hidden = np.flatnonzero(np.isin(part.snapshot.catalogue.product_ids, taken))
         if len(hidden):  # without a table of products, one never sold is not known
-            history, nothing = (
-                part.history(KIND),
-                sparse.csr_array((len(part.snapshot.catalogue),) * 2, dtype=np.float32),
-            )
-            prior = replace(
-                prior, new=fit_new(sample(part, candidates_of(history, nothing, nothing), hidden))
-            )
+            design = _without(part, known, days, activity, likeness)
+            prior = replace(prior, new=fit_new(sample(part, design, hidden)))
     unsold = np.flatnonzero(~sold)
     if not len(unsold):
         return prior
-    level = sample(known, known.candidates(KIND), unsold)
+    level = sample(known, known.design(KIND, days, activity, likeness.of(known.snapshot)), unsold)
     if prior.new is None:
         return replace(prior, explore=levelled(prior.explore, (UNSOLD,), level))
     return replace(prior, new=levelled(prior.new, (UNSOLD,), level))
+
+
+def _without(part: Slice, known: Slice, days: int, activity: str, likeness: Likeness) -> Design:
+    """The features of a slice without some products' past; all else is as the whole slice knows it."""
+    snapshot, history = part.snapshot, part.history(KIND)
+    nothing = sparse.csr_array((len(snapshot.catalogue),) * 2, dtype=np.float32)
+    return design_of(
+        snapshot,
+        history,
+        known.kind(KIND),
+        1.0 - known.activity(activity).no_order(snapshot, days)[:, 0],
+        days,
+        candidates_of(history, nothing, nothing),
+        likeness.of(snapshot),
+    )

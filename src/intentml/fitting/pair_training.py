@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from intentml.fitting.examples import Examples, TargetExamples, logits_at
+from intentml.fitting.last_heads import fit_alone
 from intentml.fitting.losses import on_device
 from intentml.fitting.settings import TrainingConfig
 from intentml.model.correction import low_rank
@@ -99,26 +100,30 @@ def _fit(network: IntentModel, kind: str, windows: Sequence[_Window]) -> None:
         torch.from_numpy(np.concatenate([getattr(one, name) for one in windows]))
         for name in ("base", "bought")
     )
-    optimiser = torch.optim.AdamW(head.parameters(), lr=_RATE, weight_decay=_PULL)
     a_pass = min(len(base), _MOST_A_PASS)
-    falling = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, _PASSES * -(-a_pass // _BATCH))
-    for _ in range(_PASSES):
-        for batch in torch.split(_drawn(len(base), a_pass), _BATCH):
-            rows = batch.sort().values
-            ends = np.searchsorted(rows.numpy(), first_pair)
-            numbers, target = [], []
-            for at, one in enumerate(windows):
-                here = rows.numpy()[ends[at] : ends[at + 1]] - first_pair[at]
-                numbers.append(one.examples.candidates.numbers(here))
-                target.append(one.examples.candidates.target[here] + first_target[at])
-            told = (torch.from_numpy(np.concatenate(each)).to(device) for each in (numbers, target))
-            said = head(next(told), codes, next(told), place)
-            loss = pair_losses(base[rows].to(device) + said, bought[rows].to(device)).mean()
-            optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            torch.nn.utils.clip_grad_norm_(head.parameters(), 1.0)
-            optimiser.step()
-            falling.step()
+
+    def loss_of(batch: Tensor) -> Tensor:
+        rows = batch.sort().values
+        ends = np.searchsorted(rows.numpy(), first_pair)
+        numbers, target = [], []
+        for at, one in enumerate(windows):
+            here = rows.numpy()[ends[at] : ends[at + 1]] - first_pair[at]
+            numbers.append(one.examples.candidates.numbers(here))
+            target.append(one.examples.candidates.target[here] + first_target[at])
+        of_pairs, of = (torch.from_numpy(np.concatenate(each)).to(device) for each in (numbers, target))
+        said = head(of_pairs, codes, of, place)
+        return pair_losses(base[rows].to(device) + said, bought[rows].to(device)).mean()
+
+    fit_alone(
+        head,
+        loss_of,
+        lambda: _drawn(len(base), a_pass),
+        examples=a_pass,
+        passes=_PASSES,
+        batch=_BATCH,
+        rate=_RATE,
+        pull=_PULL,
+    )
 
 
 def _drawn(pairs: int, count: int) -> Tensor:

@@ -18,7 +18,6 @@ from intentml.fitting.examples import (
     CandidatePairs,
     Examples,
     TargetExamples,
-    design_at,
     sequences_of,
     some_buyers,
     target_examples,
@@ -31,7 +30,7 @@ from intentml.fitting.gates import (
     gate_timing,
     pair_log_loss,
 )
-from intentml.fitting.levels import timing_level, value_levels
+from intentml.fitting.levels import levels_today
 from intentml.fitting.losses import TIMING, head_name, prior_losses
 from intentml.fitting.model import SequenceSettings
 from intentml.fitting.network import know_numbers, new_network
@@ -42,11 +41,7 @@ from intentml.fitting.slices import Past, Slice
 from intentml.fitting.targets import FittedTargets, fit_targets
 from intentml.fitting.training import Progress, Trained, train_network
 from intentml.fitting.value_training import fit_value_head
-from intentml.fitting.values import (
-    ValueWindow,
-    gate_values,
-    value_examples,
-)
+from intentml.fitting.values import ValueWindow, gate_values, value_examples
 from intentml.fitting.windows import cutoffs
 from intentml.model.correction import Correction, corrected_silence, level_of, value_ratio
 from intentml.model.heads import TargetCodes, horizon_place
@@ -211,7 +206,7 @@ class _Fit:
             teaches=plan.teaches(newest.snapshot.customer_ids),
             season=self.learned.snapshot.history_days >= _SEASON_KNOWN_DAYS,
             pairs={
-                kind: column_names(design_at(newest, kind, plan.horizons[0], self.timing))
+                kind: column_names(newest.design(kind, plan.horizons[0], self.timing))
                 for kind in self.targets
             },
             seed=self.training.seed,
@@ -245,7 +240,7 @@ class _Fit:
         gates: dict[str, dict[int, tuple[Mend, Mend]]] = {}
         prior: list[F64] = []
         corrected: list[dict[float, F64]] = []
-        values: list[ValueWindow] = []
+        windows: list[ValueWindow] = []
         for days, judged in self.judged.items():
             states = states_of(self.network, judged.examples.sequences)
             ratio = self._ratio(self.network, judged, states)
@@ -253,7 +248,7 @@ class _Fit:
             corrected.append(
                 {weight: judged.timing_losses(days, np.float32(weight) * ratio) for weight in WEIGHTS}
             )
-            values.append(self._value_window(self.network, judged, states, days))
+            windows.append(self._value_window(self.network, judged, states, days))
             for (kind, _), one in judged.examples.targets.items():
                 self.progress(f"gate of {kind}, {days} days", 1, 1)
                 window = self._validation(states, one, judged.examples.customers)
@@ -261,13 +256,10 @@ class _Fit:
         timed = Correction(self.network, self.vocabulary, gates, gate_timing(prior, corrected))
         now, best = self.past.now, self.priors.best
         customers = some_buyers(now, np.ones(len(now.snapshot), bool), _JUDGED_CUSTOMERS, self.training.seed)
-        weights = gate_values(values)
-        levels = value_levels(timed, now, best, customers, self.judged, weights)
-        return replace(
-            timed,
-            level=timing_level(timed, now, best, customers),
-            values=ValueGates(*weights, levels) if any(weights) else ValueGates(),
-        )
+        weights = gate_values(windows)
+        levels = levels_today(timed, now, best, customers, self.judged, weights)
+        values = ValueGates(*weights, levels.values) if any(weights) else ValueGates()
+        return replace(timed, level=levels.timing, values=values)
 
     def _ratio(self, network: IntentModel, judged: _Judged, states: F32) -> F32:
         """The whole correction of the timing on validation. Shape: (n, K)."""
@@ -299,7 +291,7 @@ class _Fit:
         days = one.horizon_days
         part = self.past.at(self.plan.validation[days])
         calibrated = self.targets[one.kind][days].calibrated
-        final = calibrated.score(design_at(part, one.kind, days, self.timing)).take(customers)
+        final = calibrated.score(part.design(one.kind, days, self.timing)).take(customers)
         said = corrections(self.network, states, one.kind, days, one.codes, one.candidates)
         return Validation(
             honest=one.prior.rows(slice(None)),
@@ -363,7 +355,7 @@ class _Fit:
             other: CandidatePairs | None = None
             for days, fitted in knots.items():
                 if days in horizons and len(part.eligible(kind)):
-                    design = design_at(part, kind, days, self.timing)
+                    design = part.design(kind, days, self.timing)
                     targets[kind, days] = target_examples(
                         part,
                         customers,

@@ -15,8 +15,9 @@ from scipy import sparse
 
 from intentml.pairs.candidates import Candidates
 from intentml.pairs.history import PairTable, pair_history
+from intentml.prediction import TextKind
 from intentml.priors.activity import BTYD_NAMES, ActivityPrior, first_order_rate, fit_activity
-from intentml.priors.designs import KindParameters, fit_kind
+from intentml.priors.designs import Design, KindParameters, design_of, fit_kind
 from intentml.priors.spend import SpendPrior, fit_spend
 from intentml.tasks import Labels, labels_of
 from intentml.timeline import Instant, OrderLog, Snapshot
@@ -106,6 +107,21 @@ class Slice:
             targets = self.snapshot.catalogue.targets(kind).targets
             self._candidates[kind] = self.kind(kind).candidates(self.history(kind), targets)
         return self._candidates[kind]
+
+    def design(
+        self, kind: str, days: int, activity: str, likeness: tuple[sparse.csr_array, TextKind] | None = None
+    ) -> Design:
+        """The priors' features at the cutoff.
+
+        Args:
+            kind: Kind of target.
+            days: The horizon.
+            activity: Timing prior that P(order) is taken from.
+            likeness: Of the targets by their text, where new ones are to be scored by it.
+        """
+        ordering = 1.0 - self.activity(activity).no_order(self.snapshot, days)[:, 0]
+        fitted, history = self.kind(kind), self.history(kind)
+        return design_of(self.snapshot, history, fitted, ordering, days, self.candidates(kind), likeness)
 
     def eligible(self, kind: str) -> npt.NDArray[np.int64]:
         """Targets to learn from: bought by enough customers, at most the most bought. Sorted."""

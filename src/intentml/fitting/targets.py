@@ -18,7 +18,6 @@ from intentml.fitting.slices import Past
 from intentml.fitting.split import taught
 from intentml.fitting.verdicts import Verdict, verdicts
 from intentml.fitting.windows import Cutoffs
-from intentml.priors.designs import design_of
 from intentml.priors.linear import (
     TARGET_PRIORS,
     LinearPrior,
@@ -115,10 +114,7 @@ def _sample(
     part = past.at(cutoff)
     if not len(among):
         return None
-    ordering = 1.0 - part.activity(activity).no_order(part.snapshot, days)[:, 0]
-    design = design_of(
-        part.snapshot, part.history(kind), part.kind(kind), ordering, days, part.candidates(kind)
-    )
+    design = part.design(kind, days, activity)
     generator = np.random.default_rng(_seed(seed, kind, days, cutoff.us))
     return sample_pairs(design, part.labels(days).bought[kind], among, generator, per_window)
 

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from intentml.fitting.examples import Examples
+from intentml.fitting.last_heads import fit_alone
 from intentml.fitting.settings import TrainingConfig
 from intentml.fitting.values import Amounts
 from intentml.model.heads import horizon_place
@@ -23,7 +24,7 @@ from intentml.model.intent_model import IntentModel
 from intentml.model.losses import order_losses, spend_losses
 from intentml.prediction import F32
 
-_EPOCHS, _BATCH = 6, 128
+_PASSES, _BATCH = 6, 128
 
 
 @dataclass(frozen=True)
@@ -65,19 +66,21 @@ def fit_value_head(
     numbers = _told([one.inputs[1] for one in taught], device)
     place = _told([np.full(len(one.amounts.orders), one.place) for one in taught], device).unsqueeze(1)
     outcomes = _Outcomes.of([one.amounts for one in taught], place.squeeze(1))
-    rate, pull = config.learning_rate, config.weight_decay
-    optimiser = torch.optim.AdamW(head.parameters(), lr=rate, weight_decay=pull)
-    steps = _EPOCHS * -(-len(seen) // _BATCH)
-    falling = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
-    for _ in range(_EPOCHS):
-        for batch in torch.split(torch.randperm(len(seen)).to(device), _BATCH):
-            ratio = head(seen[batch], numbers[batch], place[batch])
-            loss = outcomes.losses(ratio, head.dispersion, batch).mean()
-            optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            torch.nn.utils.clip_grad_norm_(head.parameters(), 1.0)
-            optimiser.step()
-            falling.step()
+
+    def loss_of(batch: Tensor) -> Tensor:
+        ratio = head(seen[batch], numbers[batch], place[batch])
+        return outcomes.losses(ratio, head.dispersion, batch).mean()
+
+    fit_alone(
+        head,
+        loss_of,
+        lambda: torch.randperm(len(seen)).to(device),
+        examples=len(seen),
+        passes=_PASSES,
+        batch=_BATCH,
+        rate=config.learning_rate,
+        pull=config.weight_decay,
+    )
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,6 @@ from intentml.fitting.examples import (
     TargetExamples,
     TimingExamples,
     candidate_pairs,
-    design_at,
     hazard_of,
     sequences_of,
     some_buyers,
@@ -136,7 +135,7 @@ def examples(kind: str, *, settled: bool = False) -> TargetExamples:
     def codes(part: Slice, kind: str, targets: np.ndarray) -> TargetCodes:
         return TargetCodes(torch.from_numpy(targets))
 
-    design = design_at(shop(), kind, 28, "base_rate")
+    design = shop().design(kind, 28, "base_rate")
     return target_examples(shop(), CUSTOMERS, 28, design, prior, codes, COLUMNS, None, settled=settled)
 
 
@@ -157,7 +156,7 @@ def test_examples_are_the_labels_and_the_history_of_eligible_targets(kind):
 
 @pytest.mark.parametrize("kind", ["product", "category"])
 def test_candidates_have_the_numbers_that_the_prior_weighs(kind):
-    told, design = examples(kind).candidates, design_at(shop(), kind, 28, "base_rate")
+    told, design = examples(kind).candidates, shop().design(kind, 28, "base_rate")
     eligible = shop().eligible(kind).tolist()
     assert len(told.target) > 10
     who = np.repeat(CUSTOMERS, np.diff(told.indptr))
@@ -174,7 +173,7 @@ def test_candidates_have_the_numbers_that_the_prior_weighs(kind):
 
 
 def test_another_horizon_shares_what_lasts():
-    design = design_at(shop(), "category", 7, "base_rate")
+    design = shop().design("category", 7, "base_rate")
     first = examples("category").candidates
     other = candidate_pairs(design, CUSTOMERS, shop().eligible("category"), COLUMNS, first)
     assert other.lasting is first.lasting

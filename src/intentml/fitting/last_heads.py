@@ -1,0 +1,46 @@
+"""One head learned by itself, over a network that is finished.
+
+What comes in: a head, batches of examples by number, their loss. What goes out: the head, fitted in place by
+AdamW whose step falls to zero along a cosine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+
+def fit_alone(
+    head: nn.Module,
+    loss_of: Callable[[Tensor], Tensor],
+    draw: Callable[[], Tensor],
+    *,
+    examples: int,
+    passes: int,
+    batch: int,
+    rate: float,
+    pull: float,
+) -> None:
+    """Fit one head.
+
+    Args:
+        head: Its weights alone are touched.
+        loss_of: The mean loss of some examples. Shape: (B,) -> ().
+        draw: The examples of a pass, in random order. Shape: (examples,).
+        examples: Of one pass.
+        passes: Over them.
+        batch: Examples of one step.
+        rate: The first step's size.
+        pull: Toward zero (weight decay).
+    """
+    optimiser = torch.optim.AdamW(head.parameters(), lr=rate, weight_decay=pull)
+    falling = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, passes * -(-examples // batch))
+    for _ in range(passes):
+        for some in torch.split(draw(), batch):
+            optimiser.zero_grad()
+            loss_of(some).backward()  # type: ignore[no-untyped-call]
+            torch.nn.utils.clip_grad_norm_(head.parameters(), 1.0)
+            optimiser.step()
+            falling.step()
