@@ -26,6 +26,8 @@ from intentml.timeline.catalogue import Catalogue
 from simulated_log import simulated
 
 AS_OF, DAYS = "2024-10-01", 28
+# Seven hundred purchases a window: of five hundred customers there are two dozen, and sets of them tell luck.
+CUSTOMERS = 4_000
 
 
 def texts(*values: str | None) -> np.ndarray:
@@ -87,7 +89,7 @@ def test_products_are_alike_by_category_and_by_a_word_of_their_names():
 
 @cache
 def fitted() -> tuple[Past, PriorPredictor, SetUnion]:
-    past = Past(simulated(500)[0].before(AS_OF))
+    past = Past(simulated(CUSTOMERS)[0].before(AS_OF))
     config = PriorsConfig(horizons_days=(DAYS,), kinds=("product", "category"), sample_per_window=5_000)
     priors = fit_priors_on(past, config, lambda step, done, total: None).best
     return past, priors, fit_union(past, priors, {DAYS: past.log.until.plus_days(-DAYS)})
@@ -95,7 +97,7 @@ def fitted() -> tuple[Past, PriorPredictor, SetUnion]:
 
 def test_sets_of_the_window_after_come_as_true_as_single_products():
     _, priors, union = fitted()
-    log = simulated(500)[0]
+    log = simulated(CUSTOMERS)[0]
     part = Slice(log, log.instant(AS_OF))
     sold, buyers = part.eligible("product"), np.flatnonzero(part.snapshot.n_orders > 0)
     expected = sigmoid(priors.predict(part.snapshot, DAYS).targets["product"].columns(sold)[buyers]).sum()
@@ -106,7 +108,7 @@ def test_sets_of_the_window_after_come_as_true_as_single_products():
         np.array(list(ratios_by_band((one, frailty) for one in after).values())) / level
         for frailty in (union.at(DAYS), 0.0)
     )
-    assert np.abs(told - 1).max() < 0.12
+    assert np.abs(told - 1).max() < 0.1
     assert np.abs(np.log(told)).max() <= np.abs(np.log(plain)).max() + 0.01
 
 
