@@ -10,6 +10,7 @@ one that is not run keeps its section.
 from __future__ import annotations
 
 import argparse
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from intentml.evaluation import BacktestConfig, BacktestReport, write_report
 from intentml.evaluation.measurement import MEAN
 from intentml.evaluation.peers.catalogue import PEERS
 from intentml.evaluation.standings import standings, standings_table
+from intentml.timeline.catalogue import KINDS
 
 README = Path(__file__).parents[1] / "README.md"
 
@@ -35,17 +37,19 @@ class Shop:
     horizon_days: int
     windows: int = 3
     min_buyers: int = 20
+    kinds: tuple[str, ...] = KINDS
 
 
 SHOPS = (
     Shop("complete_journey", "Complete Journey", "2017-11-01", 28, min_buyers=10),
-    Shop("ta_feng", "Ta-Feng", "2001-01-30", 30, windows=1),
+    Shop("ta_feng", "Ta-Feng", "2001-01-30", 30, windows=1, kinds=("category",)),
     Shop("online_retail", "Online Retail", "2011-09-10", 90),
     Shop("instacart_sample", "Instacart sample", "2016-11-01", 30),
     Shop("cdnow", "CDNOW", "1998-01-01", 181, windows=1),
     Shop("grocery_elog", "grocery_elog", "2007-10-01", 90),
     Shop("simulated", "Simulated shop, with its truth", "2024-10-01", 28),
 )
+TRUTH = "truth"
 SIMULATED = SimulatedShop(customers=4_000, dial=0.3, seed=1)
 
 
@@ -67,15 +71,18 @@ def main() -> None:
         if shop.name == "simulated":
             folder = options.out / "simulated_shop"
             write_simulated(folder, SIMULATED)
-            others = {"truth": TruthItself(read_truth(folder / TRUTH_FOLDER))}
+            others = {TRUTH: TruthItself(read_truth(folder / TRUTH_FOLDER))}
         report = workflows.backtest(
             workflows.read_tables(folder),
             last_as_of=shop.last_as_of,
             horizon_days=shop.horizon_days,
             windows=options.windows or shop.windows,
             recipe=options.recipe,
-            settings=[f"priors.horizons_days=[{shop.horizon_days}]"],
-            config=BacktestConfig(min_buyers_in_window=shop.min_buyers),
+            settings=[
+                f"priors.horizons_days=[{shop.horizon_days}]",
+                f"priors.kinds={json.dumps(shop.kinds)}",
+            ],
+            config=BacktestConfig(min_buyers_in_window=shop.min_buyers, kinds=shop.kinds),
             peers=options.peer,
             peers_env=options.peers_env,
             others=others,
@@ -89,13 +96,17 @@ def section(shop: Shop, report: BacktestReport) -> str:
     """One data set's part of the board."""
     windows = ", ".join(f"{one.as_of.datetime:%Y-%m-%d}" for one in report.windows)
     several = len(report.windows) > 1
-    found = standings(report, MEAN if several else report.windows[0].as_of.iso)
-    peers = dict.fromkeys(one.peer for one in report.peers)
-    failed = [f"{one.peer} from {one.as_of[:10]} ({one.failure})" for one in report.peers if one.failure]
+    found = standings(report, MEAN if several else report.windows[0].as_of.iso, aside=(TRUTH,))
+    failed: dict[str, list[str]] = {}
+    for one in report.peers:
+        if one.failure:
+            failed.setdefault(one.failure, []).append(f"{one.peer} from {one.as_of[:10]}")
+    answered = dict.fromkeys(one.peer for one in report.peers if not one.failure)
     about = [
         f"{shop.horizon_days} days from {windows}{' (means)' if several else ''}.",
-        f"Peers: {', '.join(peers) or 'none'}.",
-        *([f"Failed: {'; '.join(failed)}."] if failed else []),
+        *([f"Targets: {', '.join(shop.kinds)} alone."] if shop.kinds != KINDS else []),
+        f"Peers: {', '.join(answered) or 'none'}.",
+        *(f"Without an answer ({why}): {', '.join(who)}." for why, who in failed.items()),
     ]
     lines = [
         f"### {shop.title}",

@@ -7,13 +7,15 @@ best is read from the window itself, metric by metric: the recipe is held agains
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from intentml.evaluation.board import COLUMNS, TITLES, Cell, boards
 from intentml.evaluation.contenders import BASELINE, PEER, RECIPE
 from intentml.evaluation.measurement import MEAN, METRICS, Difference, MetricKey
 from intentml.evaluation.results import BacktestReport
+
+_ASIDE = "aside"
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,7 @@ class Standing:
         recipe: The recipe's.
         baseline: Name and number of the best baseline; None where none has it.
         peer: Name and number of the best peer; None where none has it.
+        aside: Name and number of the best of those shown apart: what no rival can know.
         gap: The recipe minus that peer, where the metric is compared resample by resample.
     """
 
@@ -36,20 +39,26 @@ class Standing:
     recipe: Cell
     baseline: tuple[str, Cell] | None
     peer: tuple[str, Cell] | None
+    aside: tuple[str, Cell] | None
     gap: Difference | None
 
 
-def standings(report: BacktestReport, as_of: str) -> list[Standing]:
-    """Every number of the boards of one window (`MEAN` for the mean over windows) that the recipe has."""
+def standings(report: BacktestReport, as_of: str, aside: Collection[str] = ()) -> list[Standing]:
+    """Every number of the boards of one window that the recipe has.
+
+    Args:
+        report: What was measured.
+        as_of: Start of the window; `MEAN` for the mean over windows.
+        aside: Predictors that are no rivals, such as a simulated shop's truth.
+    """
     told = report.mean_differences() if as_of == MEAN else report.differences
     gaps = {(one.against, one.horizon_days, one.key): one for one in told if one.as_of == as_of}
     found = []
     for board in boards(report, as_of):
         for place, (question, metric, stratum, _) in enumerate(COLUMNS[board.head]):
-            cells = {
-                role: [(name, row[place]) for name, own, row in board.rows if own == role]
-                for role in (RECIPE, BASELINE, PEER)
-            }
+            cells: dict[str, list[tuple[str, Cell]]] = {role: [] for role in (RECIPE, BASELINE, PEER, _ASIDE)}
+            for name, role, row in board.rows:
+                cells[_ASIDE if name in aside else role].append((name, row[place]))
             own = cells[RECIPE][0][1]
             if own.value is None:
                 continue
@@ -57,16 +66,17 @@ def standings(report: BacktestReport, as_of: str) -> list[Standing]:
             peer = _best(cells[PEER])
             gap = gaps.get((peer[0], board.horizon_days, key)) if peer else None
             title = board.columns[place]
-            found.append(Standing(key, board.horizon_days, title, own, _best(cells[BASELINE]), peer, gap))
+            baseline, apart = _best(cells[BASELINE]), _best(cells[_ASIDE])
+            found.append(Standing(key, board.horizon_days, title, own, baseline, peer, apart, gap))
     return found
 
 
 def standings_table(found: Sequence[Standing], recipe: str) -> str:
-    """Markdown: a row a number, the best of each in bold."""
-    lines = [
-        f"| question | metric | {recipe} | best prior | best peer | {recipe} minus best peer |",
-        "|---|---|---|---|---|---|",
-    ]
+    """Markdown: a row a number, the best of each in bold; those shown apart in a column of their own."""
+    apart = any(one.aside for one in found)
+    heads = ["question", "metric", recipe, "best prior", "best peer", f"{recipe} minus best peer"]
+    heads += ["apart"] if apart else []
+    lines = [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}"]
     for one in found:
         rivals = [one.baseline, one.peer]
         merits = [one.recipe.merit, *(rival[1].merit for rival in rivals if rival)]
@@ -75,7 +85,10 @@ def standings_table(found: Sequence[Standing], recipe: str) -> str:
             _text(rival[1], f", {rival[0]}", best=rival[1].merit == max(merits)) if rival else "–"
             for rival in rivals
         ]
-        lines.append(f"| {TITLES[one.key.head]} | {one.title} | {' | '.join(cells)} | {_gap(one.gap)} |")
+        cells = [TITLES[one.key.head], one.title, *cells, _gap(one.gap)]
+        if apart:
+            cells.append(_text(one.aside[1], f", {one.aside[0]}", best=False) if one.aside else "–")
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
