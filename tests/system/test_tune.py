@@ -177,7 +177,9 @@ def test_each_epoch_of_a_network_is_told_to_the_study(way: Way, tmp_path: Path) 
     best, done = tune(log, search=search, as_of=AS_OF, horizon_days=28, trials=1, study=tmp_path / "study")
     (trial,) = done.trials
     assert list(trial.losses) == [1, 2]
-    assert trial.loss == min(1, *trial.losses.values())
+    # What counts is the finished network: the pair networks learn after the epochs.
+    assert 0.5 < trial.loss < 1.5
+    assert trial.loss not in [1, *trial.losses.values()]
     assert best.training.learning_rate == trial.settings["training.learning_rate"] == 0.002
 
 

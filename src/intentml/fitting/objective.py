@@ -43,7 +43,7 @@ class ValidationLoss:
     train: Train
 
     def __call__(self, settings: Mapping[str, Value], report: Report) -> float:
-        """The validation loss; each epoch's is reported."""
+        """The validation loss of what came of it; that of each epoch of the sequence is reported."""
 
         def on_epoch(epoch: Epoch) -> None:
             report(epoch.number, epoch.validation["loss"])
@@ -63,9 +63,9 @@ def as_settings(values: Mapping[str, Value]) -> list[str]:
 def validation_loss(card: Mapping[str, Any]) -> float:
     """One number of a model's card: less is better.
 
-    Of a network, the mean over heads of its loss over its prior's. Of priors alone, the geometric mean
-    over heads and horizons of the chosen prior's loss: a percent less on one head weighs as much as a
-    percent less on another, whatever their scales, and whatever recipe one compares with.
+    Of a network, its pair networks included, the mean over heads of its loss over its prior's. Of priors
+    alone, the geometric mean over heads and horizons of the chosen prior's loss: a percent less on one head
+    weighs as much as a percent less on another, whatever their scales and the recipe one compares with.
 
     >>> validation_loss({"validation": [{"chosen": True, "loss": 2.0}, {"chosen": True, "loss": 8.0}]})
     4.0

@@ -71,6 +71,7 @@ class FittedSequence:
         plan: Windows of the training.
         targets: The target priors it was trained over.
         trained: Epochs.
+        validation_loss: Of the whole network, the mean over heads of the loss over the prior's.
         device: Where it was trained.
     """
 
@@ -78,14 +79,14 @@ class FittedSequence:
     plan: TrainingPlan
     targets: Mapping[str, Mapping[int, FittedTargets]]
     trained: Trained
+    validation_loss: float
     device: str
 
     def card(self) -> dict[str, object]:
         """What a model folder tells of it."""
-        epochs = self.trained.epochs
         return {
-            "validation_loss": epochs[self.trained.best_epoch].validation["loss"],
-            "epochs": [asdict(epoch) for epoch in epochs],
+            "validation_loss": self.validation_loss,
+            "epochs": [asdict(epoch) for epoch in self.trained.epochs],
             "best_epoch": self.trained.best_epoch,
             "seconds": round(self.trained.seconds, 1),
             "device": self.device,
@@ -147,7 +148,8 @@ def fit_sequence(
     states = [states_of(fit.network, part.sequences) for part in parts]
     fit_pair_networks(fit.network, parts, states, training)
     fit_value_head(fit.network, parts, states, training)
-    return FittedSequence(fit.gated(), plan, fit.targets, trained, device_name(settings.device))
+    loss = fit.validate(fit.network)["loss"]
+    return FittedSequence(fit.gated(), plan, fit.targets, trained, loss, device_name(settings.device))
 
 
 def device_name(device: torch.device) -> str:

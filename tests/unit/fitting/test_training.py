@@ -137,7 +137,8 @@ def test_a_training_ends_when_validation_gains_no_more(tmp_path):
     assert all(epoch.validation["loss"] > 1 for epoch in told)
     network = load_model(tmp_path / "model").card["network"]
     assert network["best_epoch"] == 0
-    assert network["validation_loss"] == 1.0
+    # The pair networks learn after the epochs, at a pace of their own, and cannot have gone so far wrong.
+    assert network["validation_loss"] == pytest.approx(1, abs=0.01)
     assert network["timing_weight"] == 0.0
     # The weights of the best epoch are kept: those before the first, with heads of zero.
     kept = network_of(tmp_path / "model")
