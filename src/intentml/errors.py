@@ -17,6 +17,7 @@ The tree::
     ├── UnknownTargetError   a category, brand or product nobody has heard of, or a name that fits several
     ├── ModelError           a model folder that cannot be used
     ├── ScoresError          a scores folder that cannot be used, or asked for what it does not hold
+    ├── RuleError            a rule that is none, or asks for what these customers do not have
     ├── TrackingError        a tracking store that cannot be used, or lacks the model asked for
     ├── PromotionError       a model that loses to a prior
     └── PeerError            a peer that is unknown, or has no environment to run in
@@ -148,6 +149,12 @@ class UnknownCustomerError(ScoresError):
     """The customer is not among those scored."""
 
     code = "unknown_customer"
+
+
+class RuleError(IntentmlError):
+    """A rule that cannot be read, names what nobody knows, or goes round in a circle."""
+
+    code = "rule"
 
 
 class RequestError(IntentmlError):
