@@ -18,6 +18,7 @@ The tree::
     ├── ModelError           a model folder that cannot be used
     ├── ScoresError          a scores folder that cannot be used, or asked for what it does not hold
     ├── RuleError            a rule that is none, or asks for what these customers do not have
+    ├── LedgerError          a ledger that cannot be used, of another shop, or asked to rewrite what was
     ├── TrackingError        a tracking store that cannot be used, or lacks the model asked for
     ├── PromotionError       a model that loses to a prior
     └── PeerError            a peer that is unknown, or has no environment to run in
@@ -155,6 +156,12 @@ class RuleError(IntentmlError):
     """A rule that cannot be read, names what nobody knows, or goes round in a circle."""
 
     code = "rule"
+
+
+class LedgerError(IntentmlError):
+    """A ledger that is in use, broken or of another shop, or asked for what it does not hold or allow."""
+
+    code = "ledger"
 
 
 class RequestError(IntentmlError):
