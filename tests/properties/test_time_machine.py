@@ -64,12 +64,12 @@ def snapshot(log: OrderLog, as_of: str) -> Arrays:
 
 
 def log_as_it_was(log: OrderLog, as_of: str) -> Arrays:
-    """The log that training reads; ranks of ids are of the whole log, and leave with their ids."""
+    """The log that training reads; numbers of ids and rows are of the whole log, and leave with them."""
     known = log.before(as_of)
     arrays = arrays_of(
         [known.purchases, known.returns, known.customer_ids, known.customer_since, known.catalogue]
     )
-    return {name: array for name, array in arrays.items() if not name.endswith((".order", ".currency"))}
+    return {name: array for name, array in arrays.items() if not name.endswith((".order", ".currency", ".row"))}
 
 
 def labels_of_the_past(log: OrderLog, as_of: str) -> Arrays:

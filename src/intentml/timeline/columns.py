@@ -30,8 +30,15 @@ LINE_COLUMNS = [
 ]
 
 
-def lines_of(orders: pa.Table, customer_ids: pa.Array, product_ids: pa.Array) -> Lines:
-    """The lines in source order; a return's pieces and money keep their sign in `amount` alone."""
+def lines_of(orders: pa.Table, rows: I64, customer_ids: pa.Array, product_ids: pa.Array) -> Lines:
+    """The lines in source order; a return's pieces and money keep their sign in `amount` alone.
+
+    Args:
+        orders: Some rows of the orders table.
+        rows: Which rows they are. Shape: (n,).
+        customer_ids: Sorted ids.
+        product_ids: Likewise.
+    """
     at = micros(orders["ordered_at"])
     quantity = line_quantities(orders)
     return Lines(
@@ -45,6 +52,7 @@ def lines_of(orders: pa.Table, customer_ids: pa.Array, product_ids: pa.Array) ->
         amount=quantity * pc.fill_null(orders["unit_price"], float("nan")).to_numpy(),
         currency=ranks(orders["currency"]),
         returned_at=micros(orders["returned_at"]),
+        row=rows.astype(np.int32),
     )
 
 

@@ -30,6 +30,7 @@ class Lines:
         amount: Money paid (of a return: paid back, positive), in `currency`; NaN where unknown.
         currency: Rank of its currency among all currencies, -1 where the line names none.
         returned_at: From when the line was known to be returned; NEVER where not.
+        row: Row in the orders table, for the columns that no array holds.
     """
 
     customer: I64
@@ -41,6 +42,7 @@ class Lines:
     amount: F64
     currency: npt.NDArray[np.int32]
     returned_at: I64
+    row: npt.NDArray[np.int32]
 
     def __len__(self) -> int:
         return len(self.customer)

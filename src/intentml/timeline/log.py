@@ -70,7 +70,7 @@ class OrderLog:
         orders = tables.orders.select(LINE_COLUMNS).take(pa.array(used))
         customer_ids = sorted_unique(orders["customer_id"], tables.customers["customer_id"])
         product_ids = sorted_unique(orders["product_id"], tables.products["product_id"])
-        lines = lines_of(orders, customer_ids, product_ids)
+        lines = lines_of(orders, used, customer_ids, product_ids)
         rows = sorting(lines)
         bought = roles[used][rows] == PURCHASE
         purchases, returns = lines.take(rows[bought]), lines.take(rows[~bought])
@@ -181,17 +181,20 @@ class OrderLog:
 
     def as_of(self, as_of: AsOf | Instant) -> Snapshot:
         """Everything a predictor may know at `as_of`."""
-        known = self.before(as_of)
-        currency = main_currency(known.purchases, known.returns)
+        # Its start is not the whole log's: a line recorded late may be older than all that was known.
+        return self.before(as_of).at_its_end()
+
+    def at_its_end(self) -> Snapshot:
+        """The snapshot at `until` of everything in a log that `before` has cut there."""
+        currency = main_currency(self.purchases, self.returns)
         return snapshot_of(
-            as_of=known.until,
-            # Not the whole log's: a line recorded late may be older than all that was known.
-            start=known.start,
-            customer_ids=known.customer_ids,
-            customer_since=known.customer_since,
-            catalogue=known.catalogue,
-            purchases=in_currency(known.purchases, currency),
-            returns=in_currency(known.returns, currency),
+            as_of=self.until,
+            start=self.start,
+            customer_ids=self.customer_ids,
+            customer_since=self.customer_since,
+            catalogue=self.catalogue,
+            purchases=in_currency(self.purchases, currency),
+            returns=in_currency(self.returns, currency),
             timezone=self.timezone,
         )
 

@@ -114,8 +114,8 @@ class Snapshot:
     def take(self, customers: npt.ArrayLike) -> Snapshot:
         """The snapshot of some customers (rows, ascending), with the whole shop's context."""
         rows = np.asarray(customers, dtype=np.int64)
-        order_rows = _ranges(self.order_indptr, rows)
-        line_rows = _ranges(self.line_indptr, rows)
+        order_rows = ranges(self.order_indptr, rows)
+        line_rows = ranges(self.line_indptr, rows)
         new_order = np.full(len(self.orders), -1, np.int64)
         new_order[order_rows] = np.arange(len(order_rows))
         order_counts, line_counts = np.diff(self.order_indptr)[rows], np.diff(self.line_indptr)[rows]
@@ -216,7 +216,7 @@ def _listed_days(as_of: Instant, since: I64) -> F64:
     return np.where(since == NEVER, np.nan, np.where(since == -NEVER, np.inf, days))
 
 
-def _ranges(indptr: I64, rows: I64) -> I64:
+def ranges(indptr: I64, rows: I64) -> I64:
     """The positions of all entries of some CSR rows, in order."""
     start, count = indptr[rows], indptr[rows + 1] - indptr[rows]
     return np.repeat(start - (np.cumsum(count) - count), count) + np.arange(int(count.sum()))

@@ -23,8 +23,9 @@ def lines(*rows: dict[str, float]) -> Lines:
         "amount": 1.0,
         "currency": -1,
         "returned_at": NEVER,
+        "row": 0,
     }
-    types = {"product": np.int32, "currency": np.int32, "quantity": np.float64, "amount": np.float64}
+    types = {"product": np.int32, "currency": np.int32, "row": np.int32, "quantity": np.float64, "amount": np.float64}
     return Lines(
         **{
             name: np.array([row.get(name, value) for row in rows], dtype=types.get(name, np.int64))

@@ -1,0 +1,200 @@
+"""Everything known at an instant, beside what a predictor reads: people, line details, returns, events.
+
+What comes in: an order log and an instant. What goes out: `Known`, a snapshot with Arrow tables around it
+in the snapshot's own numbering. Times leave as ages in days, so nobody after this room compares one
+with `as_of`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from intentml.tables.shop import RuleCount
+from intentml.timeline.columns import codes, micros
+from intentml.timeline.instants import DAY_US, NEVER, AsOf, Instant
+from intentml.timeline.lines import Lines, in_currency, main_currency
+from intentml.timeline.log import OrderLog
+from intentml.timeline.people import people
+from intentml.timeline.snapshot import F64, I64, Snapshot, ranges
+
+_EVENT_TEXTS = ("event_type", "product_id", "session_id", "page_type", "source", "campaign_id")
+_EVENT_NUMBERS = ("duration_s", "value")
+_NO_HISTORY = (
+    "Of a customer whom neither a purchase line nor the customers table knows at as_of: in nobody's traits."
+)
+_FIFTHS = (0.2, 0.4, 0.6, 0.8)
+
+
+@dataclass(frozen=True, repr=False)
+class Known:
+    """What was known at `snapshot.as_of`, of all customers of the snapshot or of some.
+
+    Attributes:
+        snapshot: Orders and lines as arrays.
+        customers: One row a customer, as `people.people` tells them.
+        lines: One row a line of the snapshot: discount and tax (money), promo_code, channel, and
+            returned_days since it came back (null: kept).
+        returns: What came back, sorted by customer: customer (row), age_days, product_id, quantity, amount.
+        events: Sorted by customer and time: customer (row), nth (1 = the customer's first), age_days and
+            the event's columns.
+        quintiles: The whole shop's limits between fifths of its buyers, of recency_days, frequency and
+            monetary. Shape: (4,) each.
+        present: For each table, the columns that the shop has.
+        counts: What the documented rules touched, over the whole shop.
+    """
+
+    snapshot: Snapshot
+    customers: pa.Table
+    lines: pa.Table
+    returns: pa.Table
+    events: pa.Table
+    quintiles: dict[str, F64]
+    present: dict[str, tuple[str, ...]]
+    counts: tuple[RuleCount, ...]
+
+    def __repr__(self) -> str:
+        # Without the tables: a log file is no place for what is known of people.
+        return f"Known({len(self.snapshot):,} customers at {self.snapshot.as_of.iso})"
+
+    def take(self, customers: npt.ArrayLike) -> Known:
+        """The same of some customers (rows, ascending), with the whole shop's quintiles."""
+        rows = np.asarray(customers, dtype=np.int64)
+        return replace(
+            self,
+            snapshot=self.snapshot.take(rows),
+            customers=self.customers.take(pa.array(rows)),
+            lines=self.lines.take(pa.array(ranges(self.snapshot.line_indptr, rows))),
+            returns=_of(self.returns, rows, len(self.snapshot)),
+            events=_of(self.events, rows, len(self.snapshot)),
+        )
+
+
+def known_by(log: OrderLog, as_of: AsOf | Instant) -> Known:
+    """Everything known just before `as_of`.
+
+    Raises:
+        TimeError: `as_of` is outside the data.
+    """
+    past = log.before(as_of)
+    snapshot = past.at_its_end()
+    ids = pa.array(snapshot.customer_ids, pa.string())
+    tables = log.tables
+    told, ages = people(tables.customers, ids, past.until)
+    events, strangers = _events(tables.events, ids, past.until)
+    return Known(
+        snapshot=snapshot,
+        customers=told,
+        lines=_line_details(tables.orders, past),
+        returns=_returns(past),
+        events=events,
+        quintiles=_quintiles(snapshot),
+        present=tables.present,
+        counts=(*ages, RuleCount("events", "customer_not_known", strangers, _NO_HISTORY)),
+    )
+
+
+def _line_details(orders: pa.Table, past: OrderLog) -> pa.Table:
+    """The columns of the purchase lines that no array holds; money in the shop's currency, else null."""
+    rows = orders.select(["discount", "tax", "promo_code", "channel", "currency"]).take(
+        pa.array(past.purchases.row)
+    )
+    number = main_currency(past.purchases, past.returns)
+    currency = pa.scalar(past.currencies[number] if number >= 0 else None, pa.string())
+    told = pc.fill_null(pc.equal(rows["currency"], currency), True)
+    return pa.table(
+        {
+            **{name: pc.if_else(told, rows[name], None) for name in ("discount", "tax")},
+            **{name: rows[name] for name in ("promo_code", "channel")},
+            "returned_days": _ages(past.purchases.returned_at, past.until),
+        }
+    )
+
+
+def _returns(past: OrderLog) -> pa.Table:
+    """Purchases that came back, and lines that are returns themselves; all of them known by then."""
+    currency = main_currency(past.purchases, past.returns)
+    undone = in_currency(past.purchases.take(past.purchases.returned_at != NEVER), currency)
+    own = in_currency(past.returns, currency)
+    own_at = np.where(own.returned_at == NEVER, own.at, own.returned_at)
+
+    def rows(lines: Lines, at: I64) -> pa.Table:
+        product = pa.array(lines.product, mask=lines.product < 0)
+        return pa.table(
+            {
+                "customer": lines.customer,
+                "age_days": _ages(at, past.until),
+                "product_id": pa.array(past.catalogue.product_ids, pa.string()).take(product),
+                "quantity": lines.quantity,
+                "amount": pa.array(lines.amount, mask=np.isnan(lines.amount)),
+            }
+        )
+
+    table = pa.concat_tables([rows(undone, undone.returned_at), rows(own, own_at)])
+    return table.take(pa.array(np.argsort(table["customer"].to_numpy(), kind="stable")))
+
+
+def _events(events: pa.Table, customer_ids: pa.Array, as_of: Instant) -> tuple[pa.Table, int]:
+    """The events known by then of these customers, and how many were of nobody known."""
+    at = micros(events["occurred_at"])
+    # Nothing is known before it happens, whatever the clock that recorded it says.
+    known = np.maximum(micros(events["recorded_at"], missing=at), at) < as_of.us
+    named = pc.is_valid(events["customer_id"]).to_numpy()
+    customer = codes(events["customer_id"], customer_ids).astype(np.int64)
+    rows = np.flatnonzero(known & (customer >= 0))
+    strangers = int(np.count_nonzero(known & named & (customer < 0)))
+    table = pa.table(
+        {
+            "customer": customer[rows],
+            "age_days": _ages(at[rows], as_of),
+            **{name: events[name].take(pa.array(rows)) for name in (*_EVENT_TEXTS, *_EVENT_NUMBERS)},
+        }
+    )
+    table = _by_time(table)
+    customer = table["customer"].to_numpy()
+    start = np.searchsorted(customer, np.arange(len(customer_ids)))
+    nth = np.arange(len(customer)) - start[customer] + 1 if len(customer) else customer
+    return table.add_column(1, "nth", pa.array(nth)), strangers
+
+
+def _by_time(events: pa.Table) -> pa.Table:
+    """Sorted by customer and time; those at one instant by everything else, whatever the source's order."""
+    customer, age = events["customer"].to_numpy(), events["age_days"].to_numpy()
+    rows = np.lexsort((-age, customer))
+    alike = (np.diff(customer[rows]) == 0) & (np.diff(age[rows]) == 0)
+    if alike.any():
+        # Few are at one instant: these alone are sorted by the other columns too.
+        tied = np.flatnonzero(np.r_[alike, False] | np.r_[False, alike])
+        group = pa.array(np.cumsum(np.r_[True, ~alike])[tied])
+        rest = events.take(pa.array(rows[tied])).append_column("group", group)
+        keys = [("group", "ascending"), *((name, "ascending") for name in (*_EVENT_TEXTS, *_EVENT_NUMBERS))]
+        rows[tied] = rows[tied][pc.sort_indices(rest, sort_keys=keys).to_numpy()]
+    return events.take(pa.array(rows))
+
+
+def _quintiles(snapshot: Snapshot) -> dict[str, F64]:
+    """Limits between fifths of the buyers; none of a shop without one."""
+    buyer = snapshot.n_orders > 0
+    spent = np.bincount(snapshot.orders.customer, weights=snapshot.orders.spend, minlength=len(snapshot))
+    newest = snapshot.orders.age_days[snapshot.order_indptr[1:][buyer] - 1]
+    told = {"recency_days": newest, "frequency": snapshot.n_orders[buyer], "monetary": spent[buyer]}
+    return {
+        name: np.quantile(values, _FIFTHS) if len(values) else np.zeros(len(_FIFTHS))
+        for name, values in told.items()
+    }
+
+
+def _ages(at: I64, as_of: Instant) -> pa.Array:
+    """Days from each instant to `as_of`, null for NEVER."""
+    return pa.array((as_of.us - at) / DAY_US, mask=at == NEVER)
+
+
+def _of(table: pa.Table, rows: I64, customers: int) -> pa.Table:
+    """The rows of some customers of a table sorted by `customer`, numbered as these are."""
+    indptr = np.searchsorted(table["customer"].to_numpy(), np.arange(customers + 1))
+    numbered = pa.array(np.repeat(np.arange(len(rows)), np.diff(indptr)[rows]))
+    return table.take(pa.array(ranges(indptr, rows))).set_column(0, "customer", numbered)
