@@ -175,7 +175,7 @@ class _Best(_Frozen):
     """The best of a ranking: exactly one of a share, a number, a least probability.
 
     Attributes:
-        top_share: Of the customers with an order, rounded up.
+        top_share: Of all customers, rounded up.
         top: How many.
     """
 

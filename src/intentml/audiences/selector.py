@@ -1,0 +1,242 @@
+"""Who fits a rule: leaves worked out first, each once, the rest of the tree as one SQL over them.
+
+What comes in: a view, named audiences, rules. What goes out: customers. Leaves over histories, models and
+hashes become tables of the rows who fit, kept by what they say, so that the next rule with such a leaf finds
+them; comparisons and distances are expressions. The SQL of a rule is kept too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from functools import reduce
+from operator import and_, or_
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from intentml.audiences.bucket import buckets
+from intentml.audiences.comparisons import compared
+from intentml.audiences.engine import DuckDBEngine, Engine
+from intentml.audiences.fields import field_named
+from intentml.audiences.geography import within_km
+from intentml.audiences.histories import happened, purchased
+from intentml.audiences.rule import (
+    All,
+    AnyOf,
+    Comparison,
+    Events,
+    Happened,
+    InAudience,
+    InBucket,
+    Interest,
+    InterestedIn,
+    Leaf,
+    Likeness,
+    NoneOf,
+    Purchased,
+    Purchases,
+    Rule,
+    SimilarTo,
+    WithinKm,
+    parts_of,
+    told,
+)
+from intentml.audiences.view import I32, Ranking, ShopView
+from intentml.errors import RuleError, nearest
+from intentml.prediction import F64
+from intentml.scores.retrieval import Cut
+from intentml.scores.selection import find_category, products_of
+from intentml.timeline.catalogue import Strings
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+
+class Selector:
+    """Answers rules about one view.
+
+    Args:
+        view: What is known of the customers.
+        audiences: Rules by the names that `audience(...)` and `similar_to(...)` use.
+        engine: Where tables live; an in-memory DuckDB if left out.
+    """
+
+    def __init__(
+        self, view: ShopView, audiences: Mapping[str, Rule] | None = None, engine: Engine | None = None
+    ) -> None:
+        self.view, self._audiences = view, dict(audiences or {})
+        self._engine = engine or DuckDBEngine()
+        rows = pa.array(np.arange(len(view.customer_ids), dtype=np.int32))
+        self._customers = self._engine.table("customers", view.customers.add_column(0, "row", rows))
+        self._kept: dict[str, ir.Table] = {}
+        self._sql: dict[tuple[str, str], str] = {}
+        self._open: list[str] = []  # audiences being resolved, to see a circle
+
+    # -- who ------------------------------------------------------------------------------------
+
+    def rows(self, rule: Rule) -> I32:
+        """Rows of the customers who fit, ascending. Shape: (n,)."""
+        answer = self._answer("rows", rule, lambda who: who.select("row"))
+        return np.sort(answer["row"].to_numpy())
+
+    def members(self, rule: Rule) -> Strings:
+        """Ids of the customers who fit, sorted. Shape: (n,)."""
+        members: Strings = self.view.customer_ids[self.rows(rule)]
+        return members
+
+    def count(self, rule: Rule) -> int:
+        """How many fit."""
+        return int(self._answer("count", rule, lambda who: who.aggregate(n=who.count()))["n"][0].as_py())
+
+    def _answer(self, what: str, rule: Rule, ask: Any) -> pa.Table:
+        key = what, _key(rule)
+        if key not in self._sql:
+            self._sql[key] = self._engine.sql(ask(self._customers.filter(self.condition(rule))))
+        return self._engine.arrow(self._sql[key])
+
+    # -- the tree -------------------------------------------------------------------------------
+
+    def condition(self, rule: Rule) -> ir.BooleanValue:
+        """The rule over the table of customers; never null.
+
+        Raises:
+            RuleError: It names what nobody here knows, or goes round in a circle.
+        """
+        match rule:
+            case All() | AnyOf() | NoneOf():
+                parts = [self.condition(part) for part in parts_of(rule)]
+                joined: Any = reduce(and_ if isinstance(rule, All) else or_, parts)
+                return ~joined if isinstance(rule, NoneOf) else joined
+            case Comparison():
+                field = field_named(rule.field, self.view.fields)
+                return compared(self._customers[field.name], field, rule, self.view.as_of.timezone)
+            case WithinKm(within_km=circle):
+                for name in ("latitude", "longitude"):
+                    field_named(name, self.view.fields)
+                return within_km(self._customers["latitude"], self._customers["longitude"], circle)
+            case InAudience(audience=name):
+                return self._of_audience(name, self.condition)
+        return self._customers["row"].isin(self.found(rule)["row"])
+
+    def found(self, leaf: Leaf) -> ir.Table:
+        """The rows that fit a leaf over histories, models or hashes, with what was seen; kept."""
+        key = _key(leaf)
+        if key not in self._kept:
+            name = f"leaf_{hashlib.sha256(key.encode()).hexdigest()[:16]}"
+            match leaf:
+                case Purchased(purchased=asked):
+                    lines = self._history("lines", "purchased")
+                    self._kept[key] = self._engine.kept(name, purchased(lines, asked, self._products(asked)))
+                case Happened(event=events):
+                    known = self._history("events", "event")
+                    self._kept[key] = self._engine.kept(name, happened(known, events, self._products(events)))
+                case _:
+                    self._kept[key] = self._engine.table(name, self._scored(leaf))
+        return self._kept[key]
+
+    def _scored(self, leaf: Leaf) -> pa.Table:
+        """Rows of a leaf that is worked out on arrays: row, and the number behind."""
+        match leaf:
+            case InterestedIn(interested_in=interest):
+                return _ranked(
+                    self._ranking("interested_in").interest(interest), _cut(interest), "probability"
+                )
+            case SimilarTo(similar_to=likeness):
+                return self._similar(likeness)
+            case InBucket(bucket=bucket):
+                number = buckets(self.view.customer_ids, bucket.salt)
+                rows = np.flatnonzero((number >= bucket.start) & (number < bucket.end))
+                return pa.table({"row": rows.astype(np.int32), "bucket": number[rows]})
+        raise AssertionError(f"{type(leaf).__name__} is an expression")
+
+    def _similar(self, asked: Likeness) -> pa.Table:
+        """Those most like an audience; its members are left out."""
+        seed = self._of_audience(asked.audience, self.rows)
+        if not len(seed):
+            raise RuleError(f"nobody is in the audience {asked.audience!r}: nobody can be like it")
+        likeness = self._ranking("similar_to").likeness(seed)
+        others = np.setdiff1d(np.arange(len(likeness), dtype=np.int32), seed)
+        ranked = _ranked(likeness[others], _cut(asked), "likeness")
+        return ranked.set_column(0, "row", pa.array(others[ranked["row"].to_numpy()]))
+
+    def _of_audience(self, name: str, ask: Any) -> Any:
+        """What `ask` says of another audience's rule.
+
+        Raises:
+            RuleError: There is none of that name, or it leads back to itself.
+        """
+        if name not in self._audiences:
+            near = nearest(name, self._audiences)
+            known = f"did you mean {', '.join(near)}?" if near else f"{len(self._audiences)} are known"
+            raise RuleError(f"there is no audience {name!r}", hint=known)
+        if name in self._open:
+            circle = " -> ".join([*self._open[self._open.index(name) :], name])
+            raise RuleError(f"the audience {name!r} leads back to itself: {circle}", hint="break the circle")
+        self._open.append(name)
+        try:
+            return ask(self._audiences[name])
+        finally:
+            self._open.pop()
+
+    # -- what leaves need -----------------------------------------------------------------------
+
+    def _history(self, name: str, leaf: str) -> ir.Table:
+        """Lines or events, brought in when first asked for."""
+        if name not in self._kept:
+            content: pa.Table | None = getattr(self.view, name)
+            if content is None:
+                raise RuleError(f"{leaf}(...) needs the shop's tables", hint="hand over --data DIR")
+            self._kept[name] = self._engine.table(name, content)
+        return self._kept[name]
+
+    def _products(self, asked: Purchases | Events) -> ir.Table | None:
+        """The products named, as a table; None where none is."""
+        if not asked.names_products:
+            return None
+        codes = np.unique(np.array(self._product_rows(asked), np.int32))
+        name = f"products_{hashlib.sha256(codes.tobytes()).hexdigest()[:16]}"
+        if name not in self._kept:
+            self._kept[name] = self._engine.table(name, pa.table({"product": codes}))
+        return self._kept[name]
+
+    def _product_rows(self, asked: Purchases | Events) -> list[int]:
+        """Catalogue rows of the products named."""
+        catalogue = self.view.catalogue
+        groups = [find_category(catalogue, name) for name in asked.category]
+        ids = list(asked.product)
+        if asked.keyword is not None:
+            ids += self._ranking("keyword").found(asked.keyword)
+        found = [row for group in groups for row in products_of(catalogue, *group)]
+        for kind, names in (("brand", asked.brand), ("product", ids)):
+            for one in names:
+                if one not in catalogue.targets(kind).targets:
+                    near = nearest(one, catalogue.targets(kind).targets)
+                    raise RuleError(
+                        f"the {kind} {one!r} is unknown",
+                        hint=f"did you mean {', '.join(near)}?" if near else None,
+                    )
+                found += products_of(catalogue, kind, one)
+        return found
+
+    def _ranking(self, leaf: str) -> Ranking:
+        if self.view.ranking is None:
+            raise RuleError(f"{leaf} needs scores", hint="score the shop first: intentml score")
+        return self.view.ranking
+
+
+def _key(rule: Rule) -> str:
+    return json.dumps(told(rule), sort_keys=True)
+
+
+def _cut(asked: Interest | Likeness) -> Cut:
+    return Cut(asked.top, getattr(asked, "min_probability", None), asked.top_share)
+
+
+def _ranked(values: F64, cut: Cut, name: str) -> pa.Table:
+    """The best rows with their value and rank."""
+    best = cut.rows(values)
+    ranks = np.arange(1, len(best) + 1)
+    return pa.table({"row": best.astype(np.int32), name: values[best], "rank": ranks})

@@ -1,0 +1,125 @@
+"""The view: what rules are asked of, a shop at one `as_of`.
+
+What comes in: the fields of every customer, purchase lines, events, a ranking. What goes out: `ShopView`.
+Everything in it was known at `as_of`; times are told as ages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from intentml.audiences.fields import Field, kind_of
+from intentml.audiences.rule import Interest
+from intentml.errors import RuleError
+from intentml.prediction import F64
+from intentml.timeline import Instant
+from intentml.timeline.catalogue import Catalogue, Strings
+
+I32 = npt.NDArray[np.int32]
+
+LINES = pa.schema(
+    [
+        ("row", pa.int32()),  # of the customer
+        ("order", pa.int64()),  # number of the order among the customer's
+        ("age_days", pa.float64()),
+        ("product", pa.int32()),  # row of the catalogue; null where the line names none
+        ("quantity", pa.float64()),
+        ("amount", pa.float64()),  # money paid; null where unknown
+    ]
+)
+EVENTS = pa.schema(
+    [
+        ("row", pa.int32()),
+        ("event_type", pa.string()),
+        ("age_days", pa.float64()),
+        ("product", pa.int32()),
+        ("value", pa.float64()),
+        ("page_type", pa.string()),
+        ("source", pa.string()),
+        ("campaign_id", pa.string()),
+    ]
+)
+
+
+class Ranking(Protocol):
+    """What a model knows of the same customers, in the same order."""
+
+    def interest(self, asked: Interest) -> F64:
+        """P(buys at least one of the products within the horizon). Shape: (U,)."""
+
+    def likeness(self, members: I32) -> F64:
+        """How like each customer is to some of them; higher is more. Shape: (U,)."""
+
+    def found(self, keyword: str) -> Sequence[str]:
+        """Ids of products that match a keyword."""
+
+
+@dataclass(frozen=True, eq=False)
+class ShopView:
+    """A shop at one `as_of`.
+
+    Attributes:
+        as_of: The instant.
+        customers: customer_id, sorted, and the fields.
+        lines: Purchase lines (`LINES`); None where the tables are not at hand.
+        events: Events (`EVENTS`); likewise.
+        catalogue: The products that rows of lines and events stand for.
+        ranking: The model's part; None where there are no scores.
+        absent: Fields that this shop has of nobody, and why.
+        words: Fields whose values are few and fixed, with them.
+    """
+
+    as_of: Instant
+    customers: pa.Table
+    lines: pa.Table | None
+    events: pa.Table | None
+    catalogue: Catalogue
+    ranking: Ranking | None = None
+    absent: Mapping[str, str] = field(default_factory=dict)
+    words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @cached_property
+    def customer_ids(self) -> Strings:
+        """Sorted ids. Shape: (U,)."""
+        ids: Strings = self.customers["customer_id"].to_numpy().astype(object)
+        return ids
+
+    @cached_property
+    def fields(self) -> dict[str, Field]:
+        """What comparisons may name."""
+        return {
+            column.name: Field(
+                column.name,
+                kind_of(column.type),
+                self.words.get(column.name, ()),
+                self.absent.get(column.name, ""),
+            )
+            for column in self.customers.schema
+        }
+
+    def row_of(self, customer_id: str) -> int:
+        """The row of a customer.
+
+        Raises:
+            RuleError: Nobody has that id.
+        """
+        from intentml.errors import without_address
+
+        row = int(np.searchsorted(self.customer_ids, customer_id))
+        if row == len(self.customer_ids) or self.customer_ids[row] != customer_id:
+            raise RuleError(f"nobody here has the id {without_address(customer_id)!r}")
+        return row
+
+
+def rows_of(ids: pa.ChunkedArray, known: Strings) -> pa.Array:
+    """The row of each id among the known, null where it is none of them. Shape: (n,), int32."""
+    rows = pc.index_in(ids, pa.array(known, pa.string()))
+    return rows.combine_chunks() if isinstance(rows, pa.ChunkedArray) else rows

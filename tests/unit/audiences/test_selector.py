@@ -1,0 +1,111 @@
+"""Compiled rules find the people whom the plain interpreter finds, on random rules and random shops."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from intentml.audiences.parse import parse
+from intentml.audiences.rule import rule_of
+from intentml.audiences.selector import Selector
+from intentml.audiences.text import quoted, text_of
+from intentml.errors import IntentmlError, RuleError
+from random_rules import AUDIENCES, random_rule, random_view
+from rule_interpreter import interpreted
+
+OTHERS = {name: rule_of(told) for name, told in AUDIENCES.items()}
+
+
+def compare(shops: int, rules: int, seed: int) -> int:
+    """Cases compared, all equal; rules that find nobody or everybody are there too, but not alone."""
+    split = 0
+    for shop in range(shops):
+        rng = np.random.default_rng([seed, shop])
+        view = random_view(rng)
+        selector = Selector(view, OTHERS)
+        for _ in range(rules):
+            rule = random_rule(rng)
+            found = selector.rows(rule).tolist()
+            assert found == interpreted(rule, view, OTHERS), f"shop {seed}, {shop}: {text_of(rule)}"
+            assert selector.count(rule) == len(found)
+            split += 0 < len(found) < len(view.customer_ids)
+    return split
+
+
+def test_random_rules_find_whom_the_interpreter_finds():
+    assert compare(shops=4, rules=40, seed=1) > 60
+
+
+@pytest.mark.slow
+def test_ten_thousand_random_rules_find_whom_the_interpreter_finds():
+    assert compare(shops=100, rules=100, seed=2) > 4_000
+
+
+@pytest.fixture(scope="module")
+def selector() -> Selector:
+    circle = {"round": rule_of({"audience": "about"}), "about": rule_of({"none": [{"audience": "round"}]})}
+    return Selector(random_view(np.random.default_rng(7)), OTHERS | circle)
+
+
+@pytest.mark.parametrize(
+    ("text", "why", "hint"),
+    [
+        ("ordrs = 3", "names 'ordrs', which is no field", "did you mean orders"),
+        ("orders = many", "orders is a number, and 'many' is not", ""),
+        ("subscribed = 1", "subscribed is true or false, and 1 is not", ""),
+        ("orders = true", "orders is a number, and True is not", ""),
+        ("subscribed > true", "`>` cannot be asked of it", "it takes =, !="),
+        ("next_order_at > 'soon'", "is a date, and 'soon' is not", "2024-03-01"),
+        ("city matches '('", "is no regular expression", ""),
+        ("purchased(brand = 'Nikee')", "brand 'Nikee' is unknown", "Nike"),
+        ("purchased(category = 'SHOSE')", "category 'SHOSE' is unknown", "SHOES"),
+        ("purchased(product = 'p9')", "product 'p9' is unknown", "p"),
+        ("audience('frends')", "no audience 'frends'", "friends"),
+        ("audience('round')", "leads back to itself: round -> about -> round", "break the circle"),
+        ("similar_to('round', top 3)", "leads back to itself", "break the circle"),
+    ],
+)
+def test_a_rule_about_what_nobody_knows_says_so(selector, text, why, hint):
+    with pytest.raises(IntentmlError, match=why) as caught:
+        selector.count(parse(text))
+    assert hint in (caught.value.hint or "")
+    assert selector.count(parse("orders >= 0")) > 0  # a refused rule leaves nothing behind
+
+
+def test_what_is_unknown_fits_neither_a_comparison_nor_its_contrary(selector):
+    everybody = len(selector.view.customer_ids)
+    unknown = selector.count(parse("city IS NULL"))
+    assert 0 < unknown < everybody
+    for op in ("= Lyon", "IN (Lyon)", "CONTAINS 'yo'", "STARTS WITH 'L'"):
+        negated = f"!= {op[2:]}" if op.startswith("=") else f"NOT {op}"
+        both = selector.count(parse(f"city {op}")) + selector.count(parse(f"city {negated}"))
+        assert both == everybody - unknown
+    assert selector.count(parse("NOT city = Lyon")) == everybody - selector.count(parse("city = Lyon"))
+
+
+def test_a_leaf_is_worked_out_once(selector, monkeypatch):
+    asked = []
+    known = selector.view.ranking.interest
+    monkeypatch.setattr(selector.view.ranking, "interest", lambda one: asked.append(one) or known(one))
+    first = selector.count(parse("interested_in(brand = 'Nike', top 4)"))
+    assert first == 4
+    assert selector.count(parse("interested_in(brand = 'Nike', top 4) AND orders >= 0")) <= first
+    assert len(asked) == 1
+
+
+def test_names_with_quotes_and_sql_in_them_are_only_names(selector):
+    bad = "x'; DROP TABLE customers; --"
+    assert selector.count(parse(f"city = {quoted(bad)}")) == 0
+    assert selector.count(parse(f"bucket({quoted(bad)}, 0% to 100%)")) == len(selector.view.customer_ids)
+    with pytest.raises(RuleError, match="no field"):
+        selector.count(parse(f'"{bad}" = 1'))
+
+
+def test_without_tables_and_scores_what_needs_them_says_so(selector):
+    bare = Selector(replace(selector.view, lines=None, events=None, ranking=None), OTHERS)
+    assert bare.count(parse("orders >= 0")) == selector.count(parse("orders >= 0"))
+    for text in ("purchased()", "event('visit')", "interested_in('x', top 3)", "similar_to('buyers', top 3)"):
+        with pytest.raises(RuleError, match="needs"):
+            bare.count(parse(text))
