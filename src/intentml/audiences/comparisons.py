@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from intentml.audiences.fields import Field, checked
-from intentml.audiences.rule import Comparison
+from intentml.audiences.leaves import Comparison
 from intentml.errors import RuleError
 from intentml.timeline import Instant
 

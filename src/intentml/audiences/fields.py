@@ -12,7 +12,7 @@ from typing import Literal
 
 import pyarrow as pa
 
-from intentml.audiences.rule import Comparison, Operator, Scalar
+from intentml.audiences.leaves import Comparison, Operator, Scalar
 from intentml.errors import RuleError, TimeError, nearest
 from intentml.timeline import Instant
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from intentml.audiences.rule import Circle
+from intentml.audiences.leaves import Circle
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir

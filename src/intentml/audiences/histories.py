@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from intentml.audiences.rule import Bounds, Events, Purchases
+from intentml.audiences.leaves import Bounds, Events, Purchases
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir

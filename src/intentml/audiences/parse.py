@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from intentml.audiences.rule import MAX_DEPTH, OPERATORS, WITHOUT_VALUE, Rule, rule_of
+from intentml.audiences.leaves import OPERATORS, WITHOUT_VALUE
+from intentml.audiences.rule import MAX_DEPTH, Rule, rule_of
 from intentml.errors import RuleError
 
 _TOKEN = re.compile(

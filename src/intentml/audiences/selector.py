@@ -23,9 +23,7 @@ from intentml.audiences.engine import DuckDBEngine, Engine
 from intentml.audiences.fields import field_named
 from intentml.audiences.geography import within_km
 from intentml.audiences.histories import happened, purchased
-from intentml.audiences.rule import (
-    All,
-    AnyOf,
+from intentml.audiences.leaves import (
     Comparison,
     Events,
     Happened,
@@ -35,15 +33,12 @@ from intentml.audiences.rule import (
     InterestedIn,
     Leaf,
     Likeness,
-    NoneOf,
     Purchased,
     Purchases,
-    Rule,
     SimilarTo,
     WithinKm,
-    parts_of,
-    told,
 )
+from intentml.audiences.rule import All, AnyOf, NoneOf, Rule, parts_of, told
 from intentml.audiences.view import I32, Ranking, ShopView
 from intentml.errors import RuleError, nearest
 from intentml.prediction import F64
@@ -90,6 +85,17 @@ class Selector:
     def count(self, rule: Rule) -> int:
         """How many fit."""
         return int(self._answer("count", rule, lambda who: who.aggregate(n=who.count()))["n"][0].as_py())
+
+    def holds(self, rule: Rule, row: int) -> bool:
+        """Whether one customer fits."""
+        who = self._customers.filter(self._customers["row"] == row).filter(self.condition(rule))
+        return bool(len(self._engine.arrow(self._engine.sql(who.select("row")))))
+
+    def seen(self, leaf: Leaf, row: int) -> dict[str, Any]:
+        """What a leaf over histories, models or hashes saw of a customer who fits it; else nothing."""
+        found = self.found(leaf)
+        rows = self._engine.arrow(self._engine.sql(found.filter(found["row"] == row))).to_pylist()
+        return {name: value for name, value in rows[0].items() if name != "row"} if rows else {}
 
     def _answer(self, what: str, rule: Rule, ask: Any) -> pa.Table:
         key = what, _key(rule)
@@ -162,22 +168,31 @@ class Selector:
         ranked = _ranked(likeness[others], _cut(asked), "likeness")
         return ranked.set_column(0, "row", pa.array(others[ranked["row"].to_numpy()]))
 
+    def rule_named(self, name: str) -> Rule:
+        """The rule of an audience.
+
+        Raises:
+            RuleError: There is none of that name.
+        """
+        if name not in self._audiences:
+            near = nearest(name, self._audiences)
+            known = f"did you mean {', '.join(near)}?" if near else f"{len(self._audiences)} are known"
+            raise RuleError(f"there is no audience {name!r}", hint=known)
+        return self._audiences[name]
+
     def _of_audience(self, name: str, ask: Any) -> Any:
         """What `ask` says of another audience's rule.
 
         Raises:
             RuleError: There is none of that name, or it leads back to itself.
         """
-        if name not in self._audiences:
-            near = nearest(name, self._audiences)
-            known = f"did you mean {', '.join(near)}?" if near else f"{len(self._audiences)} are known"
-            raise RuleError(f"there is no audience {name!r}", hint=known)
+        rule = self.rule_named(name)
         if name in self._open:
             circle = " -> ".join([*self._open[self._open.index(name) :], name])
             raise RuleError(f"the audience {name!r} leads back to itself: {circle}", hint="break the circle")
         self._open.append(name)
         try:
-            return ask(self._audiences[name])
+            return ask(rule)
         finally:
             self._open.pop()
 

@@ -12,25 +12,20 @@ from decimal import Decimal
 
 from pydantic import BaseModel
 
-from intentml.audiences.rule import (
+from intentml.audiences.leaves import (
     OF_PAIRS,
-    All,
-    AnyOf,
     Bounds,
     Comparison,
-    Group,
     Happened,
     InAudience,
     InBucket,
     InterestedIn,
-    NoneOf,
     Purchased,
-    Rule,
     Scalar,
     SimilarTo,
     WithinKm,
-    parts_of,
 )
+from intentml.audiences.rule import All, AnyOf, Group, NoneOf, Rule, parts_of
 
 # Words that would be read as something else: a field or value of that name is quoted.
 RESERVED = frozenset({"and", "or", "not", "true", "false", "null"})

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from intentml.audiences.fields import Field, kind_of
-from intentml.audiences.rule import Interest
+from intentml.audiences.leaves import Interest
 from intentml.errors import RuleError
 from intentml.prediction import F64
 from intentml.timeline import Instant
