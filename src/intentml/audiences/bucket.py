@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,6 +55,6 @@ class Holdout:
                 hint="choose a number from 0 to 1, such as 0.1",
             )
 
-    def of(self, customer_ids: NDArray[Any]) -> NDArray[np.bool_]:
+    def of(self, customer_ids: Iterable[str]) -> NDArray[np.bool_]:
         """Whether each customer is held out, (U,)."""
         return buckets(customer_ids, self.salt) < self.share
