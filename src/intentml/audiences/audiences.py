@@ -1,0 +1,152 @@
+"""A shop's audiences at work: who is in, how many, why; in the shop as it stood at one `as_of`.
+
+What comes in: a view and audiences by name. What goes out: previews, members, reasons. Wherever an audience
+is asked for it may be a name, a YAML file, an `Audience`, or a rule as text or tree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow.compute as pc
+from pydantic import BaseModel, ConfigDict
+
+from intentml.audiences.audience import Audience, audience_of, named, rules_of
+from intentml.audiences.explain import Clause, Reason, funnel, why
+from intentml.audiences.leaves import Comparison
+from intentml.audiences.rule import leaves
+from intentml.audiences.selector import Selector
+from intentml.audiences.view import I32, ShopView
+from intentml.errors import IntentmlError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Asked = str | Mapping[str, Any] | Audience
+
+# What decides whether a member can be written to, where the shop knows it, and the answer that says yes.
+REACH: Mapping[str, bool | str] = {
+    "has_email": True,
+    "has_phone": True,
+    "subscribed": True,
+    "consent_ad_user_data": "granted",
+    "consent_ad_personalization": "granted",
+}
+_SAMPLE = 10
+UNNAMED = "unnamed"
+
+
+class Preview(BaseModel):
+    """An audience at a glance.
+
+    Attributes:
+        audience: Its name.
+        rule: In one line.
+        as_of: The instant, ISO 8601.
+        customers: How many are in.
+        share: Of all customers.
+        sample: Ids of a few, spread over the members.
+        reach: For each of `REACH` that the shop knows: how many members have it.
+        funnel: How many fit each part of the rule.
+        notes: What the shop lacks for this rule, in a sentence each.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    audience: str
+    rule: str
+    as_of: str
+    customers: int
+    share: float
+    sample: tuple[str, ...]
+    reach: dict[str, int]
+    funnel: Clause
+    notes: tuple[str, ...] = ()
+
+
+class Audiences:
+    """Audiences over one view.
+
+    Args:
+        view: The shop.
+        known: Audiences by name.
+    """
+
+    def __init__(self, view: ShopView, known: Mapping[str, Audience]) -> None:
+        self.view, self.known = view, dict(known)
+        self.selector = Selector(view, rules_of(self.known.values()))
+
+    def find(self, asked: Asked) -> Audience:
+        """The audience meant.
+
+        Raises:
+            RuleError: There is none of that name, or the rule is none.
+        """
+        if isinstance(asked, Audience):
+            return asked
+        if isinstance(asked, str) and (
+            asked in self.known or "/" in asked.split("'")[0] or asked.endswith(".yaml")
+        ):
+            return named(asked, self.known)
+        if isinstance(asked, str) and asked.replace("-", "").replace("_", "").isalnum():
+            return named(asked, self.known)  # one word is a name, never a rule
+        return audience_of(UNNAMED, {"title": UNNAMED, "rule": asked})
+
+    def members(self, asked: Asked) -> pd.DataFrame:
+        """Who is in: customer_id, then the fields that the rule names; sorted by customer_id."""
+        audience = self.find(asked)
+        rows = self.selector.rows(audience.rule)
+        frame: pd.DataFrame = (
+            self.view.customers.select(["customer_id", *_named(audience)]).take(rows).to_pandas()
+        )
+        return frame
+
+    def preview(self, asked: Asked) -> Preview:
+        """How many are in, some of them, how far they can be reached, and what each part of the rule does."""
+        audience = self.find(asked)
+        rows, everybody = self.selector.rows(audience.rule), len(self.view.customer_ids)
+        spread = (
+            rows[np.linspace(0, len(rows) - 1, min(_SAMPLE, len(rows))).astype(int)] if len(rows) else rows
+        )
+        absent = self.view.absent
+        reach = {name: yes for name, yes in REACH.items() if name in self.view.fields and name not in absent}
+        return Preview(
+            audience=audience.name,
+            rule=audience.text,
+            as_of=self.view.as_of.iso,
+            customers=len(rows),
+            share=len(rows) / max(everybody, 1),
+            sample=tuple(self.view.customer_ids[spread]),
+            reach={name: self._count(name, yes, rows) for name, yes in reach.items()},
+            funnel=funnel(self.selector, audience.rule),
+            notes=tuple(
+                f"{name} is unknown of everybody: {absent[name]}"
+                for name in _named(audience)
+                if name in absent
+            ),
+        )
+
+    def _count(self, field: str, value: bool | str, rows: I32) -> int:
+        """Of some customers, how many have a value."""
+        return int(pc.sum(pc.equal(self.view.customers[field].take(rows), value)).as_py() or 0)
+
+    def explain(self, asked: Asked, customer_id: str) -> Reason:
+        """Why a customer is in, or is not."""
+        return why(self.selector, self.find(asked).rule, customer_id)
+
+    def usable(self) -> dict[str, int | IntentmlError]:
+        """Every audience by name: how many are in, or why this shop cannot have it."""
+        found: dict[str, int | IntentmlError] = {}
+        for name, audience in self.known.items():
+            try:
+                found[name] = self.selector.count(audience.rule)
+            except IntentmlError as problem:
+                found[name] = problem
+        return found
+
+
+def _named(audience: Audience) -> list[str]:
+    """The fields that a rule compares, each once."""
+    return list(dict.fromkeys(leaf.field for leaf in leaves(audience.rule) if isinstance(leaf, Comparison)))

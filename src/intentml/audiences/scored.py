@@ -1,0 +1,95 @@
+"""A scored shop as a view: what was known of it at `as_of`, what its scores say, one row a customer.
+
+What comes in: `Known`, `Scores`. What goes out: a `ShopView`. Where both tell the same, what was known
+stands.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+
+from intentml.audiences.ranking import ScoresRanking
+from intentml.audiences.view import EVENTS, LINES, ShopView, rows_of
+from intentml.errors import RuleError
+from intentml.scores.scores import Scores
+from intentml.scores.stages import IMPORTANCES, LIFECYCLES
+from intentml.timeline import Known
+from intentml.traits import compute_traits, missing_traits
+
+WORDS = {"lifecycle": LIFECYCLES, "importance": IMPORTANCES}
+
+
+def view_of(known: Known, scores: Scores | None = None) -> ShopView:
+    """The view of a shop.
+
+    Args:
+        known: At the instant of the scores.
+        scores: Of the same customers; None: rules about predictions are refused.
+
+    Raises:
+        RuleError: The scores are of another instant or of other customers.
+    """
+    snapshot = known.snapshot
+    table = compute_traits(known)
+    missing = missing_traits(known)
+    told = known.customers
+    for name in told.column_names:
+        if name not in table.column_names:
+            table = table.append_column(name, told[name])
+    if scores is not None:
+        _check_alike(known, scores)
+        for name in scores.table.column_names:
+            if name not in table.column_names:
+                table = table.append_column(name, scores.table[name])
+    return ShopView(
+        as_of=snapshot.as_of,
+        customers=table,
+        lines=_lines(known),
+        events=_events(known),
+        catalogue=snapshot.catalogue,
+        ranking=None if scores is None else ScoresRanking(scores),
+        absent={trait: f"the shop's tables have no {column}" for trait, column in missing.items()},
+        words={name: words for name, words in WORDS.items() if name in table.column_names},
+    )
+
+
+def _check_alike(known: Known, scores: Scores) -> None:
+    """Raise unless both are of the same instant and customers."""
+    if scores.manifest.as_of != known.snapshot.as_of.iso:
+        raise RuleError(
+            f"the scores are as of {scores.manifest.as_of}, the tables as of {known.snapshot.as_of.iso}",
+            hint="hand over the tables that were scored",
+        )
+    if not np.array_equal(scores.customer_ids, known.snapshot.customer_ids):
+        raise RuleError(
+            f"the scores are of {len(scores):,} customers, the tables of {len(known.snapshot):,} others",
+            hint="hand over the tables that were scored, or score again",
+        )
+
+
+def _lines(known: Known) -> pa.Table:
+    snapshot = known.snapshot
+    order = snapshot.line_order
+    nth = order - snapshot.order_indptr[snapshot.line_customer] + 1
+    columns = [
+        pa.array(snapshot.line_customer.astype(np.int32)),
+        pa.array(nth),
+        pa.array(snapshot.orders.age_days[order]),
+        pa.array(snapshot.line_product, mask=snapshot.line_product < 0),
+        pa.array(snapshot.line_quantity),
+        pa.array(snapshot.line_amount, mask=np.isnan(snapshot.line_amount)),
+    ]
+    return pa.table(columns, schema=LINES)
+
+
+def _events(known: Known) -> pa.Table:
+    events = known.events
+    columns = {
+        "row": events["customer"].cast(pa.int32()),
+        "product": rows_of(events["product_id"], known.snapshot.catalogue.product_ids),
+    }
+    return pa.table(
+        [columns.get(name, events[name] if name in events.column_names else None) for name in EVENTS.names],
+        schema=EVENTS,
+    )
