@@ -18,6 +18,9 @@ from intentml.errors import LedgerError
 from intentml.tables.sources import described
 
 INCOMING = "incoming_members"
+IN_MEMORY = ":memory:"
+# A file of another kind is an error, not a reason to fetch an extension that reads it.
+_NO_GUESS = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
 _NAMED = re.compile(r":(\w+)")
 
 
@@ -72,9 +75,14 @@ class _DuckFile:
 
         self._path, self._error = path, duckdb.Error
         try:
-            self._connection = duckdb.connect(path)
+            self._connection = duckdb.connect(path, config=_NO_GUESS)
+            [(where,)] = self.rows(
+                "SELECT path FROM duckdb_databases() WHERE database_name = current_database()"
+            )
         except duckdb.Error as problem:
             raise _unopened(path, str(problem)) from None
+        if where is None and path != IN_MEMORY:  # it took a CSV or Parquet file for tables of its own
+            raise _unopened(path, "no DuckDB file")
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
