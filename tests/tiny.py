@@ -31,7 +31,7 @@ import pandas as pd
 
 from intentml.tables.read import read_shop, shop_from_frames
 from intentml.tables.shop import ShopTables
-from intentml.timeline import OrderLog, Snapshot
+from intentml.timeline import Known, OrderLog, Snapshot, known_by
 
 TINY_SHOP = Path(__file__).parent / "data" / "tiny_shop"
 AS_OF = "2024-03-01"
@@ -59,6 +59,12 @@ def tiny_log(timezone: str = "UTC") -> OrderLog:
 def tiny_snapshot(as_of: str = AS_OF) -> Snapshot:
     """What is known at `as_of`."""
     return tiny_log().as_of(as_of)
+
+
+@cache
+def tiny_known(as_of: str = AS_OF) -> Known:
+    """Everything known at `as_of`, with people and events."""
+    return known_by(tiny_log(), as_of)
 
 
 def log_of(frames: dict[str, pd.DataFrame], timezone: str = "UTC") -> OrderLog:

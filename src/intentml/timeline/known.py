@@ -19,7 +19,7 @@ from intentml.timeline.columns import codes, micros
 from intentml.timeline.instants import DAY_US, NEVER, AsOf, Instant
 from intentml.timeline.lines import Lines, in_currency, main_currency
 from intentml.timeline.log import OrderLog
-from intentml.timeline.people import people
+from intentml.timeline.people import further_columns, people, rows_of
 from intentml.timeline.snapshot import F64, I64, Snapshot, ranges
 
 _EVENT_TEXTS = ("event_type", "product_id", "session_id", "page_type", "source", "campaign_id")
@@ -37,6 +37,7 @@ class Known:
     Attributes:
         snapshot: Orders and lines as arrays.
         customers: One row a customer, as `people.people` tells them.
+        further: One row a customer: the columns of the customers table that no contract names.
         lines: One row a line of the snapshot: discount and tax (money), promo_code, channel, and
             returned_days since it came back (null: kept).
         returns: What came back, sorted by customer: customer (row), age_days, product_id, quantity, amount.
@@ -50,6 +51,7 @@ class Known:
 
     snapshot: Snapshot
     customers: pa.Table
+    further: pa.Table
     lines: pa.Table
     returns: pa.Table
     events: pa.Table
@@ -68,6 +70,7 @@ class Known:
             self,
             snapshot=self.snapshot.take(rows),
             customers=self.customers.take(pa.array(rows)),
+            further=self.further.take(pa.array(rows)),
             lines=self.lines.take(pa.array(ranges(self.snapshot.line_indptr, rows))),
             returns=_of(self.returns, rows, len(self.snapshot)),
             events=_of(self.events, rows, len(self.snapshot)),
@@ -84,11 +87,13 @@ def known_by(log: OrderLog, as_of: AsOf | Instant) -> Known:
     snapshot = past.at_its_end()
     ids = pa.array(snapshot.customer_ids, pa.string())
     tables = log.tables
-    told, ages = people(tables.customers, ids, past.until)
+    rows = rows_of(tables.customers, ids, past.until)
+    told, ages = people(rows, past.until)
     events, strangers = _events(tables.events, ids, past.until)
     return Known(
         snapshot=snapshot,
         customers=told,
+        further=pa.table(further_columns(rows)),
         lines=_line_details(tables.orders, past),
         returns=_returns(past),
         events=events,

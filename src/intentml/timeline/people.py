@@ -1,6 +1,6 @@
 """What the customers table says of people: its columns typed, with an age instead of a date of birth.
 
-What comes in: the customers table, ids and an instant. What goes out: one row an id, null where the table
+What comes in: the customers table, ids and an instant. What goes out: one row an id, nulls where the table
 has no row of it or had none yet, and how many dates of birth were of no use. Addresses stay here: only
 whether there is one goes out. The columns themselves have no date (contracts.md): they may have changed
 since.
@@ -37,40 +37,44 @@ _BIRTH_RULE = (
 )
 
 
-def people(
-    customers: pa.Table, customer_ids: pa.Array, as_of: Instant
-) -> tuple[pa.Table, tuple[RuleCount, ...]]:
-    """The columns of some customers as known at an instant, and what the rule for ages touched.
+def rows_of(customers: pa.Table, customer_ids: pa.Array, as_of: Instant) -> pa.Table:
+    """The customers table's rows of some ids, in their order; nulls where it had none of an id yet."""
+    listed = customers.filter(pa.array(micros(customers["created_at"], missing=-NEVER) < as_of.us))
+    return listed.take(pc.index_in(customer_ids, value_set=listed["customer_id"].combine_chunks()))
+
+
+def people(rows: pa.Table, as_of: Instant) -> tuple[pa.Table, tuple[RuleCount, ...]]:
+    """What the contract's columns tell of people, and what the rule for ages touched.
 
     Args:
-        customers: The customers table after reading.
-        customer_ids: Whose rows, sorted.
-        as_of: Rows created from then on are unknown.
+        rows: As `rows_of` gives them.
+        as_of: When their ages are told.
 
     Returns:
-        customer_id; text, numbers and flags of the contract; `groups` as lists; `age` in whole years;
-        `has_email`, `has_phone`; further columns of a plain type. And the counts.
+        Text, numbers and flags of the contract; `groups` as lists; `age` in whole years; `has_email` and
+        `has_phone`. And the counts.
     """
-    listed = customers.filter(pa.array(micros(customers["created_at"], missing=-NEVER) < as_of.us))
-    rows = listed.take(pc.index_in(customer_ids, value_set=listed["customer_id"].combine_chunks()))
     ages, unusable = whole_years(rows["birth_date"].combine_chunks(), as_of)
-    known = pc.is_valid(rows["customer_id"])
-    further = {name: plain(rows[name]) for name in customers.column_names if name not in CUSTOMERS}
+    listed = pc.is_valid(rows["customer_id"])
     table = pa.table(
         {
-            "customer_id": customer_ids,
             **{name: rows[name] for name in _PLAIN},
             "groups": listed_groups(rows["groups"]),
             "age": ages,
             # Null, not false, where the table says nothing of the customer at all.
             **{
-                f"has_{name}": pc.if_else(known, pc.is_valid(rows[name]), pa.scalar(None, pa.bool_()))
+                f"has_{name}": pc.if_else(listed, pc.is_valid(rows[name]), pa.scalar(None, pa.bool_()))
                 for name in ("email", "phone")
             },
-            **{name: column for name, column in further.items() if column is not None},
         }
     )
     return table, (RuleCount("customers", "unusable_birth_date", unusable, _BIRTH_RULE),)
+
+
+def further_columns(customers: pa.Table) -> dict[str, pa.ChunkedArray]:
+    """The columns that no contract names, of a type that can be compared."""
+    further = {name: plain(customers[name]) for name in customers.column_names if name not in CUSTOMERS}
+    return {name: column for name, column in further.items() if column is not None}
 
 
 def whole_years(born: pa.Array, as_of: Instant) -> tuple[pa.Array, int]:
@@ -112,5 +116,5 @@ def plain(values: pa.ChunkedArray) -> pa.ChunkedArray | None:
     if pt.is_timestamp(kind) or pt.is_date(kind):
         return values.cast(TIMESTAMP if pt.is_timestamp(kind) else pa.timestamp("us")).cast(TIMESTAMP)
     if pt.is_list(kind) and pt.is_string(kind.value_type):
-        return values
+        return values.cast(pa.list_(pa.string()))
     return None

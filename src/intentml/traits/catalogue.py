@@ -9,13 +9,35 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from intentml.errors import IntentmlError, nearest
+from intentml.tables.shop import ShopTables
+from intentml.timeline import Known
+from intentml.traits.engagement import ENGAGEMENT
 from intentml.traits.first_order import FIRST_ORDER
+from intentml.traits.last_order import LAST_ORDER
+from intentml.traits.profile import PROFILE
+from intentml.traits.promotions import PROMOTIONS
 from intentml.traits.recency import RECENCY
+from intentml.traits.returning import RETURNING
+from intentml.traits.rfm import RFM
 from intentml.traits.rhythm import RHYTHM
+from intentml.traits.site import SITE
 from intentml.traits.trait import Trait
 from intentml.traits.value import VALUE
 
-TRAITS: dict[str, Trait] = {trait.name: trait for trait in (*RECENCY, *VALUE, *RHYTHM, *FIRST_ORDER)}
+DECLARED = (
+    *RECENCY,
+    *VALUE,
+    *RFM,
+    *RHYTHM,
+    *FIRST_ORDER,
+    *LAST_ORDER,
+    *RETURNING,
+    *PROMOTIONS,
+    *SITE,
+    *ENGAGEMENT,
+    *PROFILE,
+)
+TRAITS: dict[str, Trait] = {trait.name: trait for trait in DECLARED}
 
 
 def traits_named(names: Iterable[str] | None = None) -> tuple[Trait, ...]:
@@ -50,3 +72,13 @@ def with_used(traits: Iterable[Trait]) -> tuple[Trait, ...]:
     for trait in traits:
         visit(trait)
     return tuple(ordered.values())
+
+
+def missing_traits(shop: ShopTables | Known) -> dict[str, str]:
+    """The traits that nobody of a shop has, and the first column (`table.column`) that each lacks."""
+    columns = {f"{table}.{column}" for table, names in shop.present.items() for column in names}
+    lacking = {
+        trait.name: [need for used in with_used([trait]) for need in used.needs if need not in columns]
+        for trait in TRAITS.values()
+    }
+    return {name: needs[0] for name, needs in lacking.items() if needs}

@@ -8,32 +8,43 @@ from __future__ import annotations
 from itertools import groupby
 
 from intentml.traits.catalogue import TRAITS
-from intentml.traits.trait import Trait
+from intentml.traits.predicted import PREDICTED
+from intentml.traits.trait import Field, Trait
 
 HEADER = """# Traits
 
 What can be asked of a customer: fields for rules, columns for tables. Everything is as known at
 `as_of`; ages and windows count back from there, and a window of N days is `as_of - N days <= t < as_of`.
-Customers without an order (prospects) are there too. Money is in the shop's main currency.
+Customers without an order (prospects) are there too. Money is in the shop's main currency. Where a shop
+lacks a column that a trait needs, the trait is null for everybody. Any further column of the customers
+table is a field by its own name, and as `customers_<name>` where a name below is the same.
 """
+SCORES = "Scores"
 
 
 def traits_page() -> str:
-    """The catalogue as Markdown: one table a topic, one row a trait."""
+    """The catalogue as Markdown: one table a topic, one row a trait; then the columns of the scores."""
     sections = [HEADER]
     for topic, traits in groupby(TRAITS.values(), key=lambda trait: trait.topic):
-        head = "| trait | type | unit | meaning | null means | prospects | made from |"
+        head = "| trait | type | unit | meaning | null means | prospects | needs |"
         rule = "|" + " --- |" * 7
         sections.append("\n".join([f"## {topic}\n", head, rule, *map(_row, traits), ""]))
+    head, rule = "| field | type | unit | meaning | null means |", "|" + " --- |" * 5
+    sections.append("\n".join([f"## {SCORES}\n", head, rule, *map(_predicted_row, PREDICTED), ""]))
     return "\n".join(sections)
 
 
+def _predicted_row(field: Field) -> str:
+    cells = [f"`{field.name}`", field.type, field.unit, field.meaning, field.null_means or "never null"]
+    return f"| {' | '.join(cells)} |"
+
+
 def _row(trait: Trait) -> str:
-    made_from = [f"`{name}`" for name in (*trait.needs, *trait.uses)]
+    needs = [f"`{name}`" for name in (*trait.needs, *trait.uses)]
     if trait.relation == "customers":
         prospects = "as others"
     else:
-        prospects = "null" if trait.prospects is None else f"{trait.prospects:g}"
+        prospects = "null" if trait.prospects is None else str(trait.prospects)
     null_means = trait.null_means or "never null"
     cells = [
         f"`{trait.name}`",
@@ -42,6 +53,6 @@ def _row(trait: Trait) -> str:
         trait.meaning,
         null_means,
         prospects,
-        ", ".join(made_from),
+        ", ".join(needs),
     ]
     return f"| {' | '.join(cells)} |"

@@ -1,8 +1,8 @@
-"""The relations that traits read: what a snapshot knows, as Ibis tables.
+"""The relations that traits read, as Ibis tables of one backend.
 
-What comes in: a snapshot. What goes out: `TraitRelations`, on an in-memory DuckDB. Everything in them
-was known at `as_of`, and times are told as ages, so no trait compares a timestamp with `as_of`. Any
-other Ibis backend can hold the same three tables; the trait expressions stay as they are.
+What comes in: what is known at an instant. What goes out: `TraitRelations`, on an in-memory DuckDB.
+Everything in them was known at `as_of`, and times are told as ages, so no trait compares a timestamp
+with `as_of`. Any other Ibis backend can hold the same tables; the trait expressions stay as they are.
 """
 
 from __future__ import annotations
@@ -11,64 +11,36 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
-
-from intentml.timeline import Snapshot
+from intentml.timeline import Known
+from intentml.traits.rows import SCHEMAS, arrow_tables
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-F64 = npt.NDArray[np.float64]
-
-CUSTOMERS = pa.schema(
-    [
-        ("customer_id", pa.string()),
-        ("listed_days", pa.float64()),  # since the customers table knew them; null = not listed, or undated
-        ("returned_amount", pa.float64()),  # money paid back
-    ]
-)
-ORDERS = pa.schema(
-    [
-        ("customer_id", pa.string()),
-        ("nth", pa.int64()),  # 1 = the customer's first order; same-time orders by order id
-        ("age_days", pa.float64()),  # from the order to as_of
-        ("day", pa.int64()),  # of the shop's calendar, days since 1970-01-01
-        ("spend", pa.float64()),  # money paid; null where no line has a known price
-        ("items", pa.float64()),  # pieces
-        ("lines", pa.int64()),  # order lines
-    ]
-)
-LINES = pa.schema(
-    [
-        ("customer_id", pa.string()),
-        ("age_days", pa.float64()),  # of the line's order
-        ("product_id", pa.string()),
-        ("category", pa.string()),
-        ("brand", pa.string()),
-        ("quantity", pa.float64()),
-        ("amount", pa.float64()),  # money paid; null where unknown
-    ]
-)
-SCHEMAS = {"customers": CUSTOMERS, "orders": ORDERS, "lines": LINES}
 # One thread adds numbers up in one order: the same snapshot gives the same bytes.
 ONE_THREAD: dict[str, str | bool | int | float | list[str]] = {"threads": 1}
+ON_SITE = ("visit", "page_view", "product_view", "cart_add", "cart_remove", "checkout_started")
+DERIVED = {"active_days": "orders", "visits": "events"}
+"""Relations made from another one by Ibis, and which."""
 
 
 @dataclass(frozen=True)
 class TraitRelations:
-    """The tables that trait expressions are written over, all of one backend.
+    """The tables that trait expressions are written over, all of one backend (schemas in `rows`).
 
     Attributes:
-        customers: One row a customer, prospects included (`CUSTOMERS`).
-        orders: One row an order (`ORDERS`).
-        lines: One row a purchase line (`LINES`).
+        customers: One row a customer, prospects included.
+        orders: One row an order.
+        lines: One row a purchase line.
+        returns: One row a purchase or line that came back.
+        events: One row an event.
     """
 
     customers: ir.Table
     orders: ir.Table
     lines: ir.Table
+    returns: ir.Table
+    events: ir.Table
 
     @cached_property
     def active_days(self) -> ir.Table:
@@ -79,73 +51,42 @@ class TraitRelations:
         before = days.day.lag().over(ibis.window(group_by=days.customer_id, order_by=days.day))
         return days.mutate(gap_days=(days.day - before).cast("float64"))
 
+    @cached_property
+    def visits(self) -> ir.Table:
+        """One row a visit: `age_days` of its start, and `seconds` on the site (null where nothing tells).
 
-def arrow_tables(snapshot: Snapshot) -> dict[str, pa.Table]:
-    """The three tables by name, as Arrow."""
-    return {"customers": _customers(snapshot), "orders": _orders(snapshot), "lines": _lines(snapshot)}
+        A visit is a session on the site, or a `visit` event without one. It lasted as long as its own event
+        says, else as long as its pages together.
+        """
+        import ibis
+
+        events = self.events
+        itself = events.event_type == "visit"
+        on_site = events.filter(events.event_type.isin(ON_SITE) & (events.session_id.notnull() | itself))
+        # Only an event without a session has the number; so it never meets a session of that name.
+        keyed = on_site.mutate(alone=on_site.session_id.isnull().ifelse(on_site.nth, ibis.null("int64")))
+        itself = keyed.event_type == "visit"
+        told = keyed.duration_s.max(where=itself)
+        pages = keyed.duration_s.sum(where=~itself)
+        return keyed.group_by("customer_id", "session_id", "alone").aggregate(
+            age_days=keyed.age_days.max(), seconds=ibis.coalesce(told, pages)
+        )
 
 
-def relations(snapshot: Snapshot) -> TraitRelations:
-    """The three tables on an in-memory DuckDB of their own."""
+def relations(known: Known) -> TraitRelations:
+    """The tables on an in-memory DuckDB of their own."""
     import ibis
 
     connection = ibis.duckdb.connect(**ONE_THREAD)
-    for name, content in arrow_tables(snapshot).items():
+    for name, content in arrow_tables(known).items():
         connection.con.register(name, content)
     return TraitRelations(**{name: connection.table(name) for name in SCHEMAS})
 
 
 def declared() -> TraitRelations:
-    """The three tables by schema alone, bound to no engine: to compile expressions for any."""
+    """The tables by schema alone, bound to no engine: to compile expressions for any."""
     import ibis
 
     return TraitRelations(
         **{name: ibis.table(ibis.Schema.from_pyarrow(schema), name=name) for name, schema in SCHEMAS.items()}
     )
-
-
-def _customers(snapshot: Snapshot) -> pa.Table:
-    listed = np.where(np.isinf(snapshot.listed_days), np.nan, snapshot.listed_days)
-    columns = [
-        pa.array(snapshot.customer_ids, pa.string()),
-        _known(listed),
-        pa.array(snapshot.returned_amount),
-    ]
-    return pa.table(columns, schema=CUSTOMERS)
-
-
-def _orders(snapshot: Snapshot) -> pa.Table:
-    orders = snapshot.orders
-    priced = np.isfinite(snapshot.line_amount)
-    has_price = np.bincount(snapshot.line_order[priced], minlength=len(orders)) > 0
-    columns = [
-        pa.array(snapshot.customer_ids, pa.string()).take(pa.array(orders.customer)),
-        pa.array(np.arange(len(orders)) - snapshot.order_indptr[orders.customer] + 1),
-        pa.array(orders.age_days),
-        pa.array(orders.day),
-        _known(np.where(has_price, orders.spend, np.nan)),
-        pa.array(orders.items),
-        pa.array(orders.lines),
-    ]
-    return pa.table(columns, schema=ORDERS)
-
-
-def _lines(snapshot: Snapshot) -> pa.Table:
-    catalogue = snapshot.catalogue
-    product = pa.array(snapshot.line_product, mask=snapshot.line_product < 0)
-    columns = [
-        pa.array(snapshot.customer_ids, pa.string()).take(pa.array(snapshot.line_customer)),
-        pa.array(snapshot.orders.age_days[snapshot.line_order]),
-        *(
-            pa.array(names, pa.string()).take(product)
-            for names in (catalogue.product_ids, catalogue.categories, catalogue.brands)
-        ),
-        pa.array(snapshot.line_quantity),
-        _known(snapshot.line_amount),
-    ]
-    return pa.table(columns, schema=LINES)
-
-
-def _known(values: F64) -> pa.Array:
-    """Numbers with null for NaN, which SQL would order above everything and add into sums."""
-    return pa.array(values, mask=np.isnan(values))

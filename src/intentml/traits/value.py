@@ -14,10 +14,12 @@ from intentml.traits.trait import Trait
 
 TOPIC, WINDOWS, BASKETS = "Orders and money", "Windows", "Baskets and variety"
 WINDOWS_DAYS = (28, 90, 365)
+# The usual bounds between shop-floor, advised and negotiated sales; a rule with others asks the average.
+MEDIUM_TICKET = (2_000, 10_000)
 
 NO_ORDER = "no order yet"
 NO_PRICE = "there are orders, but none of them has a known price"
-MONEY = ("orders.quantity", "orders.unit_price")
+MONEY = ("orders.unit_price",)
 
 
 def _orders_within(days: int) -> Callable[[Any], Any]:
@@ -27,6 +29,14 @@ def _orders_within(days: int) -> Callable[[Any], Any]:
 def _spend_within(days: int) -> Callable[[Any], Any]:
     # Times zero, not filtered: so a sum is null where no price is known, and 0 where no order falls inside.
     return lambda orders: (orders.spend * (orders.age_days <= days).cast("int64")).sum()
+
+
+def _ticket_size(customers: Any) -> Any:
+    import ibis
+
+    value = customers.average_order_value
+    small, large = MEDIUM_TICKET
+    return ibis.cases((value < small, "small"), (value <= large, "medium"), (value > large, "large"))
 
 
 VALUE = (
@@ -73,7 +83,7 @@ VALUE = (
         unit="money",
         meaning="Total paid back for returns known so far; returns of unknown price count as 0.",
         null_means="",
-        needs=(*MONEY, "orders.status", "orders.returned_at"),
+        needs=MONEY,
         relation="customers",
         expression=lambda customers: customers.returned_amount,
     ),
@@ -84,7 +94,7 @@ VALUE = (
         unit="money",
         meaning="`monetary` less `returned_amount`; negative where a returned purchase is not on record.",
         null_means=NO_PRICE,
-        needs=(*MONEY, "orders.status", "orders.returned_at"),
+        needs=MONEY,
         relation="customers",
         expression=lambda customers: customers.monetary - customers.returned_amount,
         uses=("monetary", "returned_amount"),
@@ -97,7 +107,7 @@ VALUE = (
             unit="orders",
             meaning=f"Orders of the last {days} days.",
             null_means="",
-            needs=("orders.order_id", "orders.ordered_at"),
+            needs=("orders.ordered_at",),
             relation="orders",
             expression=_orders_within(days),
             prospects=0,
@@ -112,12 +122,39 @@ VALUE = (
             unit="money",
             meaning=f"Money paid in the last {days} days, gross of returns.",
             null_means=NO_PRICE,
-            needs=("orders.ordered_at", *MONEY),
+            needs=MONEY,
             relation="orders",
             expression=_spend_within(days),
             prospects=0,
         )
         for days in WINDOWS_DAYS
+    ),
+    Trait(
+        name="orders_change_90d",
+        topic=WINDOWS,
+        type="int64",
+        unit="orders",
+        meaning="Orders of the last 90 days less those of the 90 days before.",
+        null_means="",
+        needs=("orders.ordered_at",),
+        relation="orders",
+        expression=lambda orders: (
+            orders.count(where=orders.age_days <= 90)
+            - orders.count(where=(orders.age_days > 90) & (orders.age_days <= 180))
+        ),
+        prospects=0,
+    ),
+    Trait(
+        name="items",
+        topic=BASKETS,
+        type="float64",
+        unit="pieces",
+        meaning="Pieces bought; a line without a quantity is one.",
+        null_means="",
+        needs=("orders.order_id",),
+        relation="orders",
+        expression=lambda orders: orders["items"].sum(),
+        prospects=0,
     ),
     Trait(
         name="average_order_value",
@@ -131,13 +168,25 @@ VALUE = (
         expression=lambda orders: orders.spend.mean(),
     ),
     Trait(
+        name="ticket_size",
+        topic=BASKETS,
+        type="string",
+        unit="",
+        meaning="small, medium (2,000 to 10,000 of the shop's currency) or large, by `average_order_value`.",
+        null_means=f"{NO_ORDER}, or {NO_PRICE}",
+        needs=MONEY,
+        relation="customers",
+        expression=_ticket_size,
+        uses=("average_order_value",),
+    ),
+    Trait(
         name="average_order_items",
         topic=BASKETS,
         type="float64",
         unit="pieces per order",
         meaning="Average order size in pieces.",
         null_means=NO_ORDER,
-        needs=("orders.quantity",),
+        needs=("orders.order_id",),
         relation="orders",
         expression=lambda orders: orders["items"].mean(),
     ),

@@ -5,17 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 import pandas as pd
-import pyarrow as pa
 import pytest
 
 from intentml.errors import IntentmlError
-from intentml.traits import TRAITS, compute_traits
-from tiny import log_of, tiny_snapshot
+from intentml.timeline import known_by
+from intentml.traits import TRAITS, compute_traits, missing_traits
+from intentml.traits.trait import ARROW_TYPES
+from tiny import log_of, tiny_known
 
 
 @pytest.fixture(scope="module")
 def tiny() -> dict[str, dict[str, Any]]:
-    return {row["customer_id"]: row for row in compute_traits(tiny_snapshot()).to_pylist()}
+    return {row["customer_id"]: row for row in compute_traits(tiny_known()).to_pylist()}
 
 
 def test_ana_ordered_three_times_on_two_days(tiny: dict[str, dict[str, Any]]) -> None:
@@ -67,8 +68,9 @@ def test_chos_only_order_came_back_and_is_an_order_still(tiny: dict[str, dict[st
 
 def test_dee_is_a_prospect_with_zeros_and_nulls_as_declared(tiny: dict[str, dict[str, Any]]) -> None:
     dee = tiny["dee"]
+    lacking = missing_traits(tiny_known())
     for name, trait in TRAITS.items():
-        if trait.relation != "customers":
+        if trait.relation in ("orders", "active_days", "lines", "returns") and name not in lacking:
             assert dee[name] == trait.prospects, name
     assert (dee["frequency"], dee["monetary"], dee["monetary_net"]) == (0, 0.0, 0.0)
     assert dee["recency_days"] is None
@@ -81,45 +83,57 @@ def test_listed_days_count_from_the_sign_up(tiny: dict[str, dict[str, Any]]) -> 
 
 
 def test_rows_are_sorted_and_columns_are_typed_as_declared() -> None:
-    table = compute_traits(tiny_snapshot())
+    table = compute_traits(tiny_known())
     assert table["customer_id"].to_pylist() == ["ana", "ben", "cho", "dee"]
     assert table.column_names == ["customer_id", *TRAITS]
     for name, trait in TRAITS.items():
-        assert table.schema.field(name).type == pa.type_for_alias(trait.type)
+        assert table.schema.field(name).type == ARROW_TYPES[trait.type]
 
 
 def test_some_traits_alone_have_the_same_values_in_catalogue_order() -> None:
-    whole = compute_traits(tiny_snapshot())
-    some = compute_traits(tiny_snapshot(), ["recency_in_gaps", "frequency", "monetary_net"])
+    whole = compute_traits(tiny_known())
+    some = compute_traits(tiny_known(), ["recency_in_gaps", "frequency", "monetary_net"])
     assert some.column_names == ["customer_id", "frequency", "monetary_net", "recency_in_gaps"]
     assert some.equals(whole.select(some.column_names))
 
 
 def test_one_customer_alone_has_the_traits_of_the_crowd() -> None:
-    snapshot = tiny_snapshot()
-    crowd = compute_traits(snapshot)
-    for row in range(len(snapshot)):
-        assert compute_traits(snapshot.take([row])).equals(crowd.slice(row, 1))
+    known = tiny_known()
+    crowd = compute_traits(known)
+    for row in range(len(known.snapshot)):
+        assert compute_traits(known.take([row])).equals(crowd.slice(row, 1))
 
 
 def test_nobody_gives_an_empty_table() -> None:
-    table = compute_traits(tiny_snapshot().take([]))
+    table = compute_traits(tiny_known().take([]))
     assert table.num_rows == 0
     assert table.column_names == ["customer_id", *TRAITS]
 
 
-def test_without_prices_money_is_unknown_and_not_zero() -> None:
-    orders = pd.DataFrame({"customer_id": ["ana"], "order_id": ["o1"], "ordered_at": ["2024-01-01"]})
-    customers = pd.DataFrame({"customer_id": ["zoe"]})
-    ana, zoe = compute_traits(
-        log_of({"orders": orders, "customers": customers}).as_of("2024-01-02")
-    ).to_pylist()
-    money = ["monetary", "monetary_net", "spend_28d", "average_order_value", "first_order_spend"]
-    assert [ana[name] for name in money] == [None] * 5
+MONEY = ["monetary", "monetary_net", "spend_28d", "average_order_value", "first_order_spend"]
+
+
+def bought_once(**columns: Any) -> list[dict[str, Any]]:
+    """The traits of ana, who has one order line with these columns, and of zoe, who is listed."""
+    line = {"customer_id": "ana", "order_id": "o1", "ordered_at": "2024-01-01", **columns}
+    frames = {"orders": pd.DataFrame([line]), "customers": pd.DataFrame({"customer_id": ["zoe"]})}
+    traits: list[dict[str, Any]] = compute_traits(known_by(log_of(frames), "2024-01-02")).to_pylist()
+    return traits
+
+
+def test_where_no_line_has_a_price_money_is_unknown_and_not_zero() -> None:
+    ana, zoe = bought_once(unit_price=None, product_id=None)
+    assert [ana[name] for name in MONEY] == [None] * 5
     assert (ana["distinct_products"], ana["frequency"]) == (None, 1)
-    assert (zoe["monetary"], zoe["spend_28d"]) == (0.0, 0.0)
+    assert (zoe["monetary"], zoe["spend_28d"], zoe["distinct_products"]) == (0.0, 0.0, 0)
+
+
+def test_in_a_shop_without_a_price_column_nobody_has_money() -> None:
+    for traits in bought_once():
+        assert [traits[name] for name in (*MONEY, "distinct_products")] == [None] * 6
+        assert traits["frequency"] is not None
 
 
 def test_an_unknown_trait_is_refused_with_the_nearest_names() -> None:
     with pytest.raises(IntentmlError, match=r"'recency'.*\n.*recency_days"):
-        compute_traits(tiny_snapshot(), ["recency"])
+        compute_traits(tiny_known(), ["recency"])
