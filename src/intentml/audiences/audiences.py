@@ -72,10 +72,14 @@ class Audiences:
     Args:
         view: The shop.
         known: Audiences by name.
+        shop: What tells the shop from others, for ledgers.
+        model: Version of the model behind the scores, likewise.
     """
 
-    def __init__(self, view: ShopView, known: Mapping[str, Audience]) -> None:
-        self.view, self.known = view, dict(known)
+    def __init__(
+        self, view: ShopView, known: Mapping[str, Audience], *, shop: str = "", model: str = ""
+    ) -> None:
+        self.view, self.known, self.shop, self.model = view, dict(known), shop, model
         self.selector = Selector(view, rules_of(self.known.values()))
 
     def find(self, asked: Asked) -> Audience:

@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from intentml.cli import answers, data, demo, explain, models, registry, scoring, tune
+from intentml.cli import answers, audience, data, demo, explain, models, registry, scoring, tune
 from intentml.cli import serve as serving
 from intentml.cli.failures import Commands, UsageError
 from intentml.fitting.parallel import Processes
@@ -105,6 +105,27 @@ DATASETS: dict[str, tuple[Callable[..., None], tuple[str, ...]]] = {
     ),
     "convert": (data.convert_dataset, ("datasets convert cdnow CDNOW_master.txt --out cdnow",)),
 }
+AUDIENCE: dict[str, tuple[Callable[..., None], tuple[str, ...]]] = {
+    "list": (audience.list_audiences, ("audience list scores --data shop",)),
+    "preview": (
+        audience.preview,
+        (
+            "audience preview vip-lost scores --data shop",
+            'audience preview "importance = vip AND NOT purchased(last 90 days)" scores',
+        ),
+    ),
+    "members": (audience.members, ("audience members vip-lost scores --out vip-lost.csv",)),
+    "explain": (audience.explain, ("audience explain vip-lost scores --customer C-7",)),
+    "refresh": (
+        audience.refresh,
+        (
+            "audience refresh scores --ledger shop.ledger",
+            "audience refresh scores vip-lost ./mine.yaml --ledger shop.ledger",
+        ),
+    ),
+    "diff": (audience.diff, ("audience diff vip-lost scores --ledger shop.ledger --json",)),
+    "as-of": (audience.as_of, ("audience as-of vip-lost scores --ledger shop.ledger --at 2017-10-01",)),
+}
 """Every command with the examples that its help shows."""
 
 datasets = typer.Typer(
@@ -113,10 +134,19 @@ datasets = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
+audiences = typer.Typer(
+    help="Who is in an audience, how many, why, and who came and went.",
+    epilog=_examples("audience list scores"),
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
 for _name, (_command, _lines) in DATASETS.items():
     datasets.command(_name, epilog=_examples(*_lines))(_command)
+for _name, (_command, _lines) in AUDIENCE.items():
+    audiences.command(_name, epilog=_examples(*_lines))(_command)
 for _name, (_command, _lines) in COMMANDS.items():
     app.command(_name, epilog=_examples(*_lines))(_command)
+app.add_typer(audiences, name="audience")
 app.add_typer(datasets, name="datasets")
 
 

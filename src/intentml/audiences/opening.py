@@ -1,0 +1,68 @@
+"""Open the audiences of a shop: its scores, the tables that were scored, the presets and its own files.
+
+What comes in: a scores folder, tables or the place they lie at, a folder of YAML files. What goes out:
+`Audiences`, and the mark that tells the shop from others.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+
+from intentml.audiences.audience import presets, read_folder
+from intentml.audiences.audiences import Audiences
+from intentml.audiences.scored import view_of
+from intentml.errors import RuleError
+from intentml.scores.folder import load_scores
+from intentml.scores.scores import Scores
+from intentml.tables.read import read_shop
+from intentml.timeline import OrderLog, known_by
+
+# The oldest purchases stay the oldest, however the shop grows.
+_OLDEST = 100
+
+
+def open_audiences(
+    scores: str | Path | Scores,
+    data: str | Path | OrderLog | None = None,
+    *,
+    columns: str | Path | None = None,
+    folder: str | Path | None = None,
+) -> Audiences:
+    """A shop's audiences at the instant of its scores.
+
+    Args:
+        scores: Of the shop.
+        data: The tables that were scored; those that the scores name if left out.
+        columns: Maps foreign names, as when they were scored.
+        folder: YAML files of the shop's own audiences; one of a preset's name stands in its place.
+
+    Raises:
+        RuleError: The tables are not those that were scored.
+    """
+    if not isinstance(scores, Scores):
+        scores = load_scores(scores)
+    manifest = scores.manifest
+    if not isinstance(data, OrderLog):
+        tables = read_shop(data or manifest.data.source, columns=columns, timezone=manifest.timezone)
+        data = OrderLog.from_tables(tables)
+    if data.timezone != manifest.timezone:
+        raise RuleError(
+            f"the tables are read in {data.timezone}, the scores are of {manifest.timezone}",
+            hint="read the tables in the time zone of the scores",
+        )
+    known = presets() | (read_folder(Path(folder)) if folder is not None else {})
+    view = view_of(known_by(data, manifest.as_of), scores)
+    return Audiences(view, known, shop=shop_mark(data), model=manifest.model.version)
+
+
+def shop_mark(log: OrderLog) -> str:
+    """What tells a shop from others and stays as it grows: a hash of its oldest purchases."""
+    at = log.purchases.at
+    oldest = np.flatnonzero(at <= np.sort(at)[:_OLDEST].max(initial=0))
+    ids = log.customer_ids[log.purchases.customer[oldest]].astype(str)
+    in_order = np.lexsort((ids, at[oldest]))[:_OLDEST]
+    told = "\n".join(f"{at[oldest[row]]} {ids[row]}" for row in in_order)
+    return hashlib.sha256(told.encode()).hexdigest()[:16]
