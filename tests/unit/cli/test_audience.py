@@ -1,0 +1,114 @@
+"""`intentml audience`, as a person uses it: from a rule to people, reasons, comings and goings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import intentml as im
+from command_line import answer, run
+from random_shop import AS_OF_TEXT
+from scored_shop import QUICK, frames
+
+RULE = "orders >= 2 AND NOT purchased(last 30 days)"
+
+
+@pytest.fixture(scope="module")
+def way(tmp_path_factory) -> Path:
+    """A folder with a shop, scores a month apart, and an audience of its own."""
+    place = tmp_path_factory.mktemp("way")
+    (place / "shop").mkdir()
+    for name, frame in frames().items():
+        frame.to_csv(place / "shop" / f"{name}.csv", index=False)
+    log = im.read_tables(place / "shop")
+    earlier = (pd.Timestamp(AS_OF_TEXT) - pd.Timedelta(days=30)).isoformat()
+    for name, as_of in (("before", earlier), ("scores", AS_OF_TEXT)):
+        model = im.train(log, as_of=as_of, settings=QUICK)
+        im.score(model, log, as_of=as_of, horizon_days=28, out=place / name)
+    (place / "mine").mkdir()
+    (place / "mine" / "quiet.yaml").write_text(f"title: Quiet buyers\nrule: {RULE}\nholdout: 0.5\n")
+    (place / "mine" / "friends.yaml").write_text("title: Friends\nrule: {none: [{audience: quiet}]}\n")
+    return place
+
+
+def test_an_audience_is_previewed_and_its_members_are_those_of_plain_pandas(way):
+    told = answer("audience", "preview", "quiet", way / "scores", "--audiences", way / "mine")
+    rows = answer("audience", "members", "quiet", way / "scores", "--audiences", way / "mine")
+    log = im.read_tables(way / "shop")
+    snapshot = log.as_of(AS_OF_TEXT)
+    orders = (
+        pd.DataFrame(
+            {"customer": snapshot.customer_ids[snapshot.orders.customer], "age": snapshot.orders.age_days}
+        )
+        .groupby("customer")["age"]
+        .agg(["count", "min"])
+    )
+    expected = sorted(orders.index[(orders["count"] >= 2) & (orders["min"] > 30)])
+    assert [row["customer_id"] for row in rows] == expected != []
+    assert (told["customers"], told["rule"]) == (len(expected), RULE)
+    assert told["funnel"]["parts"][1]["remaining"] == len(expected)
+    assert set(told["sample"]) <= set(expected)
+
+
+def test_a_rule_in_quotes_is_an_audience_without_a_name(way):
+    named = answer("audience", "members", "quiet", way / "scores", "--audiences", way / "mine")
+    assert answer("audience", "members", RULE, way / "scores") == named
+    assert answer("audience", "members", way / "mine" / "quiet.yaml", way / "scores") == named
+
+
+def test_a_customer_is_told_why(way):
+    customer = answer("audience", "preview", RULE, way / "scores")["sample"][0]
+    told = answer("audience", "explain", RULE, way / "scores", "--customer", customer)
+    assert told["holds"]
+    assert [part["holds"] for part in told["parts"]] == [True, True]
+    assert told["parts"][0]["seen"]["orders"] >= 2
+    shown = run("audience", "explain", RULE, way / "scores", "--customer", customer)
+    assert f"Customer {customer} is in:" in shown.stdout
+
+
+def test_the_list_tells_how_many_are_in_each(way):
+    told = {
+        one["name"]: one for one in answer("audience", "list", way / "scores", "--audiences", way / "mine")
+    }
+    everybody = len(im.load_scores(way / "scores"))
+    assert told["quiet"]["customers"] + told["friends"]["customers"] == everybody
+
+
+def test_who_entered_and_left_between_two_scorings_is_told_by_name(way, tmp_path):
+    ledger = ("--ledger", tmp_path / "ledger")
+    own = ("--audiences", way / "mine")
+    ids = {}
+    for name in ("before", "scores"):
+        done = answer("audience", "refresh", way / name, "quiet", *ledger, *own, "--force")["quiet"]
+        ids[name] = {row["customer_id"] for row in answer("audience", "members", "quiet", way / name, *own)}
+        assert done["members"] == len(ids[name])
+        assert 0 < done["holdout"] < done["members"]
+    changes = answer("audience", "diff", "quiet", way / "scores", *ledger)
+    assert {one["customer_id"] for one in changes["entered"]} >= ids["scores"] - ids["before"] != set()
+    assert {one["customer_id"] for one in changes["left"]} >= ids["before"] - ids["scores"] != set()
+    then = answer("audience", "as-of", "quiet", way / "scores", *ledger, "--at", AS_OF_TEXT)
+    assert {one["customer_id"] for one in then["customers"]} == ids["scores"]
+    again = run("audience", "refresh", way / "scores", "quiet", *ledger, *own)
+    assert "as it was" in again.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "why"),
+    [
+        (("preview", "nobody"), "rule", "no audience 'nobody'"),
+        (("preview", "ordrs = 3"), "rule", "'ordrs', which is no field"),
+        (("members", "orders >="), "rule", "ends too early"),
+        (("preview", "./none.yaml"), "rule", "no file none.yaml"),
+    ],
+)
+def test_what_cannot_be_asked_is_one_error(way, words, code, why):
+    told = answer("audience", *words, way / "scores", status=1)["error"]
+    assert told["code"] == code
+    assert why in told["message"]
+
+
+def test_a_ledger_that_is_not_there_is_told(way, tmp_path):
+    asked = ("audience", "diff", "quiet", way / "scores", "--ledger", tmp_path / "none")
+    assert "no ledger at" in answer(*asked, status=1)["error"]["message"]
