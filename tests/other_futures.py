@@ -47,6 +47,10 @@ def _new_lines(rng: np.random.Generator, orders: pd.DataFrame, n: int) -> pd.Dat
             "unit_price": rng.choice([0.1, 99.0], n),
             "currency": rng.choice(["AUD", "AUD", "AUD", "EUR"], n),
             "status": rng.choice(np.array([None, "completed", "returned", "cancelled"], dtype=object), n),
+            "discount": 9.0,
+            "promo_code": "LATER",
+            "tax": 9.0,
+            "channel": "fair",
         }
     )
 
@@ -67,7 +71,7 @@ def lines_changed(frames: Frames, rng: np.random.Generator) -> Frames:
     """Every line known later says something else."""
     orders, later = frames["orders"].copy(), _later(frames["orders"])
     fresh = _new_lines(rng, orders, len(orders))
-    for column in ("customer_id", "product_id", "quantity", "unit_price", "currency", "status", "ordered_at"):
+    for column in fresh.columns.drop("order_id"):
         orders.loc[later, column] = fresh.loc[later, column]
     orders.loc[later, "recorded_at"] = pd.NaT
     return {**frames, "orders": orders}

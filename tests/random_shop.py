@@ -40,6 +40,7 @@ def random_orders(rng: np.random.Generator, customers: int, products: int, lines
     buyer_of_order = rng.integers(-1, customers, lines)
     # A few lines join their order later than its other lines.
     at = pd.Series(at_of_order[order]) + pd.to_timedelta(rng.choice([0, 0, 0, 9], lines), unit="D")
+    told = np.random.default_rng(lines)  # of its own, so that the other tables stay as they are
     frame = pd.DataFrame(
         {
             "customer_id": [customer_name(buyer) for buyer in buyer_of_order[order]],
@@ -50,6 +51,10 @@ def random_orders(rng: np.random.Generator, customers: int, products: int, lines
             "unit_price": rng.choice([1.1, 2.3, 4.7, np.nan], lines),
             "currency": rng.choice(["EUR", "EUR", "EUR", "USD"], lines),
             "status": rng.choice(np.array(STATUSES, dtype=object), lines),
+            "discount": told.choice([0.0, 0.3, 0.7, np.nan], lines),
+            "promo_code": told.choice(np.array([None, None, "SPRING", "FIRST"], dtype=object), lines),
+            "tax": told.choice([0.1, 0.2, np.nan], lines),
+            "channel": told.choice(np.array(["web", "store", None], dtype=object), lines),
             "recorded_at": sometimes(rng, at + hours(rng, lines, 30 * 24), 0.3),
             "returned_at": sometimes(rng, at + hours(rng, lines, 40 * 24), 0.3),
         }

@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from intentml.evaluation.peers.inputs import write_inputs
@@ -33,9 +34,9 @@ from intentml.priors.spend import fit_spend
 from intentml.priors.value_numbers import value_numbers
 from intentml.sequences import Vocabulary, encode_orders, timing_statistics
 from intentml.tasks import labels_of, next_order_of
-from intentml.timeline import OrderLog, Snapshot
+from intentml.timeline import OrderLog, Snapshot, known_by
 from intentml.timeline.instants import NEVER
-from intentml.traits.compute import compute_traits
+from intentml.traits import FIELDS, TRAITS, compute_traits
 from intentml.workflows import score, train
 from other_futures import FUTURES, Frames, known_at
 from random_shop import AS_OF, AS_OF_TEXT, random_shop
@@ -69,7 +70,9 @@ def log_as_it_was(log: OrderLog, as_of: str) -> Arrays:
     arrays = arrays_of(
         [known.purchases, known.returns, known.customer_ids, known.customer_since, known.catalogue]
     )
-    return {name: array for name, array in arrays.items() if not name.endswith((".order", ".currency", ".row"))}
+    return {
+        name: array for name, array in arrays.items() if not name.endswith((".order", ".currency", ".row"))
+    }
 
 
 def labels_of_the_past(log: OrderLog, as_of: str) -> Arrays:
@@ -134,9 +137,21 @@ def baskets(log: OrderLog, as_of: str) -> Arrays:
     return arrays_of({"money": money, "numbers": value_numbers(known, money)}, "baskets")
 
 
+def details(log: OrderLog, as_of: str) -> Arrays:
+    """Events, returns and line details that traits read; of people, who is listed with what.
+
+    What the customers table says of them has no date, and may be another thing later.
+    """
+    known = known_by(log, as_of)
+    listed = [column.is_valid().to_pylist() for column in known.customers.columns]
+    told = {name: getattr(known, name) for name in ("lines", "returns", "events", "quintiles")}
+    return arrays_of({**told, "listed": pa.table(listed, known.customers.column_names)}, "details")
+
+
 def traits(log: OrderLog, as_of: str) -> Arrays:
-    """What people ask of a customer."""
-    return arrays_of(compute_traits(log.as_of(as_of)), "traits")
+    """What people ask of a customer, but for the columns without a date."""
+    dated = [name for name in TRAITS if FIELDS[name].source == "observed"]
+    return arrays_of(compute_traits(known_by(log, as_of), dated), "traits")
 
 
 def peer_inputs(log: OrderLog, as_of: str) -> Arrays:
@@ -160,6 +175,7 @@ INPUTS: dict[str, Input] = {
         likenesses,
         sequences,
         baskets,
+        details,
         traits,
         peer_inputs,
     )
@@ -311,6 +327,16 @@ def events_by_when_they_happened(log: OrderLog, as_of: str) -> Arrays:
     return {"events": np.sort(occurred[occurred < log.instant(as_of).us])}
 
 
+def details_of_a_later_day(log: OrderLog, as_of: str) -> Arrays:
+    """Leaks: what was known a day later."""
+    return details(log, (AS_OF + pd.Timedelta(days=1)).isoformat())
+
+
+def people_as_listed_now(log: OrderLog, as_of: str) -> Arrays:
+    """Leaks: forgets that a row of the customers table has a first day."""
+    return {"listed": np.array(sorted(log.tables.customers["customer_id"].to_pylist()))}
+
+
 LEAKS: tuple[tuple[Input, str], ...] = (
     (next_orders_to_the_end_of_the_log, "lines_added"),
     (next_orders_to_the_end_of_the_log, "lines_changed"),
@@ -328,6 +354,9 @@ LEAKS: tuple[tuple[Input, str], ...] = (
     (rows_of_the_catalogue, "customers_deleted"),
     (list_prices, "list_prices_changed"),
     (events_by_when_they_happened, "events_added"),
+    (details_of_a_later_day, "events_deleted"),
+    (details_of_a_later_day, "lines_changed"),
+    (people_as_listed_now, "customers_added"),
 )
 
 

@@ -111,13 +111,26 @@ def _line_details(orders: pa.Table, past: OrderLog) -> pa.Table:
     number = main_currency(past.purchases, past.returns)
     currency = pa.scalar(past.currencies[number] if number >= 0 else None, pa.string())
     told = pc.fill_null(pc.equal(rows["currency"], currency), True)
-    return pa.table(
+    table = pa.table(
         {
             **{name: pc.if_else(told, rows[name], None) for name in ("discount", "tax")},
             **{name: rows[name] for name in ("promo_code", "channel")},
             "returned_days": _ages(past.purchases.returned_at, past.until),
         }
     )
+    return _settled(table, _alike(past.purchases))
+
+
+def _alike(lines: Lines) -> npt.NDArray[np.bool_]:
+    """Whether each line but the first says what the one before says, in every array."""
+    alike = np.ones(max(len(lines) - 1, 0), bool)
+    for name in lines.__dataclass_fields__:
+        values = getattr(lines, name)
+        if name == "amount":
+            alike &= np.isclose(values[1:], values[:-1], rtol=0, atol=0, equal_nan=True)
+        elif name != "row":
+            alike &= values[1:] == values[:-1]
+    return alike
 
 
 def _returns(past: OrderLog) -> pa.Table:
@@ -150,35 +163,39 @@ def _events(events: pa.Table, customer_ids: pa.Array, as_of: Instant) -> tuple[p
     known = np.maximum(micros(events["recorded_at"], missing=at), at) < as_of.us
     named = pc.is_valid(events["customer_id"]).to_numpy()
     customer = codes(events["customer_id"], customer_ids).astype(np.int64)
-    rows = np.flatnonzero(known & (customer >= 0))
     strangers = int(np.count_nonzero(known & named & (customer < 0)))
+    rows = np.flatnonzero(known & (customer >= 0))
+    rows = rows[np.lexsort((at[rows], customer[rows]))]
+    customer, at = customer[rows], at[rows]
     table = pa.table(
         {
-            "customer": customer[rows],
-            "age_days": _ages(at[rows], as_of),
+            "customer": customer,
+            "age_days": _ages(at, as_of),
             **{name: events[name].take(pa.array(rows)) for name in (*_EVENT_TEXTS, *_EVENT_NUMBERS)},
         }
     )
-    table = _by_time(table)
-    customer = table["customer"].to_numpy()
-    start = np.searchsorted(customer, np.arange(len(customer_ids)))
-    nth = np.arange(len(customer)) - start[customer] + 1 if len(customer) else customer
+    table = _settled(table, (np.diff(customer) == 0) & (np.diff(at) == 0))
+    nth = np.arange(len(customer)) - np.searchsorted(customer, customer) + 1
     return table.add_column(1, "nth", pa.array(nth)), strangers
 
 
-def _by_time(events: pa.Table) -> pa.Table:
-    """Sorted by customer and time; those at one instant by everything else, whatever the source's order."""
-    customer, age = events["customer"].to_numpy(), events["age_days"].to_numpy()
-    rows = np.lexsort((-age, customer))
-    alike = (np.diff(customer[rows]) == 0) & (np.diff(age[rows]) == 0)
-    if alike.any():
-        # Few are at one instant: these alone are sorted by the other columns too.
-        tied = np.flatnonzero(np.r_[alike, False] | np.r_[False, alike])
-        group = pa.array(np.cumsum(np.r_[True, ~alike])[tied])
-        rest = events.take(pa.array(rows[tied])).append_column("group", group)
-        keys = [("group", "ascending"), *((name, "ascending") for name in (*_EVENT_TEXTS, *_EVENT_NUMBERS))]
-        rows[tied] = rows[tied][pc.sort_indices(rest, sort_keys=keys).to_numpy()]
-    return events.take(pa.array(rows))
+def _settled(table: pa.Table, alike: npt.NDArray[np.bool_]) -> pa.Table:
+    """The rows with runs of alike ones sorted by every column, so that the source's order does not matter.
+
+    Args:
+        table: Rows in order.
+        alike: Whether each row but the first is like the one before, so far. Shape: (rows - 1,).
+    """
+    if not alike.any():
+        return table
+    # Few rows are alike: these alone are sorted.
+    tied = np.flatnonzero(np.r_[alike, False] | np.r_[False, alike])
+    run = pa.array(np.cumsum(np.r_[True, ~alike])[tied])
+    rest = table.take(pa.array(tied)).append_column("run", run)
+    keys = [("run", "ascending"), *((name, "ascending") for name in table.column_names)]
+    rows = np.arange(len(table))
+    rows[tied] = tied[pc.sort_indices(rest, sort_keys=keys).to_numpy()]
+    return table.take(pa.array(rows))
 
 
 def _quintiles(snapshot: Snapshot) -> dict[str, F64]:

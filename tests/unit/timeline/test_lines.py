@@ -25,7 +25,13 @@ def lines(*rows: dict[str, float]) -> Lines:
         "returned_at": NEVER,
         "row": 0,
     }
-    types = {"product": np.int32, "currency": np.int32, "row": np.int32, "quantity": np.float64, "amount": np.float64}
+    types = {
+        "product": np.int32,
+        "currency": np.int32,
+        "row": np.int32,
+        "quantity": np.float64,
+        "amount": np.float64,
+    }
     return Lines(
         **{
             name: np.array([row.get(name, value) for row in rows], dtype=types.get(name, np.int64))
