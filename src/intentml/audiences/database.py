@@ -19,8 +19,6 @@ from intentml.tables.sources import described
 
 INCOMING = "incoming_members"
 IN_MEMORY = ":memory:"
-# A file of another kind is an error, not a reason to fetch an extension that reads it.
-_NO_GUESS = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
 _NAMED = re.compile(r":(\w+)")
 
 
@@ -75,7 +73,11 @@ class _DuckFile:
 
         self._path, self._error = path, duckdb.Error
         try:
-            self._connection = duckdb.connect(path, config=_NO_GUESS)
+            self._connection = duckdb.connect(
+                path,
+                # A file of another kind is an error, not a reason to fetch an extension that reads it.
+                config={"autoinstall_known_extensions": False, "autoload_known_extensions": False},
+            )
             [(where,)] = self.rows(
                 "SELECT path FROM duckdb_databases() WHERE database_name = current_database()"
             )

@@ -30,7 +30,7 @@ class Ledger:
     """Membership of one shop's audiences over time; made by `Ledger.open`, closed by `with`."""
 
     def __init__(self, database: Database, timezone: str) -> None:
-        self._database, self._records, self._timezone = database, Records(database, timezone), timezone
+        self._database, self._records = database, Records(database, timezone)
 
     @classmethod
     def open(cls, place: str | Path, *, shop: str, timezone: str = "UTC", must_exist: bool = False) -> Ledger:
@@ -107,7 +107,7 @@ class Ledger:
         """
         if not audience or "/" in audience:
             raise LedgerError(f"{audience!r} is no name of an audience", hint="write one without a slash")
-        instant = Instant.of(as_of, self._timezone)
+        instant = Instant.of(as_of, self._records.timezone)
         ids = _text_ids(members)
         _check_distinct(ids)
         held_out = _held_out(ids, holdout)
@@ -237,7 +237,7 @@ class Ledger:
 
     def _at(self, audience: str, as_of: AsOf | Instant) -> Refresh:
         """The newest refresh not after a time."""
-        instant, refreshes = Instant.of(as_of, self._timezone), self._known(audience)
+        instant, refreshes = Instant.of(as_of, self._records.timezone), self._known(audience)
         for refresh in reversed(refreshes):
             if refresh.as_of.us <= instant.us:
                 return refresh
