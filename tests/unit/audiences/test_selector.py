@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 
 import numpy as np
@@ -39,8 +40,10 @@ def test_random_rules_find_whom_the_interpreter_finds():
 
 
 @pytest.mark.slow
-def test_ten_thousand_random_rules_find_whom_the_interpreter_finds():
-    assert compare(shops=100, rules=100, seed=2) > 4_000
+def test_thousands_of_random_rules_find_whom_the_interpreter_finds():
+    # INTENTML_SHOPS=100 makes it ten thousand.
+    shops = int(os.environ.get("INTENTML_SHOPS", "15"))
+    assert compare(shops=shops, rules=100, seed=2) > 40 * shops
 
 
 @pytest.fixture(scope="module")
