@@ -11,7 +11,8 @@ from intentml.scores.customers import customer_table
 from intentml.scores.limits import stage_limits
 from intentml.scores.stages import IMPORTANCES, LIFECYCLES
 from intentml.timeline import Snapshot
-from tiny import log_of, tiny_frames, tiny_log, tiny_snapshot
+from intentml.traits import PREDICTED, fields_of
+from tiny import log_of, tiny_frames, tiny_known, tiny_log, tiny_snapshot
 
 ANA, BEN, CHO, DEE = range(4)
 SPEND = np.array([10.0, 20.0, 30.0, 1.0])
@@ -64,6 +65,13 @@ def test_each_horizon_has_its_columns_and_the_first_the_plain_names():
     assert columns["expected_orders"][ANA] == pytest.approx(0.28)
     assert columns["expected_spend_90"][BEN] == pytest.approx(18.0)
     assert columns["expected_orders_365"][ANA] == pytest.approx(3.65)
+
+
+def test_every_column_is_a_field_that_says_what_it_means():
+    fields = fields_of(tiny_known(), [28, 90])
+    columns = set(table()) - {"customer_id"}
+    assert columns - set(fields) == set()
+    assert {field.name for field in PREDICTED} - columns == set()
 
 
 def test_expected_spend_net_takes_off_what_comes_back():

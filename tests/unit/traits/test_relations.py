@@ -59,10 +59,9 @@ def test_orders_on_one_day_make_one_active_day() -> None:
 
 
 @pytest.mark.parametrize("engine", ["databricks", "postgres", "snowflake"])
-@pytest.mark.parametrize("name", TRAITS)
-def test_a_trait_is_sql_of_other_engines_too(name: str, engine: str) -> None:
-    sql = ibis.to_sql(trait_table(declared(), [name]), dialect=engine)
-    assert name in sql
+def test_the_catalogue_is_sql_of_other_engines_too(engine: str) -> None:
+    sql = str(ibis.to_sql(trait_table(declared()), dialect=engine))
+    assert [name for name in TRAITS if name not in sql] == []
 
 
 def test_a_median_is_exact_on_spark() -> None:
