@@ -1,20 +1,23 @@
 """lifetimes' BG/NBD, MBG/NBD or Pareto/NBD for timing, its Gamma-Gamma for money.
 
 Fitted on active days, in weeks, and multiplied by orders per active day, as everything here that counts
-orders. P(no order) is the return probability, not 1 - P(alive). Where lifetimes' Pareto/NBD overflows, for
-those who order very often, its MBG/NBD answers. How strongly parameters are drawn to zero is chosen by
-log-loss of no order on validation; then fitted on everything.
+orders. P(no order) is the return probability, not 1 - P(alive). Where lifetimes' BG/NBD or Pareto/NBD overflows,
+for those who order very often, its MBG/NBD answers. How strongly parameters are drawn to zero is chosen by
+log-loss of no order on validation, the least first where there is none; then fitted on everything, with the
+next best where that does not converge.
 """
 
 from __future__ import annotations
 
+import contextlib
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from exchange import Columns, Exchange
 from lifetimes import BetaGeoFitter, GammaGammaFitter, ModifiedBetaGeoFitter, ParetoNBDFitter
+from lifetimes.utils import ConvergenceError
 
 MODELS = {
     "lifetimes_bg_nbd": BetaGeoFitter,
@@ -31,8 +34,9 @@ def main() -> None:
     warnings.simplefilter("ignore")
     exchange = Exchange.of_command_line()
     now, weeks = exchange.table("now/customers"), exchange.horizon_days / WEEK
-    penalty = chosen_penalty(exchange, weeks)
-    models = fitted(exchange.name, now, penalty)
+    penalties = penalties_by_merit(exchange, weeks)
+    models, penalty = converged(lambda drawn: fitted(exchange.name, now, drawn), penalties)
+    exchange.settings["penalizer_coef"] = penalty
     answers = {"no_order": silence(models, now, weeks), "orders": expected_orders(models, now, weeks)}
     exchange.settings["parameters (weeks)"] = {
         name: round(float(value), 4) for name, value in models[0].params_.items()
@@ -46,11 +50,10 @@ def main() -> None:
     exchange.finish()
 
 
-def chosen_penalty(exchange: Exchange, weeks: float) -> float:
-    """The penalty with the least log-loss of no order on the validation window."""
+def penalties_by_merit(exchange: Exchange, weeks: float) -> list[float]:
+    """Penalties, that with the least log-loss of no order on the validation window first."""
     if not exchange.has("validation/customers"):
-        exchange.settings["penalizer_coef"] = PENALTIES[0]
-        return PENALTIES[0]
+        return list(PENALTIES)
     before = exchange.table("validation/customers")
     losses = {}
     for penalty in PENALTIES:
@@ -60,9 +63,17 @@ def chosen_penalty(exchange: Exchange, weeks: float) -> float:
             continue
         came = before["came_no_order"]
         losses[penalty] = float(-np.mean(np.where(came, np.log(chance), np.log1p(-chance))))
-    best = min(losses, key=losses.get, default=PENALTIES[0])
-    exchange.settings |= {"penalizer_coef": best, "validation_log_loss": round(losses.get(best, np.nan), 5)}
-    return best
+    if losses:
+        exchange.settings["validation_log_loss"] = round(min(losses.values()), 5)
+    return sorted(PENALTIES, key=lambda penalty: losses.get(penalty, np.inf))
+
+
+def converged(fit: Callable[[float], Any], penalties: Sequence[float]) -> tuple[Any, float]:
+    """What is fitted with the first penalty with which it converges, and that penalty."""
+    for penalty in penalties:
+        with contextlib.suppress(ConvergenceError):
+            return fit(penalty), penalty
+    raise ConvergenceError("converges with no penalty")
 
 
 def history(table: Columns) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -74,7 +85,7 @@ def history(table: Columns) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def fitted(name: str, table: Columns, penalty: float) -> Timing:
     """A model of all customers, and one for those whom its series overflow for."""
     models = [MODELS[name](penalizer_coef=penalty)]
-    if name == "lifetimes_pareto_nbd":
+    if name != "lifetimes_mbg_nbd":
         models.append(ModifiedBetaGeoFitter(penalizer_coef=penalty))
     for model in models:
         model.fit(*history(table))
@@ -117,10 +128,13 @@ def first_number(models: Timing, of: Callable[[Any], np.ndarray]) -> np.ndarray:
 
 def spend(table: Columns, orders: np.ndarray) -> tuple[GammaGammaFitter, np.ndarray]:
     """Gamma-Gamma on the mean of all orders of who ordered twice or more; money per order times orders."""
-    model = GammaGammaFitter(penalizer_coef=0.0)
     count, mean = table["orders"].astype(np.float64), table["spend_per_order"].astype(np.float64)
     repeated = (count > 1) & (mean > 0)
-    model.fit(count[repeated], mean[repeated])
+
+    def fit(penalty: float) -> GammaGammaFitter:
+        return GammaGammaFitter(penalizer_coef=penalty).fit(count[repeated], mean[repeated])
+
+    model, _ = converged(fit, PENALTIES)
     paid = np.asarray(model.conditional_expected_average_profit(count, mean), dtype=np.float64)
     return model, paid * orders
 
