@@ -1,10 +1,10 @@
 """lifetimes' BG/NBD, MBG/NBD or Pareto/NBD for timing, its Gamma-Gamma for money.
 
 Fitted on active days, in weeks, and multiplied by orders per active day, as everything here that counts
-orders. P(no order) is the return probability, not 1 - P(alive). Where lifetimes' BG/NBD or Pareto/NBD overflows,
-for those who order very often, its MBG/NBD answers. How strongly parameters are drawn to zero is chosen by
-log-loss of no order on validation, the least first where there is none; then fitted on everything, with the
-next best where that does not converge.
+orders. P(no order) is the return probability, not 1 - P(alive). Where lifetimes' BG/NBD or Pareto/NBD
+overflows, for those who order very often, its MBG/NBD answers. How strongly parameters are drawn to zero is
+chosen by log-loss of no order on validation, the least first where there is none; then fitted on everything,
+with the next best where that does not converge.
 """
 
 from __future__ import annotations
