@@ -81,7 +81,7 @@ def read_audience(path: Path) -> Audience:
         RuleError: The file is missing or holds none.
     """
     try:
-        return audience_of(path.stem, _yaml(path.read_text(encoding="utf-8"), str(path)))
+        return audience_of(path.stem, yaml_of(path.read_text(encoding="utf-8"), str(path)))
     except FileNotFoundError:
         raise RuleError(f"there is no file {path}") from None
 
@@ -98,7 +98,7 @@ def presets() -> dict[str, Audience]:
     shipped = (one for one in (files(__package__) / "presets").iterdir() if one.name.endswith(".yaml"))
     return {
         one.name.removesuffix(".yaml"): audience_of(
-            one.name.removesuffix(".yaml"), _yaml(one.read_text(encoding="utf-8"), one.name)
+            one.name.removesuffix(".yaml"), yaml_of(one.read_text(encoding="utf-8"), one.name)
         )
         for one in sorted(shipped, key=lambda one: one.name)
     }
@@ -124,7 +124,12 @@ def rules_of(audiences: Iterable[Audience]) -> dict[str, Rule]:
     return {audience.name: audience.rule for audience in audiences}
 
 
-def _yaml(text: str, place: str) -> Any:
+def yaml_of(text: str, place: str) -> Any:
+    """What a YAML text says.
+
+    Raises:
+        RuleError: It is none.
+    """
     import yaml
 
     try:

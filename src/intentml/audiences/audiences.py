@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import BaseModel, ConfigDict
 
@@ -102,9 +103,8 @@ class Audiences:
         """Who is in: customer_id, then the fields that the rule names; sorted by customer_id."""
         audience = self.find(asked)
         rows = self.selector.rows(audience.rule)
-        frame: pd.DataFrame = (
-            self.view.customers.select(["customer_id", *_named(audience)]).take(rows).to_pandas()
-        )
+        columns = {name: self.selector.values(name, rows) for name in ("customer_id", *_named(audience))}
+        frame: pd.DataFrame = pa.table(columns).to_pandas()
         return frame
 
     def preview(self, asked: Asked) -> Preview:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from intentml.audiences.leaves import Comparison, InAudience, WithinKm
@@ -94,7 +95,7 @@ def _reason(selector: Selector, rule: Rule, row: int) -> Reason:
 def _seen(selector: Selector, leaf: Any, row: int) -> dict[str, Any]:
     """What a leaf saw of a customer; a leaf over histories or rankings in which they are not: nothing."""
     if isinstance(leaf, Comparison):
-        return {leaf.field: selector.view.customers[leaf.field][row].as_py()}
+        return {leaf.field: selector.values(leaf.field, np.array([row], np.int32))[0].as_py()}
     if isinstance(leaf, WithinKm):
         return {name: selector.view.customers[name][row].as_py() for name in ("latitude", "longitude")}
     return selector.seen(leaf, row)

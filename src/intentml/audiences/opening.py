@@ -13,6 +13,7 @@ import numpy as np
 
 from intentml.audiences.audience import presets, read_folder
 from intentml.audiences.audiences import Audiences
+from intentml.audiences.lead_score import read_lead_score
 from intentml.audiences.scored import view_of
 from intentml.errors import RuleError
 from intentml.scores.folder import load_scores
@@ -30,6 +31,7 @@ def open_audiences(
     *,
     columns: str | Path | None = None,
     folder: str | Path | None = None,
+    lead_score: str | Path | None = None,
 ) -> Audiences:
     """A shop's audiences at the instant of its scores.
 
@@ -38,6 +40,7 @@ def open_audiences(
         data: The tables that were scored; those that the scores name if left out.
         columns: Maps foreign names, as when they were scored.
         folder: YAML files of the shop's own audiences; one of a preset's name stands in its place.
+        lead_score: A YAML file of the shop's own points; those of the package if left out.
 
     Raises:
         RuleError: The tables are not those that were scored.
@@ -54,7 +57,8 @@ def open_audiences(
             hint="read the tables in the time zone of the scores",
         )
     known = presets() | (read_folder(Path(folder)) if folder is not None else {})
-    view = view_of(known_by(data, manifest.as_of), scores)
+    points = read_lead_score(Path(lead_score)) if lead_score is not None else None
+    view = view_of(known_by(data, manifest.as_of), scores, points)
     return Audiences(view, known, shop=shop_mark(data), model=manifest.model.version)
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
+from intentml.audiences.lead_score import FIELD, LeadScore, read_lead_score
+from intentml.audiences.newcomers import NEWCOMERS, newcomers
 from intentml.audiences.ranking import ScoresRanking
 from intentml.audiences.view import EVENTS, LINES, ShopView, rows_of
 from intentml.errors import RuleError
@@ -17,15 +19,16 @@ from intentml.scores.stages import IMPORTANCES, LIFECYCLES
 from intentml.timeline import Known
 from intentml.traits import compute_traits, missing_traits
 
-WORDS = {"lifecycle": LIFECYCLES, "importance": IMPORTANCES}
+WORDS = {"lifecycle": LIFECYCLES, "importance": IMPORTANCES, "newcomer": NEWCOMERS}
 
 
-def view_of(known: Known, scores: Scores | None = None) -> ShopView:
+def view_of(known: Known, scores: Scores | None = None, lead_score: LeadScore | None = None) -> ShopView:
     """The view of a shop.
 
     Args:
         known: At the instant of the scores.
         scores: Of the same customers; None: rules about predictions are refused.
+        lead_score: What the field `lead_score` sums; the weights of the package if left out.
 
     Raises:
         RuleError: The scores are of another instant or of other customers.
@@ -42,6 +45,7 @@ def view_of(known: Known, scores: Scores | None = None) -> ShopView:
         for name in scores.table.column_names:
             if name not in table.column_names:
                 table = table.append_column(name, scores.table[name])
+        table = table.append_column("newcomer", _newcomers(table, scores))
     return ShopView(
         as_of=snapshot.as_of,
         customers=table,
@@ -51,7 +55,16 @@ def view_of(known: Known, scores: Scores | None = None) -> ShopView:
         ranking=None if scores is None else ScoresRanking(scores),
         absent={trait: f"the shop's tables have no {column}" for trait, column in missing.items()},
         words={name: words for name, words in WORDS.items() if name in table.column_names},
+        points={FIELD: (lead_score or read_lead_score()).weights},
     )
+
+
+def _newcomers(table: pa.Table, scores: Scores) -> pa.Array:
+    orders, tenure_days, spend = (
+        table[name].cast(pa.float64()).to_numpy() for name in ("frequency", "tenure_days", "monetary")
+    )
+    usual_days = scores.manifest.limits.lifecycle.second_order_usual_days
+    return pa.array(newcomers(orders, tenure_days, spend, usual_days), pa.string())
 
 
 def _check_alike(known: Known, scores: Scores) -> None:

@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from functools import reduce
-from operator import and_, or_
+from operator import add, and_, or_
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -97,6 +97,13 @@ class Selector:
         rows = self._engine.arrow(self._engine.sql(found.filter(found["row"] == row))).to_pylist()
         return {name: value for name, value in rows[0].items() if name != "row"} if rows else {}
 
+    def values(self, field: str, rows: I32) -> pa.ChunkedArray:
+        """A field of some customers. Shape: (n,)."""
+        if field not in self.view.points:
+            return self.view.customers[field].take(rows)
+        told = self._customers.select("row", points=self._column(field)).order_by("row")
+        return self._engine.arrow(self._engine.sql(told))["points"].take(rows)
+
     def _answer(self, what: str, rule: Rule, ask: Any) -> pa.Table:
         key = what, _key(rule)
         if key not in self._sql:
@@ -118,7 +125,7 @@ class Selector:
                 return ~joined if isinstance(rule, NoneOf) else joined
             case Comparison():
                 field = field_named(rule.field, self.view.fields)
-                return compared(self._customers[field.name], field, rule, self.view.as_of.timezone)
+                return compared(self._column(field.name), field, rule, self.view.as_of.timezone)
             case WithinKm(within_km=circle):
                 for name in ("latitude", "longitude"):
                     field_named(name, self.view.fields)
@@ -126,6 +133,13 @@ class Selector:
             case InAudience(audience=name):
                 return self._of_audience(name, self.condition)
         return self._customers["row"].isin(self.found(rule)["row"])
+
+    def _column(self, field: str) -> Any:
+        """A field over the table of customers."""
+        weights = self.view.points.get(field)
+        if weights is None:
+            return self._customers[field]
+        return reduce(add, (self.condition(one.rule).ifelse(one.points, 0.0) for one in weights))
 
     def found(self, leaf: Leaf) -> ir.Table:
         """The rows that fit a leaf over histories, models or hashes, with what was seen; kept."""

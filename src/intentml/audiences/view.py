@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from intentml.audiences.fields import Field, kind_of
+from intentml.audiences.lead_score import Weight
 from intentml.audiences.leaves import Interest
 from intentml.errors import RuleError
 from intentml.prediction import F64
@@ -75,6 +76,7 @@ class ShopView:
         ranking: The model's part; None where there are no scores.
         absent: Fields that this shop has of nobody, and why.
         words: Fields whose values are few and fixed, with them.
+        points: Fields that are sums of points, worked out when a rule names them.
     """
 
     as_of: Instant
@@ -85,6 +87,7 @@ class ShopView:
     ranking: Ranking | None = None
     absent: Mapping[str, str] = field(default_factory=dict)
     words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    points: Mapping[str, tuple[Weight, ...]] = field(default_factory=dict)
 
     @cached_property
     def customer_ids(self) -> Strings:
@@ -95,7 +98,7 @@ class ShopView:
     @cached_property
     def fields(self) -> dict[str, Field]:
         """What comparisons may name."""
-        return {
+        columns = {
             column.name: Field(
                 column.name,
                 kind_of(column.type),
@@ -104,6 +107,7 @@ class ShopView:
             )
             for column in self.customers.schema
         }
+        return columns | {name: Field(name, "number") for name in self.points}
 
     def row_of(self, customer_id: str) -> int:
         """The row of a customer.

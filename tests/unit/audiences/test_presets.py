@@ -6,6 +6,7 @@ People made by hand are called after what they did; an age such as `7` is that m
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import replace
 
 import numpy as np
@@ -15,6 +16,7 @@ import pytest
 
 from intentml.audiences.audience import presets, rules_of
 from intentml.audiences.audiences import Audiences
+from intentml.audiences.families import interested, long_tail, never_sold
 from intentml.audiences.leaves import Comparison
 from intentml.audiences.parse import parse
 from intentml.audiences.rule import leaves
@@ -39,7 +41,15 @@ NOBODY_IN_THE_SIMULATED_SHOP = {"large-ticket"}
 
 @pytest.fixture(scope="module")
 def simulated() -> Audiences:
-    tables = simulate_shop(SimulatedShop(customers=1_500, products_per_type=6, seed=1))
+    tables = simulate_shop(
+        SimulatedShop(
+            customers=1_000,
+            products_per_type=6,
+            start=dt.date(2023, 10, 1),
+            end=dt.date(2025, 3, 2),
+            seed=1,
+        )
+    )
     log = OrderLog.from_tables(
         shop_from_frames(
             orders=tables.orders, products=tables.products, customers=tables.customers, events=tables.events
@@ -55,11 +65,11 @@ def simulated() -> Audiences:
 def test_a_preset_is_text_that_reads_back_says_who_and_whence_and_names_known_fields(name):
     preset = PRESETS[name]
     assert parse(preset.text) == preset.rule
-    assert len(preset.about) > 20
+    assert preset.about
     assert preset.source[0] in "COSK"
     assert preset.source[1:3].isdigit()
     named = {leaf.field for leaf in leaves(preset.rule) if isinstance(leaf, Comparison)}
-    assert named <= set(FIELDS)
+    assert named <= {*FIELDS, "newcomer", "lead_score"}
 
 
 def test_every_preset_is_usable_on_the_simulated_shop_and_finds_somebody_and_not_everybody(simulated):
@@ -110,6 +120,45 @@ def test_cross_sell_finds_who_bought_the_one_and_not_the_other(simulated, preset
     lacks = set(lines["row"][product.map(paths).str.endswith(missing, na=False)])
     assert members(simulated, preset) == set(view.customer_ids[sorted(has - lacks)])
     assert has & lacks
+
+
+TEN = [
+    "Shirts",
+    "Sneakers",
+    "Trousers",
+    "Sweatshirts",
+    "Socks",
+    "Nike",
+    "Adidas",
+    "Under Armour",
+    "Vettex",
+    "Hummel",
+]
+
+
+def test_each_of_the_ten_names_has_an_audience_and_so_have_rare_products_and_new_ones(simulated):
+    rare, new = long_tail(simulated.view, 5), never_sold(simulated.view)
+    asked = interested(TEN, products=rare) | interested(products=new[:1], among="one-time")
+    *by_name, newcomer = (members(simulated, one.text) for one in asked.values())
+    tenth = -(-len(simulated.view.customer_ids) // 10)
+    assert [len(one) for one in by_name] == [tenth] * 15
+    assert len(set(map(frozenset, by_name[:10]))) == 10
+    assert newcomer
+    assert newcomer <= members(simulated, "one-time")
+
+
+def test_who_is_new_with_one_order_is_new_in_the_lifecycle_too(simulated):
+    assert members(simulated, "new-one-off") == members(simulated, "new")
+    assert members(simulated, "new-high-potential").isdisjoint(members(simulated, "one-time"))
+
+
+def test_the_lead_score_is_seen_by_members_and_reasons(simulated):
+    leads = simulated.members("qualified-leads")
+    assert (leads["lead_score"] >= 30).all()
+    first = leads.iloc[0]
+    assert simulated.explain("qualified-leads", first["customer_id"]).seen == {
+        "lead_score": first["lead_score"]
+    }
 
 
 # -- the numbers of the sources, on people made by hand ---------------------------------------------
