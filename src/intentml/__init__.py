@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from intentml.version import __version__
 
 if TYPE_CHECKING:
+    from intentml.audiences.opening import open_audiences
     from intentml.errors import IntentmlError
     from intentml.workflows import backtest, load_model, load_scores, read_tables, score, train
 
@@ -27,10 +28,14 @@ __all__ = [
     "backtest",
     "load_model",
     "load_scores",
+    "open_audiences",
     "read_tables",
     "score",
     "train",
 ]
+
+_ROOMS = {"IntentmlError": "intentml.errors", "open_audiences": "intentml.audiences.opening"}
+"""Where names are that are not in `workflows`."""
 
 
 def __getattr__(name: str) -> object:
@@ -39,8 +44,7 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    room = "intentml.errors" if name == "IntentmlError" else "intentml.workflows"
-    value: object = getattr(import_module(room), name)
+    value: object = getattr(import_module(_ROOMS.get(name, "intentml.workflows")), name)
     globals()[name] = value
     return value
 
