@@ -198,15 +198,31 @@ def _settled(table: pa.Table, alike: npt.NDArray[np.bool_]) -> pa.Table:
     return table.take(pa.array(rows))
 
 
-def _quintiles(snapshot: Snapshot) -> dict[str, F64]:
-    """Limits between fifths of the buyers; none of a shop without one."""
+def rank_values(snapshot: Snapshot) -> dict[str, F64]:
+    """What buyers are ranked by within their shop; NaN for prospects and, of money, without a known price.
+
+    Shape: (U,) each.
+    """
     buyer = snapshot.n_orders > 0
-    spent = np.bincount(snapshot.orders.customer, weights=snapshot.orders.spend, minlength=len(snapshot))
-    newest = snapshot.orders.age_days[snapshot.order_indptr[1:][buyer] - 1]
-    told = {"recency_days": newest, "frequency": snapshot.n_orders[buyer], "monetary": spent[buyer]}
+    newest = np.full(len(snapshot), np.nan)
+    newest[buyer] = snapshot.orders.age_days[snapshot.order_indptr[1:][buyer] - 1]
+    priced = np.isfinite(snapshot.line_amount)
+    of = snapshot.line_customer[priced]
+    spent = np.bincount(of, weights=snapshot.line_amount[priced], minlength=len(snapshot))
+    has_price = np.bincount(of, minlength=len(snapshot)) > 0
+    return {
+        "recency_days": newest,
+        "frequency": np.where(buyer, snapshot.n_orders, np.nan),
+        "monetary": np.where(has_price, spent, np.nan),
+    }
+
+
+def _quintiles(snapshot: Snapshot) -> dict[str, F64]:
+    """Limits between fifths of the buyers; zeros where nobody is ranked."""
+    ranked = {name: values[~np.isnan(values)] for name, values in rank_values(snapshot).items()}
     return {
         name: np.quantile(values, _FIFTHS) if len(values) else np.zeros(len(_FIFTHS))
-        for name, values in told.items()
+        for name, values in ranked.items()
     }
 
 

@@ -38,11 +38,10 @@ def compute_traits(known: Known, names: Iterable[str] | None = None) -> pa.Table
 
     wanted = traits_named(names)
     missing = frozenset(missing_traits(known)).intersection(trait.name for trait in wanted)
-    read = {trait.relation for trait in with_used(wanted) if trait.name not in missing}
+    read = {trait.relation for trait in with_used(trait for trait in wanted if trait.name not in missing)}
+    tables = arrow_tables(known, ("customers", *(DERIVED.get(relation, relation) for relation in read)))
     connection = duckdb.connect(config=ONE_THREAD)
-    for name, content in arrow_tables(
-        known, ("customers", *(DERIVED.get(name, name) for name in read))
-    ).items():
+    for name, content in tables.items():
         connection.register(name, content)
     sql = _duckdb_sql(tuple(trait.name for trait in wanted), missing)
     table = connection.sql(sql).to_arrow_table()

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from intentml.timeline import Known, Snapshot
+from intentml.timeline.known import rank_values
 
 F64 = npt.NDArray[np.float64]
 I64 = npt.NDArray[np.int64]
@@ -137,21 +138,16 @@ def _customers(known: Known) -> pa.Table:
 
 def _scores(known: Known) -> dict[str, pa.Array]:
     """The fifth that each buyer is in, 5 = the best; who stands at a limit is below it."""
-    snapshot = known.snapshot
-    buyer = snapshot.n_orders > 0
-    newest = np.zeros(len(snapshot))
-    newest[buyer] = snapshot.orders.age_days[snapshot.order_indptr[1:][buyer] - 1]
-    spent = np.bincount(snapshot.orders.customer, weights=snapshot.orders.spend, minlength=len(snapshot))
-    priced = np.bincount(snapshot.line_customer, np.isfinite(snapshot.line_amount), len(snapshot)) > 0
-    limits = known.quintiles
+    values, limits = rank_values(known.snapshot), known.quintiles
 
-    def fifths(values: npt.NDArray[np.generic], limit: F64, has: npt.NDArray[np.bool_]) -> pa.Array:
-        return pa.array(1 + np.searchsorted(limit, values), pa.int64(), mask=~has)
+    def fifths(name: str, sign: int = 1) -> pa.Array:
+        fifth = 1 + np.searchsorted(np.sort(sign * limits[name]), sign * values[name])
+        return pa.array(fifth, pa.int64(), mask=np.isnan(values[name]))
 
     return {
-        "recency_score": fifths(-newest, -limits["recency_days"][::-1], buyer),
-        "frequency_score": fifths(snapshot.n_orders, limits["frequency"], buyer),
-        "monetary_score": fifths(spent, limits["monetary"], priced),
+        "recency_score": fifths("recency_days", -1),  # the newest are the best
+        "frequency_score": fifths("frequency"),
+        "monetary_score": fifths("monetary"),
     }
 
 

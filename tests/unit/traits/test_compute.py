@@ -137,3 +137,25 @@ def test_in_a_shop_without_a_price_column_nobody_has_money() -> None:
 def test_an_unknown_trait_is_refused_with_the_nearest_names() -> None:
     with pytest.raises(IntentmlError, match=r"'recency'.*\n.*recency_days"):
         compute_traits(tiny_known(), ["recency"])
+
+
+def test_five_buyers_who_differ_have_five_scores_and_a_prospect_has_none() -> None:
+    orders = pd.DataFrame(
+        [
+            {
+                "customer_id": f"c{buyer}",
+                "order_id": f"o{buyer}{nth}",
+                "ordered_at": f"2024-01-{9 - buyer:02d}",
+            }
+            for buyer in range(1, 6)
+            for nth in range(buyer)
+        ]
+    )
+    frames = {"orders": orders.assign(unit_price=2.0), "customers": pd.DataFrame({"customer_id": ["zoe"]})}
+    known = known_by(log_of(frames), "2024-02-01")
+    scores = compute_traits(known, ["recency_score", "frequency_score", "monetary_score"]).to_pydict()
+    # c1 ordered once, and last of all.
+    assert scores["recency_score"] == [5, 4, 3, 2, 1, None]
+    assert scores["frequency_score"] == scores["monetary_score"] == [1, 2, 3, 4, 5, None]
+    alone = compute_traits(known.take([4]), ["frequency_score"])
+    assert alone["frequency_score"].to_pylist() == [5]
