@@ -10,11 +10,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from intentml.audiences.membership import Membership
 from intentml.errors import DataError
+from intentml.tasks import labels_of
+from intentml.timeline import OrderLog
+from intentml.timeline.instants import check_horizon
+
+Outcome = Literal["orders", "spend", "ordered"]
 
 _FEWEST = 2
 
@@ -84,6 +91,27 @@ def lift(contacted: ArrayLike, holdout: ArrayLike, *, level: float = 0.95) -> Li
         relative=_relative(mean, t**2 * variance, base, t**2 * base_variance),
         level=level,
     )
+
+
+def lift_since(log: OrderLog, then: Membership, days: int, outcome: Outcome = "orders") -> Lift:
+    """The lift of an audience as it was, over the days that followed.
+
+    Args:
+        log: The shop's history, which covers these days.
+        then: Its members and holdout at a refresh.
+        days: After the refresh's as_of, 7 to 365.
+        outcome: orders, spend (money), or ordered (1 or 0).
+
+    Raises:
+        IncompleteOutcomeError: The history ends before the days do.
+        DataError: A side has fewer than two members.
+    """
+    snapshot = log.as_of(then.refresh.as_of)
+    labels = labels_of(snapshot, log.outcomes(snapshot, check_horizon(days)))
+    told = {"orders": labels.orders, "spend": labels.spend, "ordered": ~labels.no_order}[outcome]
+    rows = np.searchsorted(snapshot.customer_ids, then.customer_ids)
+    of_members = told[rows].astype(np.float64)
+    return lift(of_members[~then.holdout], of_members[then.holdout])
 
 
 def _outcomes(values: ArrayLike, side: str) -> NDArray[np.float64]:

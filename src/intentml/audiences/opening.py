@@ -45,6 +45,24 @@ def open_audiences(
     Raises:
         RuleError: The tables are not those that were scored.
     """
+    scores, log = scored_log(scores, data, columns=columns)
+    known = presets() | (read_folder(Path(folder)) if folder is not None else {})
+    points = read_lead_score(Path(lead_score)) if lead_score is not None else None
+    view = view_of(known_by(log, scores.manifest.as_of), scores, points)
+    return Audiences(view, known, shop=shop_mark(log), model=scores.manifest.model.version)
+
+
+def scored_log(
+    scores: str | Path | Scores,
+    data: str | Path | OrderLog | None = None,
+    *,
+    columns: str | Path | None = None,
+) -> tuple[Scores, OrderLog]:
+    """Scores, and the history of the shop that was scored; arguments as of `open_audiences`.
+
+    Raises:
+        RuleError: The history is told in another time zone.
+    """
     if not isinstance(scores, Scores):
         scores = load_scores(scores)
     manifest = scores.manifest
@@ -56,10 +74,7 @@ def open_audiences(
             f"the tables are read in {data.timezone}, the scores are of {manifest.timezone}",
             hint="read the tables in the time zone of the scores",
         )
-    known = presets() | (read_folder(Path(folder)) if folder is not None else {})
-    points = read_lead_score(Path(lead_score)) if lead_score is not None else None
-    view = view_of(known_by(data, manifest.as_of), scores, points)
-    return Audiences(view, known, shop=shop_mark(data), model=manifest.model.version)
+    return scores, data
 
 
 def shop_mark(log: OrderLog) -> str:

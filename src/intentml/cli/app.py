@@ -124,6 +124,10 @@ AUDIENCE: dict[str, tuple[Callable[..., None], tuple[str, ...]]] = {
         ),
     ),
     "diff": (audience.diff, ("audience diff vip-lost scores --ledger shop.ledger --json",)),
+    "lift": (
+        audience.lift,
+        ("audience lift vip-lost scores --data shop --ledger shop.ledger --at 2017-10-01 --days 28",),
+    ),
     "as-of": (audience.as_of, ("audience as-of vip-lost scores --ledger shop.ledger --at 2017-10-01",)),
 }
 """Every command with the examples that its help shows."""

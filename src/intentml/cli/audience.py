@@ -7,8 +7,9 @@ who was in when. No address of anybody is printed.
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -271,6 +272,49 @@ def as_of(
         table(("customer_id", ""), rows)
 
     told.answer(lambda: {"refresh": _told(then.refresh), "customers": frame.to_dict("records")}, show)
+
+
+def lift(
+    audience: Annotated[str, typer.Argument(metavar="NAME", help="A refreshed audience with a holdout.")],
+    scores: options.ScoresFolder,
+    ledger: LedgerFile,
+    at: Annotated[str, typer.Option("--at", metavar="DATE", help="The refresh: the newest until then.")],
+    days: Annotated[int, typer.Option("--days", help="How long after it outcomes count: 7 to 365.")],
+    outcome: Annotated[
+        Literal["orders", "spend", "ordered"], typer.Option("--outcome", help="What is compared.")
+    ] = "orders",
+    data: Data = None,
+    columns: options.Columns = None,
+    json: options.AsJson = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """What contacting did: members against their holdout over the days after a refresh.
+
+    The tables must cover these days.
+    """
+    from intentml.audiences.ledger import Ledger
+    from intentml.audiences.lift import lift_since
+    from intentml.audiences.opening import scored_log, shop_mark
+
+    told = Output(json, quiet)
+    with told.step("reading tables"):
+        _, log = scored_log(scores, data, columns=columns)
+    with Ledger.open(ledger, shop=shop_mark(log), timezone=log.timezone, must_exist=True) as kept:
+        then = kept.as_of(audience, at)
+    found = lift_since(log, then, days, outcome)
+
+    def show() -> None:
+        say(f"{audience}, {days} days from {then.refresh.as_of.iso}: {outcome} a member")
+        rows = [
+            ("contacted", f"{found.contacted:,}", f"{found.contacted_mean:.4g}"),
+            ("held out", f"{found.holdout:,}", f"{found.holdout_mean:.4g}"),
+        ]
+        table(("", "members", outcome), rows, right=("members", outcome))
+        gain, share = found.difference, found.relative
+        say(f"  difference {gain.value:+.4g} ({gain.low:+.4g} to {gain.high:+.4g}, {found.level:.0%})")
+        say(f"  lift {share.value:+.1%} ({share.low:+.1%} to {share.high:+.1%})")
+
+    told.answer(lambda: {"refresh": _told(then.refresh), "outcome": outcome, **asdict(found)}, show)
 
 
 def _opened(

@@ -90,6 +90,11 @@ def test_who_entered_and_left_between_two_scorings_is_told_by_name(way, tmp_path
     assert {one["customer_id"] for one in changes["left"]} >= ids["before"] - ids["scores"] != set()
     then = answer("audience", "as-of", "quiet", way / "scores", *ledger, "--at", AS_OF_TEXT)
     assert {one["customer_id"] for one in then["customers"]} == ids["scores"]
+    told = answer(
+        "audience", "lift", "quiet", way / "scores", *ledger, "--at", AS_OF_TEXT[:10], "--days", "14"
+    )
+    assert told["contacted"] + told["holdout"] == len(ids["scores"])
+    assert told["difference"]["value"] == pytest.approx(told["contacted_mean"] - told["holdout_mean"])
     again = run("audience", "refresh", way / "scores", "quiet", *ledger, *own)
     assert "as it was" in again.stdout
 
