@@ -74,7 +74,7 @@ class ScoresRanking:
         )
         if inside[some].all():
             return np.zeros(len(inside))
-        numbers = self._numbers
+        numbers = self.numbers
         taught = LogisticRegression(max_iter=500, class_weight="balanced").fit(numbers[some], inside[some])
         odds: F64 = numbers @ taught.coef_[0] + taught.intercept_[0]
         return odds
@@ -84,7 +84,7 @@ class ScoresRanking:
         return [match.product_id for match in self.scores.search(keyword)]
 
     @cached_property
-    def _numbers(self) -> npt.NDArray[np.float64]:
+    def numbers(self) -> npt.NDArray[np.float64]:
         """What customers are compared by, each number with mean 0 and spread 1. Shape: (U, D)."""
         table = self.scores.table
         columns = []

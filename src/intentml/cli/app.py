@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from intentml.cli import answers, audience, data, demo, explain, models, registry, scoring, tune
+from intentml.cli import answers, audience, data, demo, explain, models, registry, report, scoring, tune
 from intentml.cli import serve as serving
 from intentml.cli.failures import Commands, UsageError
 from intentml.fitting.parallel import Processes
@@ -86,6 +86,7 @@ COMMANDS: dict[str, tuple[Callable[..., None], tuple[str, ...]]] = {
             "explain shop --model model --as-of 2017-11-01 --horizon 28 --customer C-7 --no-order --json",
         ),
     ),
+    "report": (report.report, ("report scores --data shop --out report.html",)),
     "serve": (
         serving.serve,
         (
