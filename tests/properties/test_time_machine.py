@@ -12,12 +12,18 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
 
+from intentml.audiences.audience import presets, rules_of
+from intentml.audiences.lead_score import LeadScore, read_lead_score
+from intentml.audiences.parse import parse
+from intentml.audiences.scored import view_of
+from intentml.audiences.selector import Selector
 from intentml.evaluation.peers.inputs import write_inputs
 from intentml.fitting.priors import PriorsConfig, fit_priors
 from intentml.fitting.slices import Past
@@ -32,9 +38,10 @@ from intentml.priors.explaining import Explanation
 from intentml.priors.predictor import PriorPredictor
 from intentml.priors.spend import fit_spend
 from intentml.priors.value_numbers import value_numbers
+from intentml.scores.scores import Scores
 from intentml.sequences import Vocabulary, encode_orders, timing_statistics
 from intentml.tasks import labels_of, next_order_of
-from intentml.timeline import OrderLog, Snapshot, known_by
+from intentml.timeline import Known, OrderLog, Snapshot, known_by
 from intentml.timeline.instants import NEVER
 from intentml.traits import FIELDS, TRAITS, compute_traits
 from intentml.workflows import score, train
@@ -197,7 +204,31 @@ def trained_and_scored(log: OrderLog, as_of: str) -> Arrays:
         "interval": list(several.expected_buyers_interval or ()),
     }
     told = explanations(model.predictor, log.as_of(as_of), HORIZON_DAYS)
-    return arrays_of({"predicted": predicted, "saved": saved(model), "told": told, **answers}, "scored")
+    asked = people_asked_for(known_by(log, as_of), scores)
+    return arrays_of(
+        {"predicted": predicted, "saved": saved(model), "told": told, "people": asked, **answers}, "scored"
+    )
+
+
+def people_asked_for(known: Known, scores: Scores) -> dict[str, Any]:
+    """Who is in audiences of each kind of leaf, and the fields of the view's own making.
+
+    Points are for behaviour alone: profile and source have no date.
+    """
+    view = view_of(known, scores, LeadScore(behaviour=read_lead_score().behaviour))
+    selector = Selector(view, rules_of(presets().values()))
+    everybody = np.arange(len(view.customer_ids), dtype=np.int32)
+    fields = {name: selector.values(name, everybody) for name in ("newcomer", "lead_score")}
+    rules = {
+        "compared": "lifecycle IN (new, lost) OR funnel_step = viewed",
+        "bought": "purchased(orders >= 2, last 60 days)",
+        "did": "event('product_view', last 60 days)",
+        "likely": f"interested_in(product = '{view.catalogue.product_ids[0]}', top 20%)",
+        "alike": "similar_to('one-time', top 20%)",
+    }
+    members = {name: selector.members(parse(text)) for name, text in rules.items()}
+    assert all(len(found) for found in members.values())
+    return {"fields": pa.table(fields), **members}
 
 
 def explanations(
