@@ -97,6 +97,10 @@ class Selector:
         rows = self._engine.arrow(self._engine.sql(found.filter(found["row"] == row))).to_pylist()
         return {name: value for name, value in rows[0].items() if name != "row"} if rows else {}
 
+    def seen_of_all(self, leaf: Leaf) -> pa.Table:
+        """What such a leaf saw of everybody who fits it: row, and what `seen` tells."""
+        return self._engine.arrow(self._engine.sql(self.found(leaf)))
+
     def values(self, field: str, rows: I32) -> pa.ChunkedArray:
         """A field of some customers. Shape: (n,)."""
         if field not in self.view.points:

@@ -135,12 +135,18 @@ def zone(timezone: str) -> ZoneInfo:
         ) from None
 
 
+def local_us(us: npt.NDArray[np.int64], timezone: str) -> npt.NDArray[np.int64]:
+    """Microseconds since 1970-01-01 00:00 on the shop's own clock, one per instant."""
+    if timezone == "UTC":
+        return us
+    stamps = pa.array(us, type=pa.timestamp("us", tz=timezone))
+    local: npt.NDArray[np.int64] = pc.local_timestamp(stamps).cast(pa.int64()).to_numpy(zero_copy_only=False)
+    return local
+
+
 def local_days(us: npt.NDArray[np.int64], timezone: str) -> npt.NDArray[np.int64]:
     """Days since 1970-01-01 on the shop's own calendar, one per instant."""
-    if timezone != "UTC":
-        stamps = pa.array(us, type=pa.timestamp("us", tz=timezone))
-        us = pc.local_timestamp(stamps).cast(pa.int64()).to_numpy(zero_copy_only=False)
-    return np.floor_divide(us, DAY_US)
+    return np.floor_divide(local_us(us, timezone), DAY_US)
 
 
 def first_instant_of_day(day: int, timezone: str) -> Instant:
