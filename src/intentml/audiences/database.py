@@ -18,6 +18,7 @@ from intentml.errors import LedgerError
 from intentml.tables.sources import described
 
 INCOMING = "incoming_members"
+_ROWS = "incoming_rows"
 IN_MEMORY = ":memory:"
 _NAMED = re.compile(r":(\w+)")
 
@@ -40,6 +41,9 @@ class Database(Protocol):
 
     def table(self, sql: str, schema: pa.Schema, **values: Any) -> pa.Table:
         """The answer of a query of many rows."""
+
+    def insert(self, table: str, rows: pa.Table) -> None:
+        """Put rows into a table, column by name."""
 
     def stage(self, members: pa.Table) -> None:
         """Put members (customer_id, holdout) where this connection's SQL finds them, as `INCOMING`."""
@@ -109,6 +113,11 @@ class _DuckFile:
         relation = self._connection.sql(_NAMED.sub(r"$\1", sql), params=values)
         return relation.to_arrow_table().cast(schema)
 
+    def insert(self, table: str, rows: pa.Table) -> None:
+        self._connection.register(_ROWS, rows)
+        self._connection.execute(f"INSERT INTO {table} BY NAME SELECT * FROM {_ROWS}")
+        self._connection.unregister(_ROWS)
+
     def stage(self, members: pa.Table) -> None:
         self._connection.register(INCOMING, members)
 
@@ -164,17 +173,19 @@ class _Reached:
             schema=schema,
         )
 
+    def insert(self, table: str, rows: pa.Table) -> None:
+        if rows.num_rows:
+            names = rows.column_names
+            told = f"({', '.join(names)}) VALUES ({', '.join(f':{name}' for name in names)})"
+            self._connection.execute(self._text(f"INSERT INTO {table} {told}"), rows.to_pylist())
+
     def stage(self, members: pa.Table) -> None:
         self.execute(
             f"CREATE TEMPORARY TABLE IF NOT EXISTS {INCOMING} "
             "(customer_id VARCHAR(255) PRIMARY KEY, holdout SMALLINT NOT NULL)"
         )
         self.execute(f"DELETE FROM {INCOMING}")
-        if members.num_rows:
-            self._connection.execute(
-                self._text(f"INSERT INTO {INCOMING} (customer_id, holdout) VALUES (:customer_id, :holdout)"),
-                members.to_pylist(),
-            )
+        self.insert(INCOMING, members)
 
     def close(self) -> None:
         self._connection.close()

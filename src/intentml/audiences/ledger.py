@@ -17,9 +17,10 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from intentml.audiences.bucket import Holdout
-from intentml.audiences.database import Database, connect
+from intentml.audiences.database import Database
 from intentml.audiences.membership import Brake, Changes, Membership, Refresh
-from intentml.audiences.records import VERSION, Records
+from intentml.audiences.ownership import open_owned
+from intentml.audiences.records import KIND, TABLES, VERSION, Records
 from intentml.errors import LedgerError, nearest, without_address
 from intentml.timeline.instants import AsOf, Instant
 
@@ -45,25 +46,8 @@ class Ledger:
         Raises:
             LedgerError: It belongs to another shop, is in use, is no ledger, or is not there.
         """
-        database = connect(place, must_exist=must_exist)
-        ledger = cls(database, timezone)
-        try:
-            with database.transaction():
-                version, owner = ledger._records.owner(shop)
-            if version != VERSION:
-                raise LedgerError(
-                    f"the ledger has version {version}, this package reads {VERSION}",
-                    hint="start a new ledger",
-                )
-            if owner != shop:
-                raise LedgerError(
-                    f"the ledger belongs to shop {owner}, and this is shop {shop}",
-                    hint="each shop has a ledger of its own: name another file",
-                )
-        except BaseException:
-            database.close()
-            raise
-        return ledger
+        database = open_owned(place, KIND, VERSION, TABLES, shop=shop, must_exist=must_exist)
+        return cls(database, timezone)
 
     def close(self) -> None:
         """Let go of the file."""

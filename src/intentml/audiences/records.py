@@ -18,9 +18,8 @@ from intentml.audiences.membership import Changes, Refresh
 from intentml.timeline.instants import Instant
 
 VERSION = 1
-_TABLES = (
-    "CREATE TABLE IF NOT EXISTS audience_ledger "
-    "(id SMALLINT PRIMARY KEY, version SMALLINT NOT NULL, shop VARCHAR(255) NOT NULL)",
+KIND = "audience_ledger"
+TABLES = (
     "CREATE TABLE IF NOT EXISTS audience_refreshes "
     "(audience VARCHAR(255), refresh INTEGER, as_of_us BIGINT NOT NULL, rule_version VARCHAR(255) NOT NULL, "
     "model_version VARCHAR(255) NOT NULL, members BIGINT NOT NULL, holdout BIGINT NOT NULL, "
@@ -65,20 +64,6 @@ class Records:
 
     database: Database
     timezone: str
-
-    def owner(self, shop: str) -> tuple[int, str]:
-        """Version of the tables and the shop they belong to; both are made at first use."""
-        for statement in _TABLES:
-            self.database.execute(statement)
-        find = "SELECT version, shop FROM audience_ledger"
-        if not self.database.rows(find):
-            self.database.execute(
-                "INSERT INTO audience_ledger (id, version, shop) VALUES (1, :version, :shop)",
-                version=VERSION,
-                shop=shop,
-            )
-        [(version, owner)] = self.database.rows(find)
-        return version, owner
 
     def audiences(self) -> list[str]:
         """Names of all audiences that were refreshed."""

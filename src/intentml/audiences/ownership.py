@@ -1,0 +1,65 @@
+"""Whose ledger it is: a ledger belongs to one shop, and has one version.
+
+What comes in: a place, the tables of a kind of ledger, what tells the shop from others. What goes out: an
+open database in which they are. Ledgers of several kinds may share one place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from intentml.audiences.database import Database, connect
+from intentml.errors import LedgerError
+
+
+def open_owned(
+    place: str | Path, kind: str, version: int, tables: Iterable[str], *, shop: str, must_exist: bool
+) -> Database:
+    """Open the ledger of a shop; made at first use.
+
+    Args:
+        place: A DuckDB file, or the URL of a database that SQLAlchemy reaches.
+        kind: Name of the table that keeps version and owner.
+        version: Of the tables.
+        tables: Statements that make them where they are not there.
+        shop: What tells the shop from others and stays the same as it grows; kept at first use.
+        must_exist: For who only asks: a file that is not there is an error.
+
+    Raises:
+        LedgerError: It belongs to another shop, is in use, is no ledger, or is not there.
+    """
+    database = connect(place, must_exist=must_exist)
+    try:
+        with database.transaction():
+            found, owner = _owner(database, kind, version, tables, shop)
+        if found != version:
+            raise LedgerError(
+                f"the ledger has version {found}, this package reads {version}", hint="start a new ledger"
+            )
+        if owner != shop:
+            raise LedgerError(
+                f"the ledger belongs to shop {owner}, and this is shop {shop}",
+                hint="each shop has a ledger of its own: name another file",
+            )
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def _owner(database: Database, kind: str, version: int, tables: Iterable[str], shop: str) -> tuple[int, str]:
+    """Version of the tables and the shop they belong to; both are made at first use."""
+    database.execute(
+        f"CREATE TABLE IF NOT EXISTS {kind} "
+        "(id SMALLINT PRIMARY KEY, version SMALLINT NOT NULL, shop VARCHAR(255) NOT NULL)"
+    )
+    for statement in tables:
+        database.execute(statement)
+    find = f"SELECT version, shop FROM {kind}"
+    if not database.rows(find):
+        database.execute(
+            f"INSERT INTO {kind} (id, version, shop) VALUES (1, :version, :shop)", version=version, shop=shop
+        )
+    [(found, owner)] = database.rows(find)
+    return found, owner
