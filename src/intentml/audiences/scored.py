@@ -17,7 +17,7 @@ from intentml.errors import RuleError
 from intentml.scores.scores import Scores
 from intentml.scores.stages import IMPORTANCES, LIFECYCLES
 from intentml.timeline import Known
-from intentml.traits import compute_traits, missing_traits
+from intentml.traits import field_table, missing_traits
 
 WORDS = {"lifecycle": LIFECYCLES, "importance": IMPORTANCES, "newcomer": NEWCOMERS}
 
@@ -34,17 +34,10 @@ def view_of(known: Known, scores: Scores | None = None, lead_score: LeadScore | 
         RuleError: The scores are of another instant or of other customers.
     """
     snapshot = known.snapshot
-    table = compute_traits(known)
-    missing = missing_traits(known)
-    told = known.customers
-    for name in told.column_names:
-        if name not in table.column_names:
-            table = table.append_column(name, told[name])
     if scores is not None:
         _check_alike(known, scores)
-        for name in scores.table.column_names:
-            if name not in table.column_names:
-                table = table.append_column(name, scores.table[name])
+    table = field_table(known, None if scores is None else scores.table)
+    if scores is not None:
         table = table.append_column("newcomer", _newcomers(table, scores))
     return ShopView(
         as_of=snapshot.as_of,
@@ -53,7 +46,9 @@ def view_of(known: Known, scores: Scores | None = None, lead_score: LeadScore | 
         events=_events(known),
         catalogue=snapshot.catalogue,
         ranking=None if scores is None else ScoresRanking(scores),
-        absent={trait: f"the shop's tables have no {column}" for trait, column in missing.items()},
+        absent={
+            trait: f"the shop's tables have no {column}" for trait, column in missing_traits(known).items()
+        },
         words={name: words for name, words in WORDS.items() if name in table.column_names},
         points={FIELD: (lead_score or read_lead_score()).weights},
     )
