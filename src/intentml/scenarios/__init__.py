@@ -2,3 +2,7 @@
 
 What comes in: YAML steps, a shop's audiences at one `as_of`. What goes out: actions due, each exactly once.
 """
+
+from intentml.scenarios.handing_out import due
+
+__all__ = ["due"]

@@ -1,10 +1,10 @@
 """Actions due: whose trigger lies back as long as a step waits, and who fits the step.
 
-What comes in: a shop's audiences at one `as_of`, a scenario. What goes out: one row an action, with an id that
-is the same whenever it is asked and never another's. It sends nothing and remembers nothing.
+What comes in: a shop's audiences at one `as_of`, a scenario. What goes out: one row an action, with an id
+that is the same whenever it is asked, and never another's. It sends nothing and remembers nothing.
 
-Of each customer the latest step counts whose time has come and whose conditions hold: who was not looked at for
-a while gets one message, not a pile.
+Of each customer the latest step counts whose time has come and whose conditions hold: who was not looked at
+for a while gets one message, not a pile.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Scenarios: what is done when, for whom, after something a customer did.
 
-What comes in: YAML of the shop's own and the presets of the package. What goes out: `Scenario`s, frozen, which
-compute nothing. A file holds one scenario under its own name, the file's.
+What comes in: YAML of the shop's own and the presets of the package. What goes out: `Scenario`s, frozen,
+which compute nothing. A file holds one scenario under its own name, the file's.
 """
 
 from __future__ import annotations

@@ -99,7 +99,8 @@ def _months_later(day: I64, months: int) -> I64:
     month = dates.astype("datetime64[M]")
     first, following = ((month + months + more).astype("datetime64[D]").astype(np.int64) for more in (0, 1))
     of_month = day - month.astype("datetime64[D]").astype(np.int64)
-    return np.minimum(first + of_month, following - 1)
+    later: I64 = np.minimum(first + of_month, following - 1)
+    return later
 
 
 def _from_local(us: I64, timezone: str) -> I64:

@@ -1,0 +1,59 @@
+"""Handing out: the actions of several scenarios, each exactly once where there is a ledger.
+
+What comes in: a shop's audiences at one `as_of`, scenarios, a ledger. What goes out: a batch a scenario. One
+that this shop cannot have keeps nothing from the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from intentml.audiences.audiences import Audiences
+from intentml.errors import IntentmlError, RuleError
+from intentml.scenarios.actions import actions_due
+from intentml.scenarios.ledger import ActionLedger, Batch
+from intentml.scenarios.scenario import Scenario, named, presets
+
+Progress = Callable[[str, int, int], None]
+
+
+def due(
+    audiences: Audiences,
+    asked: Sequence[str | Scenario] | None = None,
+    ledger: ActionLedger | None = None,
+    *,
+    progress: Progress = lambda step, done, total: None,
+) -> dict[str, Batch | IntentmlError]:
+    """The actions due at the instant of the audiences, by scenario.
+
+    Args:
+        audiences: As `open_audiences` gives them.
+        asked: Scenarios, or names or files of them; the presets if left out.
+        ledger: Of the same shop. With it each action is handed out once, and a batch again until it is
+            acknowledged; without it all that is due is told, and nothing noted.
+        progress: Told each scenario.
+
+    Raises:
+        IntentmlError: One asked for cannot be had; of the presets, such are told beside the others.
+    """
+    known = presets()
+    wanted = [one if isinstance(one, Scenario) else named(one, known) for one in asked or known]
+    if len({one.name for one in wanted}) < len(wanted):
+        raise RuleError("two of the scenarios have the same name", hint="name each once")
+    found: dict[str, Batch | IntentmlError] = {}
+    for number, scenario in enumerate(wanted):
+        progress(scenario.name, number, len(wanted))
+        try:
+            actions = actions_due(audiences, scenario)
+        except IntentmlError as problem:
+            if asked:
+                raise
+            found[scenario.name] = problem
+            continue
+        as_of = audiences.view.as_of
+        found[scenario.name] = (
+            ledger.hand_out(scenario, actions, as_of)
+            if ledger
+            else Batch(scenario.name, None, as_of, actions)
+        )
+    return found
