@@ -98,8 +98,10 @@ class _Asked:
         """Days since each customer's newest trigger, NaN without one. Shape: (U,)."""
         trigger = self.scenario.trigger
         if isinstance(trigger, str):
-            name = field_named(trigger, self.view.fields).name
-            told: F64 = self.view.customers[name].cast(pa.float64()).to_numpy()
+            field = field_named(trigger, self.view.fields)
+            if field.kind != "number":
+                raise RuleError(f"{trigger} is {field.kind}, no number of days", column=trigger)
+            told: F64 = self.view.customers[trigger].cast(pa.float64()).to_numpy()
             return told
         ages = np.full(len(self.view.customer_ids), np.nan)
         found = self.selector.seen_of_all(trigger)

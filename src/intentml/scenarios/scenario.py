@@ -193,7 +193,10 @@ def named(name: str, known: Mapping[str, Scenario]) -> Scenario:
 
 
 def _mistakes(problem: ValidationError) -> Iterable[str]:
-    for one in problem.errors(include_url=False):
+    """Each mistake in a few words, with the path of keys that leads there."""
+    found = problem.errors(include_url=False)
+    # A step that cannot be read leaves the steps too few: the step is the mistake.
+    for one in [one for one in found if one["type"] != "too_short"] or found:
         place = ".".join(map(str, one["loc"]))
         message = one["msg"].removeprefix("Value error, ")
         yield f"{place}: {message}" if place else message
