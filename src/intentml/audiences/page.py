@@ -51,7 +51,7 @@ is in two stages |
 | S07, S08 | regular and loyal | two audiences: `regular` asks when, `more-than-three-orders` how often |
 | S08 | 150 EUR before tax | `last_order_spend_without_tax`, in the shop's main currency |
 | S03 | what opening all, some or none is | four in five, some, none; of three e-mails or more in 90 days |
-| S07 | months | 3, 6 and 12 are 91, 183 and 365 days |
+| S07, S08 | months | in rules, 3 and 6 are 91 and 183 days; scenarios count by the calendar |
 | O03 | whether a returner is worth less | value is told after returns; a high rate shuts nobody out |
 
 ## The presets
@@ -85,8 +85,9 @@ _LEDGER = "tests/unit/audiences/test_ledger.py"
 _SCORES = "tests/unit/scores/test_scores.py"
 _STAGES = "tests/unit/scores/test_stages.py"
 _IMPORTANCE = "tests/unit/scores/test_stages_importance.py"
-_ACTIVATION, _SCENARIOS = "comes with activation", "comes with scenarios (issue 5)"
-_INSIGHTS = "comes with insights (issue 5)"
+_SCENARIOS = "tests/unit/scenarios/test_presets.py"
+_INSIGHTS = "tests/unit/insights"
+_ACTIVATION = "comes with activation"
 
 ROWS = (
     Row(
@@ -170,8 +171,19 @@ ROWS = (
     Row("C18", "Newsletters on a schedule", "", _ACTIVATION),
     Row("C19", "Lists at e-mail and advertising platforms, kept up to date", "", _ACTIVATION),
     Row("C20", "A seed for lookalikes", "`similar_to('vip', top 10%)`", _USABLE),
-    Row("C21", "The base over time", "`intentml report`", _INSIGHTS),
-    Row("C22", "Audiences compared by what they may bring", "`intentml audience compare`", _INSIGHTS),
+    Row(
+        "C21",
+        "The base over time",
+        "`intentml report`",
+        f"{_INSIGHTS}/test_lifecycle.py::test_the_base_is_counted_at_each_instant",
+    ),
+    Row(
+        "C22",
+        "Audiences compared by what they may bring",
+        "`intentml audience compare`",
+        f"{_INSIGHTS}/test_comparison.py::"
+        "test_the_most_potential_goes_by_revenue_for_soon_and_by_value_of_a_customer_for_long",
+    ),
     Row(
         "C23",
         "What will be shown is known beforehand",
@@ -187,7 +199,12 @@ ROWS = (
         f"{_PRESETS}::test_who_is_new_with_one_order_is_new_in_the_lifecycle_too",
     ),
     Row("O03", "Returners and what they are worth", "`return_rate`, `monetary_net`", _NUMBERS),
-    Row("O04", "The size of the first order", "`first_order_items`", _NUMBERS),
+    Row(
+        "O04",
+        "The size of the first order, and from which on a second one follows",
+        "`intentml report` finds the threshold",
+        f"{_INSIGHTS}/test_first_order.py::test_a_planted_threshold_is_found_with_honest_rates",
+    ),
     Row("O05", "Lost at once, lost late", "", _NUMBERS),
     Row("O06", "Left in the cart", "`abandoned_cart`, `intentml recommend`", _NUMBERS),
     Row("S01", "Age, gender, place, radius", "`within_km(...)`, `country`, `region`, `city`", _NUMBERS),
@@ -201,13 +218,23 @@ ROWS = (
         "`intentml audience refresh`, `as-of`",
         f"{_LEDGER}::test_membership_is_told_as_it_was",
     ),
-    Row("S07", "What happens to an abandoned cart", "the audiences; the steps: see right", _SCENARIOS),
-    Row("S08", "What happens to the inactive", "the audiences; the steps: see right", _SCENARIOS),
+    Row(
+        "S07",
+        "What happens to an abandoned cart",
+        "scenario `abandoned-cart`",
+        f"{_SCENARIOS}::test_an_abandoned_cart_is_told_of_after_4_hours_or_24_and_gets_5_percent_at_last",
+    ),
+    Row(
+        "S08",
+        "What happens to the inactive",
+        "scenario `inactive`",
+        f"{_SCENARIOS}::test_the_inactive_are_written_to_after_3_6_and_12_months",
+    ),
     Row(
         "S09",
         "What happens to prospects, by age and place",
-        "the audiences; the steps: see right",
-        _SCENARIOS,
+        "scenario `prospects`",
+        f"{_SCENARIOS}::test_prospects_are_written_to_on_their_days_by_age_and_place",
     ),
     Row("S10", "Answers at once", "`intentml serve`", "comes with the service (issue 6)"),
     Row("K01", "Promoters, neutrals, detractors", "`nps`, `nps_group`", _NUMBERS),
@@ -225,7 +252,7 @@ ROWS = (
         "K06",
         "Role, company, motivations, worries of a person",
         "columns of the customers table, where a shop asked for them",
-        "no order history has such data; what sets a segment apart comes with insights (issue 5)",
+        "no order history has such data; `intentml report` tells what sets a group apart",
     ),
     Row(
         "K07",

@@ -1,7 +1,7 @@
 """A scored shop as a view: what was known of it at `as_of`, what its scores say, one row a customer.
 
 What comes in: `Known`, `Scores`. What goes out: a `ShopView`. Where both tell the same, what was known
-stands.
+stands; where the shop's customers table has a column `newcomer` or `lead_score`, that one does.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from intentml.scores.stages import IMPORTANCES, LIFECYCLES
 from intentml.timeline import Known
 from intentml.traits import field_table, missing_traits
 
-WORDS = {"lifecycle": LIFECYCLES, "importance": IMPORTANCES, "newcomer": NEWCOMERS}
+WORDS = {"lifecycle": LIFECYCLES, "importance": IMPORTANCES}
 
 
 def view_of(known: Known, scores: Scores | None = None, lead_score: LeadScore | None = None) -> ShopView:
@@ -28,7 +28,8 @@ def view_of(known: Known, scores: Scores | None = None, lead_score: LeadScore | 
     Args:
         known: At the instant of the scores.
         scores: Of the same customers; None: rules about predictions are refused.
-        lead_score: What the field `lead_score` sums; the weights of the package if left out.
+        lead_score: What the field `lead_score` sums; if left out, the shop's own column of that
+            name, else the weights of the package.
 
     Raises:
         RuleError: The scores are of another instant or of other customers.
@@ -37,8 +38,12 @@ def view_of(known: Known, scores: Scores | None = None, lead_score: LeadScore | 
     if scores is not None:
         _check_alike(known, scores)
     table = field_table(known, None if scores is None else scores.table)
-    if scores is not None:
+    words = {name: words for name, words in WORDS.items() if name in table.column_names}
+    if scores is not None and "newcomer" not in table.column_names:
         table = table.append_column("newcomer", _newcomers(table, scores))
+        words["newcomer"] = NEWCOMERS
+    if lead_score is None and FIELD not in table.column_names:
+        lead_score = read_lead_score()
     return ShopView(
         as_of=snapshot.as_of,
         customers=table,
@@ -49,8 +54,8 @@ def view_of(known: Known, scores: Scores | None = None, lead_score: LeadScore | 
         absent={
             trait: f"the shop's tables have no {column}" for trait, column in missing_traits(known).items()
         },
-        words={name: words for name, words in WORDS.items() if name in table.column_names},
-        points={FIELD: (lead_score or read_lead_score()).weights},
+        words=words,
+        points={} if lead_score is None else {FIELD: lead_score.weights},
     )
 
 

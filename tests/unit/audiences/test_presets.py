@@ -17,6 +17,7 @@ import pytest
 from intentml.audiences.audience import presets, rules_of
 from intentml.audiences.audiences import Audiences
 from intentml.audiences.families import interested, long_tail, never_sold
+from intentml.audiences.lead_score import read_lead_score
 from intentml.audiences.leaves import Comparison
 from intentml.audiences.parse import parse
 from intentml.audiences.rule import leaves
@@ -424,3 +425,12 @@ def test_a_shop_that_lacks_an_attribute_has_nobody_in_its_audience_and_does_not_
     assert bare.preview("subscribed").notes == (
         "subscribed is unknown of everybody: the shop's tables have no customers.subscribed",
     )
+
+
+def test_a_column_of_the_shops_own_that_is_called_like_a_made_field_stands():
+    orders = pd.DataFrame({"customer_id": ["a"], "order_id": ["1"], "ordered_at": [ago("3")]})
+    customers = pd.DataFrame({"customer_id": ["a"], "lead_score": [40.0]})
+    known = known_by(log_of({"orders": orders, "customers": customers}), AS_OF)
+    assert Audiences(view_of(known), PRESETS).members("qualified-leads")["lead_score"].tolist() == [40.0]
+    points = read_lead_score()
+    assert Audiences(view_of(known, lead_score=points), PRESETS).preview("qualified-leads").customers == 0
