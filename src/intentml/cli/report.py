@@ -1,7 +1,7 @@
 """`report`: what the base looks like, as one page that stands alone.
 
-What comes in: a scores folder and the tables that were scored. What goes out: an HTML file, the same tables as
-JSON for machines. No customer is named.
+What comes in: a scores folder and the tables that were scored. What goes out: an HTML file, the same tables
+as JSON for machines. No customer is named.
 """
 
 from __future__ import annotations

@@ -63,11 +63,9 @@ def clusters(numbers: F64, seed: int = 0) -> Clusters:
     points = (numbers - middle) @ axes
     some = points[chosen]
     rows: dict[int, dict[str, Any]] = {}
-    fits = {1: _fit(some, 1, rng)}
-    for k in range(2, MOST_GROUPS + 1):
-        if len(some) < k * _SMALLEST or not points.shape[1]:
-            break
-        fits[k] = _fit(some, k, rng)
+    most = min(MOST_GROUPS, len(some) // _SMALLEST) if points.shape[1] else 0
+    fits = {k: _fit(some, k, rng) for k in range(1, most + 1)}
+    for k in range(2, most + 1):
         smallest = np.bincount(fits[k].labels_, minlength=k).min()
         large = smallest >= max(_SMALLEST, _SMALLEST_SHARE * len(some))
         # What is too small is no group, however often it is found.

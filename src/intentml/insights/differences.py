@@ -221,5 +221,6 @@ def favourites(view: ShopView, rows: I32, kind: str) -> list[Favourite]:
         low = float(np.exp(np.log(some / group) - np.log(rest / other) - margin * error))
         lift = float(shares[0] / shares[1]) if shares[1] else float("inf")
         if low > 1:
-            found.append(Favourite(kind, str(index.targets[code]), *map(float, shares), lift, low))
+            name = str(index.targets[code])
+            found.append(Favourite(kind, name, float(shares[0]), float(shares[1]), lift, low))
     return sorted(found, key=lambda one: (-one.low, one.target))

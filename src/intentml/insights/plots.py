@@ -29,8 +29,8 @@ STAGE_COLOURS = dict(zip(LIFECYCLES, ("#8c8c8c", "#56b4e9", "#009e73", "#e69f00"
 _FIRST, _SECOND = "#0072b2", "#e69f00"
 # Stands for the colour of the text, whatever that is.
 _TEXT = "#010203"
-_WIDTH = 7.0
-_STYLE: dict[str, Any] = {
+_WIDTH = 5.5
+_STYLE: Any = {
     "svg.fonttype": "none",  # letters stay letters: they can be read out, searched, and scale
     "svg.hashsalt": "intentml",  # the same picture is the same bytes
     "text.parse_math": False,  # a $ in a name is a $

@@ -75,6 +75,7 @@ class Report:
                 "threshold": found.threshold,
                 "low": found.low,
                 "high": found.high,
+                "luck": found.luck,
                 "difference": found.difference,
                 "difference_low": found.difference_low,
                 "difference_high": found.difference_high,

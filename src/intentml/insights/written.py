@@ -71,7 +71,7 @@ def _since(base: pd.DataFrame, stage: str) -> str:
     counts = dict(zip(base["months_ago"], base[stage], strict=True))
     now = counts.pop(0)
     then = [
-        f"{count:,} {ago} month{'s' if ago > 1 else ''} ago"
+        f"{ago} month{'s' if ago > 1 else ''} ago {count:,}"
         + (f" ({(now - count) / count:+.0%} since)" if count else "")
         for ago, count in sorted(counts.items())
     ]
