@@ -13,7 +13,19 @@ from typing import Annotated
 
 import typer
 
-from intentml.cli import answers, audience, data, demo, explain, models, registry, report, scoring, tune
+from intentml.cli import (
+    answers,
+    audience,
+    data,
+    demo,
+    explain,
+    models,
+    registry,
+    report,
+    scenario,
+    scoring,
+    tune,
+)
 from intentml.cli import serve as serving
 from intentml.cli.failures import Commands, UsageError
 from intentml.fitting.parallel import Processes
@@ -131,6 +143,20 @@ AUDIENCE: dict[str, tuple[Callable[..., None], tuple[str, ...]]] = {
     ),
     "as-of": (audience.as_of, ("audience as-of vip-lost scores --ledger shop.ledger --at 2017-10-01",)),
 }
+SCENARIO: dict[str, tuple[Callable[..., None], tuple[str, ...]]] = {
+    "list": (scenario.list_scenarios, ("scenario list",)),
+    "due": (
+        scenario.due,
+        (
+            "scenario due abandoned-cart scores --out due.csv",
+            "scenario due abandoned-cart ./mine.yaml scores --ledger shop.ledger --json",
+        ),
+    ),
+    "acknowledge": (
+        scenario.acknowledge,
+        ("scenario acknowledge abandoned-cart 1 scores --ledger shop.ledger",),
+    ),
+}
 """Every command with the examples that its help shows."""
 
 datasets = typer.Typer(
@@ -145,14 +171,23 @@ audiences = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
+scenarios = typer.Typer(
+    help="What is due to whom: steps after something that a customer did.",
+    epilog=_examples("scenario due scores"),
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
 for _name, (_command, _lines) in DATASETS.items():
     datasets.command(_name, epilog=_examples(*_lines))(_command)
 for _name, (_command, _lines) in AUDIENCE.items():
     audiences.command(_name, epilog=_examples(*_lines))(_command)
+for _name, (_command, _lines) in SCENARIO.items():
+    scenarios.command(_name, epilog=_examples(*_lines))(_command)
 for _name, (_command, _lines) in COMMANDS.items():
     app.command(_name, epilog=_examples(*_lines))(_command)
 app.add_typer(audiences, name="audience")
 app.add_typer(datasets, name="datasets")
+app.add_typer(scenarios, name="scenario")
 
 
 def _version(asked: bool) -> None:
