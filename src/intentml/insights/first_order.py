@@ -28,7 +28,7 @@ Size = Literal["first_order_items", "first_order_lines", "first_order_spend"]
 
 # Each side of a cut needs this share of the customers, and this many; a curve is told in so many steps.
 _SIDE_SHARE, _SIDE_FEWEST, _STEPS = 0.05, 30, 10
-_CUTS, _RESAMPLES, _LUCK, _Z = 100, 500, 0.05, 1.959964
+_CUTS, _RESAMPLES, _LUCK, _Z = 100, 500, 0.025, 1.959964
 Counts = npt.NDArray[np.int64]
 
 
@@ -152,9 +152,9 @@ def threshold_of(
     """The size from which customers come back more often, and how sure that is.
 
     Only customers whose first order is at least `within_days` old can tell. There is a threshold where two
-    things hold: dealing out anew who came back leads to as good a cut at most one time in twenty, and those
+    things hold: dealing out anew who came back leads to as good a cut at most one time in forty, and those
     at or above the threshold that the other half found came back more often than those below, beyond the
-    interval. Where size tells nothing, both hold in one shop of forty. It is the best single cut: where the
+    interval. Where size tells nothing, both hold in at most one shop of forty. It is the best single cut: where the
     rate climbs evenly its interval is wide.
 
     Args:
