@@ -19,6 +19,7 @@ from intentml.cli import (
     data,
     demo,
     explain,
+    membership,
     models,
     registry,
     report,
@@ -130,18 +131,19 @@ AUDIENCE: dict[str, tuple[Callable[..., None], tuple[str, ...]]] = {
     "members": (audience.members, ("audience members vip-lost scores --out vip-lost.csv",)),
     "explain": (audience.explain, ("audience explain vip-lost scores --customer C-7",)),
     "refresh": (
-        audience.refresh,
+        membership.refresh,
         (
             "audience refresh scores --ledger shop.ledger",
-            "audience refresh scores vip-lost ./mine.yaml --ledger shop.ledger",
+            "audience refresh vip-lost ./mine.yaml scores --ledger shop.ledger",
         ),
     ),
-    "diff": (audience.diff, ("audience diff vip-lost scores --ledger shop.ledger --json",)),
+    "compare": (audience.compare, ("audience compare vip-lost frequent-buyers scores",)),
+    "diff": (membership.diff, ("audience diff vip-lost scores --ledger shop.ledger --json",)),
     "lift": (
-        audience.lift,
+        membership.lift,
         ("audience lift vip-lost scores --data shop --ledger shop.ledger --at 2017-10-01 --days 28",),
     ),
-    "as-of": (audience.as_of, ("audience as-of vip-lost scores --ledger shop.ledger --at 2017-10-01",)),
+    "as-of": (membership.as_of, ("audience as-of vip-lost scores --ledger shop.ledger --at 2017-10-01",)),
 }
 SCENARIO: dict[str, tuple[Callable[..., None], tuple[str, ...]]] = {
     "list": (scenario.list_scenarios, ("scenario list",)),

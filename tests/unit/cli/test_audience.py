@@ -81,7 +81,7 @@ def test_who_entered_and_left_between_two_scorings_is_told_by_name(way, tmp_path
     own = ("--audiences", way / "mine")
     ids = {}
     for name in ("before", "scores"):
-        done = answer("audience", "refresh", way / name, "quiet", *ledger, *own, "--force")["quiet"]
+        done = answer("audience", "refresh", "quiet", way / name, *ledger, *own, "--force")["quiet"]
         ids[name] = {row["customer_id"] for row in answer("audience", "members", "quiet", way / name, *own)}
         assert done["members"] == len(ids[name])
         assert 0 < done["holdout"] < done["members"]
@@ -95,8 +95,19 @@ def test_who_entered_and_left_between_two_scorings_is_told_by_name(way, tmp_path
     )
     assert told["contacted"] + told["holdout"] == len(ids["scores"])
     assert told["difference"]["value"] == pytest.approx(told["contacted_mean"] - told["holdout_mean"])
-    again = run("audience", "refresh", way / "scores", "quiet", *ledger, *own)
+    again = run("audience", "refresh", "quiet", way / "scores", *ledger, *own)
     assert "as it was" in again.stdout
+
+
+def test_audiences_are_compared_side_by_side(way):
+    own = ("--audiences", way / "mine")
+    told = answer("audience", "compare", "quiet", "friends", way / "scores", *own)
+    quiet, friends = told["audiences"]
+    assert quiet["customers"] + friends["customers"] == len(im.load_scores(way / "scores"))
+    assert quiet["share_of_revenue"] + friends["share_of_revenue"] == pytest.approx(1)
+    assert told["overlap"]["quiet"] == {"quiet": 1.0, "friends": 0.0}
+    shown = run("audience", "compare", "quiet", "friends", way / "scores", *own)
+    assert "Of those in a row, the share who are in the column too:" in shown.stdout
 
 
 @pytest.mark.parametrize(
