@@ -200,7 +200,7 @@ def compare(
         heads = {name: name.replace("_", " ") for name in found.columns}
         heads |= {"short_term": "soon", "long_term": "long"}
         rows = [
-            (str(name), *(_figure(column, value) for column, value in row.items()))
+            (str(name), *(_figure(str(column), value) for column, value in row.items()))
             for name, row in found.iterrows()
         ]
         table(("audience", *heads.values()), rows, right=tuple(heads.values()))
