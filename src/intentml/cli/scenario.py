@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from intentml.audiences.audiences import Audiences
     from intentml.scenarios.ledger import ActionLedger, Batch
-    from intentml.scenarios.scenario import Offer, Step
+    from intentml.scenarios.scenario import Step
 
 SHOWN_ACTIONS = 20
 
@@ -43,7 +43,7 @@ def list_scenarios(json: options.AsJson = False) -> None:
         for one in found.values():
             say(f"{one.name}: {one.title} ({one.source})\n  {one.about}\n")
             steps = [
-                (step.name, str(step.after), f"{step.channel} {step.action}", _offer(step.offer), _who(step))
+                (step.name, str(step.after), f"{step.channel} {step.action}", *_told_of(step))
                 for step in one.steps
             ]
             table(("step", "after", "action", "offer", "who"), steps)
@@ -114,7 +114,7 @@ def due(
         with whole_file(out) as aside:
             frame.to_csv(aside, index=False)
         told.note(f"{counted(len(frame), 'action')} written to {out}")
-    told.answer(lambda: [_told(name, one) for name, one in found.items()], lambda: _show(found, frame))
+    told.answer(lambda: [_told(name, one) for name, one in found.items()], lambda: _show(found, len(frame)))
     open_batches = [one for one in found.values() if not isinstance(one, IntentmlError) and one.number]
     if ledger is not None and open_batches and not json:
         place = "DATABASE_URL" if "://" in ledger else ledger
@@ -146,16 +146,19 @@ def acknowledge(
     )
 
 
-def _who(step: Step) -> str:
+def _told_of(step: Step) -> tuple[str, str]:
+    """Offer and condition of a step."""
     from intentml.audiences.text import text_of
 
-    return " AND ".join(text_of(rule) for rule in (step.condition, step.since_trigger) if rule is not None)
+    offer = _offer(step.offer.percent, step.offer.valid_for) if step.offer else ""
+    rules = [rule for rule in (step.condition, step.since_trigger) if rule is not None]
+    return offer, " AND ".join(map(text_of, rules))
 
 
-def _offer(offer: Offer | None) -> str:
-    if offer is None:
+def _offer(percent: float | None, valid_for: object) -> str:
+    if percent is None:
         return ""
-    return f"-{offer.percent:g} %" + (f", {offer.valid_for}" if offer.valid_for else "")
+    return f"-{percent:g} %" + (f", {valid_for}" if valid_for else "")
 
 
 def _opened(
@@ -199,27 +202,33 @@ def _told(name: str, one: Batch | IntentmlError) -> dict[str, Any]:
     return {"scenario": name, "batch": one.number, "as_of": one.as_of.iso, "actions": rows}
 
 
-def _show(found: dict[str, Batch | IntentmlError], frame: pd.DataFrame) -> None:
+def _show(found: dict[str, Batch | IntentmlError], count: int) -> None:
     for name, one in found.items():
         if isinstance(one, IntentmlError):
             say(f"{name}: {one.message}")
         else:
             batch = f", batch {one.number}" if one.number else ""
             say(f"{name}: {counted(one.actions.num_rows, 'action')} due as of {one.as_of.iso}{batch}")
-    if frame.empty:
+    if not count:
         return
     say()
+    due = [
+        (one.scenario, row)
+        for one in found.values()
+        if not isinstance(one, IntentmlError)
+        for row in one.actions.slice(0, SHOWN_ACTIONS).to_pylist()
+    ]
     rows = [
         (
-            str(row["scenario"]),
-            str(row["step"]),
-            str(row["customer_id"]),
+            name,
+            row["step"],
+            row["customer_id"],
             f"{row['channel']} {row['action']}",
-            "" if row["percent"] != row["percent"] else f"-{row['percent']:g} %",
+            _offer(row["percent"], row["valid_for"]),
             f"{row['due_at']:%Y-%m-%d %H:%M}",
         )
-        for row in frame.head(SHOWN_ACTIONS).to_dict("records")
+        for name, row in due[:SHOWN_ACTIONS]
     ]
     table(("scenario", "step", "customer_id", "action", "offer", "due (UTC)"), rows)
-    if len(frame) > SHOWN_ACTIONS:
-        say(f"  ... {counted(len(frame), 'action')} in all; --out FILE.csv writes them, --json tells")
+    if count > SHOWN_ACTIONS:
+        say(f"  ... {counted(count, 'action')} in all; --out FILE.csv writes them, --json tells")
