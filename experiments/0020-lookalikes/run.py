@@ -71,6 +71,7 @@ def row(name: str, before: Scores, after: Scores, share: float) -> str:
         before.manifest.as_of[:10],
         f"{was.sum():,}",
         f"{len(others):,}",
+        f"{share:.0%}",
         f"{became[others].mean():.4f}",
     ]
     for rows in chosen.values():
