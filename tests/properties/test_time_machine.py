@@ -20,10 +20,12 @@ import pyarrow as pa
 import pytest
 
 from intentml.audiences.audience import presets, rules_of
+from intentml.audiences.audiences import Audiences
 from intentml.audiences.lead_score import LeadScore, read_lead_score
 from intentml.audiences.parse import parse
 from intentml.audiences.scored import view_of
 from intentml.audiences.selector import Selector
+from intentml.audiences.view import ShopView
 from intentml.evaluation.peers.inputs import write_inputs
 from intentml.fitting.priors import PriorsConfig, fit_priors
 from intentml.fitting.slices import Past
@@ -38,6 +40,8 @@ from intentml.priors.explaining import Explanation
 from intentml.priors.predictor import PriorPredictor
 from intentml.priors.spend import fit_spend
 from intentml.priors.value_numbers import value_numbers
+from intentml.scenarios.actions import actions_due
+from intentml.scenarios.scenario import scenario_of
 from intentml.scores.scores import Scores
 from intentml.sequences import Vocabulary, encode_orders, timing_statistics
 from intentml.tasks import labels_of, next_order_of
@@ -228,7 +232,28 @@ def people_asked_for(known: Known, scores: Scores) -> dict[str, Any]:
     }
     members = {name: selector.members(parse(text)) for name, text in rules.items()}
     assert all(len(found) for found in members.values())
-    return {"fields": pa.table(fields), **members}
+    return {"fields": pa.table(fields), "due": actions(view), **members}
+
+
+def actions(view: ShopView) -> pa.Table:
+    """What is due of scenarios that start from an event and from an order, and ask of what came since."""
+    step = {"name": "one", "after": "1 day", "action": "hello", "channel": "mail"}
+    asked = {
+        "event('product_view')": {**step, "since_trigger": "NOT purchased()"},
+        "recency_days": {**step, "condition": "last_order_spend > 1"},
+    }
+    ours = Audiences(view, presets())
+    found = [
+        actions_due(
+            ours,
+            scenario_of(
+                "own", {"title": "Own", "trigger": one, "expires_after": "9 months", "steps": [told]}
+            ),
+        )
+        for one, told in asked.items()
+    ]
+    assert all(len(table) for table in found)
+    return pa.concat_tables(found)
 
 
 def explanations(
@@ -368,6 +393,12 @@ def people_as_listed_now(log: OrderLog, as_of: str) -> Arrays:
     return {"listed": np.array(sorted(log.tables.customers["customer_id"].to_pylist()))}
 
 
+def actions_of_a_later_day(log: OrderLog, as_of: str) -> Arrays:
+    """Leaks: what is due a day later."""
+    known = known_by(log, (AS_OF + pd.Timedelta(days=1)).isoformat())
+    return arrays_of(actions(view_of(known)), "due")
+
+
 LEAKS: tuple[tuple[Input, str], ...] = (
     (next_orders_to_the_end_of_the_log, "lines_added"),
     (next_orders_to_the_end_of_the_log, "lines_changed"),
@@ -388,6 +419,8 @@ LEAKS: tuple[tuple[Input, str], ...] = (
     (details_of_a_later_day, "events_deleted"),
     (details_of_a_later_day, "lines_changed"),
     (people_as_listed_now, "customers_added"),
+    (actions_of_a_later_day, "events_added"),
+    (actions_of_a_later_day, "lines_changed"),
 )
 
 
