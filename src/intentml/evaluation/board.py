@@ -155,9 +155,16 @@ class Board:
 
 
 def boards(report: BacktestReport, as_of: str) -> list[Board]:
-    """The boards of one window (`MEAN` for the mean over windows), head by head."""
+    """The boards of one window (`MEAN` for the mean over windows), head by head.
+
+    A mean over fewer windows than others have is not comparable, and left out.
+    """
     told = report.mean_over_windows() if as_of == MEAN else report.measurements
-    here = [one for one in told if one.as_of == as_of]
+    windows: dict[tuple[int, MetricKey], int] = {}
+    for one in told:
+        about = one.horizon_days, one.key
+        windows[about] = max(windows.get(about, 0), one.windows)
+    here = [one for one in told if one.as_of == as_of and one.windows == windows[one.horizon_days, one.key]]
     heads = [head for head in COLUMNS if any(one.head == head for one in here)]
     horizons = sorted({one.horizon_days for one in here})
     found = (

@@ -7,9 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from fortunes import Fortune
 from intentml.evaluation import BacktestConfig, Contenders, backtest
+from intentml.evaluation.measurement import MEAN
 from intentml.evaluation.results import BacktestReport
 from intentml.evaluation.standings import standings, standings_table
+from intentml.timeline import rolling_windows
 
 
 @pytest.fixture(scope="module")
@@ -48,3 +51,19 @@ def test_the_page_has_a_column_of_its_own_for_it_and_bold_is_the_best_of_the_riv
     assert "| **0.69" in row
     assert row.endswith(", truth |")
     assert "apart" not in standings_table(standings(report, start), "base")
+
+
+def test_a_peer_that_missed_a_window_has_no_mean(shop, perfect, upside_down):
+    windows = rolling_windows(shop.instant("2024-03-24"), 7, 2, 7)
+
+    def fit(log, as_of):
+        known = len(log.as_of(as_of).customer_ids)
+        plain = Fortune("base", no_order=np.full(known, 0.5))
+        # The peer is perfect in one window and has no answer in the other.
+        lucky = Fortune("peer", no_order=np.full(known, 0.9) if as_of == windows[0].as_of else None)
+        return Contenders({"base": plain, "prior": plain, "peer": lucky}, recipe="base", peers=("peer",))
+
+    report = backtest(shop, windows, fit, BacktestConfig(resamples=0))
+    one = next(one for one in standings(report, MEAN) if one.key.metric == "log_loss")
+    assert one.peer is None
+    assert any(one.peer for one in standings(report, windows[0].as_of.iso))
