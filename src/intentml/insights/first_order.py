@@ -154,8 +154,8 @@ def threshold_of(
     Only customers whose first order is at least `within_days` old can tell. There is a threshold where two
     things hold: dealing out anew who came back leads to as good a cut at most one time in forty, and those
     at or above the threshold that the other half found came back more often than those below, beyond the
-    interval. Where size tells nothing, both hold in at most one shop of forty. It is the best single cut: where the
-    rate climbs evenly its interval is wide.
+    interval. Where size tells nothing, both hold in at most one shop of forty. It is the best single cut:
+    where the rate climbs evenly its interval is wide.
 
     Args:
         sizes: Of the first order; NaN where there is none or it is unknown. Shape: (U,).

@@ -42,6 +42,14 @@ def test_each_half_is_judged_by_the_threshold_of_the_other():
     assert all(1_450 < one.below.customers + one.above.customers < 1_550 for one in found.halves)
 
 
+def test_the_rates_are_those_of_customers_who_had_no_part_in_the_threshold():
+    """Judged on the half that it was found on, a cut through noise would look good in every shop."""
+    found = [
+        threshold_of(*planted(0.3, 0.3, customers=400, seed=seed), within_days=WITHIN) for seed in range(25)
+    ]
+    assert np.mean([one.difference for one in found]) < 0.01
+
+
 def test_where_size_tells_nothing_there_is_no_threshold():
     found = [threshold_of(*planted(0.3, 0.3, seed=seed), within_days=WITHIN) for seed in range(8)]
     assert sum(one.threshold is not None for one in found) <= 1  # of forty shops one, by luck
