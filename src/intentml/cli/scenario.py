@@ -199,7 +199,13 @@ def _told(name: str, one: Batch | IntentmlError) -> dict[str, Any]:
         {key: value.isoformat() if hasattr(value, "isoformat") else value for key, value in row.items()}
         for row in one.actions.to_pylist()
     ]
-    return {"scenario": name, "batch": one.number, "as_of": one.as_of.iso, "actions": rows}
+    return {
+        "scenario": name,
+        "batch": one.number,
+        "as_of": one.as_of.iso,
+        "notes": list(one.notes),
+        "actions": rows,
+    }
 
 
 def _show(found: dict[str, Batch | IntentmlError], count: int) -> None:
@@ -209,6 +215,8 @@ def _show(found: dict[str, Batch | IntentmlError], count: int) -> None:
         else:
             batch = f", batch {one.number}" if one.number else ""
             say(f"{name}: {counted(one.actions.num_rows, 'action')} due as of {one.as_of.iso}{batch}")
+            for note in one.notes:
+                say(f"note: {note}")
     if not count:
         return
     say()

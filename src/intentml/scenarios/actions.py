@@ -65,6 +65,14 @@ def actions_due(audiences: Audiences, scenario: Scenario) -> pa.Table:
         ) from None
 
 
+def unknown_fields(audiences: Audiences, scenario: Scenario) -> tuple[str, ...]:
+    """What the shop lacks for a scenario, in a sentence each."""
+    absent = audiences.view.absent
+    return tuple(
+        f"{name} is unknown of everybody: {absent[name]}" for name in scenario.fields if name in absent
+    )
+
+
 def _actions_due(audiences: Audiences, scenario: Scenario) -> pa.Table:
     asked = _Asked(audiences, scenario)
     fits = asked.fits(scenario.condition)
@@ -76,6 +84,7 @@ def _actions_due(audiences: Audiences, scenario: Scenario) -> pa.Table:
         now &= ~taken.get(step.name, np.zeros_like(now))
         taken[step.name] = taken.get(step.name, False) | now
         come.append(now)
+    # The step whose time came last is over for the shortest.
     latest = np.min([np.where(now, days, np.inf) for now, days in zip(come, over, strict=True)], axis=0)
     found = [
         asked.actions(step, np.flatnonzero(now & (days == latest)), days)
@@ -92,16 +101,13 @@ class _Asked:
         self.view, self.as_of = audiences.view, audiences.view.as_of
         self.ages = self._ages()
         self._since: Selector | None = None
-        self._rules = {name: audience.rule for name, audience in audiences.known.items()}
 
     def _ages(self) -> F64:
         """Days since each customer's newest trigger, NaN without one. Shape: (U,)."""
         trigger = self.scenario.trigger
         if isinstance(trigger, str):
-            field = field_named(trigger, self.view.fields)
-            if field.kind != "number":
-                raise RuleError(f"{trigger} is {field.kind}, no number of days", column=trigger)
-            told: F64 = self.view.customers[trigger].cast(pa.float64()).to_numpy()
+            name = field_named(trigger, self.view.fields).name
+            told: F64 = self.view.customers[name].cast(pa.float64()).to_numpy()
             return told
         ages = np.full(len(self.view.customer_ids), np.nan)
         found = self.selector.seen_of_all(trigger)
@@ -123,7 +129,7 @@ class _Asked:
                 lines=None if lines is None else self._later(lines),
                 events=None if events is None else self._later(events),
             )
-            self._since = Selector(later, self._rules)
+            self._since = Selector(later)
         return self._holds(self._since, rule)
 
     def _later(self, history: pa.Table) -> pa.Table:

@@ -7,10 +7,11 @@ that this shop cannot have keeps nothing from the others.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from intentml.audiences.audiences import Audiences
 from intentml.errors import IntentmlError, RuleError
-from intentml.scenarios.actions import actions_due
+from intentml.scenarios.actions import actions_due, unknown_fields
 from intentml.scenarios.ledger import ActionLedger, Batch
 from intentml.scenarios.scenario import Scenario, named, presets
 
@@ -50,10 +51,8 @@ def due(
                 raise
             found[scenario.name] = problem
             continue
-        as_of = audiences.view.as_of
-        found[scenario.name] = (
-            ledger.hand_out(scenario, actions, as_of)
-            if ledger
-            else Batch(scenario.name, None, as_of, actions)
-        )
+        batch = Batch(scenario.name, None, audiences.view.as_of, actions)
+        if ledger is not None:
+            batch = ledger.hand_out(scenario, actions, batch.as_of)
+        found[scenario.name] = replace(batch, notes=unknown_fields(audiences, scenario))
     return found

@@ -46,12 +46,14 @@ class Batch:
         number: Among the batches of the scenario, from 1; None where nothing is noted or nothing is due.
         as_of: When they were due.
         actions: `actions.ACTIONS`, sorted by customer and step.
+        notes: What the shop lacks for the scenario, in a sentence each.
     """
 
     scenario: str
     number: int | None
     as_of: Instant
     actions: pa.Table
+    notes: tuple[str, ...] = ()
 
 
 class ActionLedger:
@@ -150,7 +152,7 @@ class ActionLedger:
         """A batch as it was handed out."""
         told = self._database.table(
             f"SELECT {', '.join(ACTIONS.names)} FROM scenario_actions "
-            "WHERE scenario = :scenario AND batch = :batch ORDER BY customer_id, step",
+            "WHERE scenario = :scenario AND batch = :batch",
             ACTIONS,
             scenario=scenario,
             batch=number,

@@ -49,7 +49,6 @@ def shop(
             {
                 "customer_id": ids,
                 "recency_days": pa.array(recency, pa.float64(), from_pandas=True),
-                "last_view_days": ["x"] * len(ids),
             }
         ),
         lines=pa.Table.from_pylist(lines, LINES),
@@ -173,7 +172,6 @@ def test_a_scenario_starts_from_an_age_a_purchase_or_an_event(trigger: str, who:
     ("changes", "why"),
     [
         ({"trigger": "last_cart_days"}, "names 'last_cart_days', which is no field"),
-        ({"trigger": "last_view_days"}, "last_view_days is text, no number of days"),
         ({"condition": "audience('vip')"}, "no audience 'vip'"),
         ({"condition": "ordrs > 3"}, "'ordrs', which is no field"),
     ],

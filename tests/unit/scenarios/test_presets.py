@@ -16,6 +16,7 @@ from intentml.audiences.audience import presets as audience_presets
 from intentml.audiences.audiences import Audiences
 from intentml.audiences.scored import view_of
 from intentml.scenarios.actions import actions_due
+from intentml.scenarios.handing_out import due as handed_out
 from intentml.scenarios.scenario import presets
 from intentml.timeline import known_by
 from tiny import log_of
@@ -178,6 +179,17 @@ def test_each_age_is_in_one_band_and_an_order_ends_it(shop):
         "aged-49": "middle-1",
         "aged-50": "older-1",
     }
+
+
+def test_what_a_shop_lacks_is_told_and_nobody_is_due_by_it():
+    orders = pd.DataFrame({"customer_id": ["a"], "order_id": ["1"], "ordered_at": ["2024-03-01"]})
+    bare = Audiences(view_of(known_by(log_of({"orders": orders}), AS_OF.isoformat())), audience_presets())
+    found = handed_out(bare)
+    assert [row["action"] for row in found["inactive"].actions.to_pylist()] == ["inactive-reminder"]
+    lacks = "last_order_spend_without_tax is unknown of everybody: the shop's tables have no orders."
+    assert [note.startswith(lacks) for note in found["inactive"].notes] == [True]
+    assert found["abandoned-cart"].actions.num_rows == 0
+    assert "'lifecycle', which is no field" in str(found["prospects"])  # there are no scores
 
 
 def test_every_preset_says_what_it_is_and_whence():
