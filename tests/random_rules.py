@@ -175,10 +175,8 @@ def _event(rng):
     for name, numbers in (("count", [1, 2, 3]), ("value", [0, 6, 9])):
         if rng.random() < 0.3:
             told[name] = _bounds(rng, numbers)
-    for name, words in (("page_type", PAGES), ("source", ["ads"]), ("campaign_id", ["k1"])):
-        if rng.random() < 0.15:
-            told[name] = words
-    return {"event": told}
+    named = {"page_type": PAGES, "source": ["ads"], "campaign_id": ["k1"]}
+    return {"event": told | {name: words for name, words in named.items() if rng.random() < 0.15}}
 
 
 def _interested(rng):

@@ -11,10 +11,11 @@ import pytest
 import typer
 
 from command_line import run
-from intentml.cli.app import COMMANDS, DATASETS, app
+from intentml.cli.app import AUDIENCE, COMMANDS, DATASETS, SCENARIO, app
 from intentml.version import __version__
 
-NAMES = [*COMMANDS, *(f"datasets {name}" for name in DATASETS)]
+GROUPS = {"audience": AUDIENCE, "scenario": SCENARIO, "datasets": DATASETS}
+NAMES = [*COMMANDS, *(f"{group} {name}" for group, commands in GROUPS.items() for name in commands)]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -28,7 +29,7 @@ def test_help_of_a_command_has_an_example_and_the_options_that_all_have(name: st
 
 
 @pytest.mark.parametrize(
-    "line", [line for _, lines in [*COMMANDS.values(), *DATASETS.values()] for line in lines]
+    "line", [line for told in (COMMANDS, *GROUPS.values()) for _, lines in told.values() for line in lines]
 )
 def test_an_example_is_taken_by_the_parser(line: str) -> None:
     """Parsed and not run: every option is there and every value has its type."""
@@ -36,7 +37,7 @@ def test_an_example_is_taken_by_the_parser(line: str) -> None:
     group = typer.main.get_command(app)
     with group.make_context("intentml", words) as context:
         name, command, rest = group.resolve_command(context, words)
-        if name == "datasets":
+        if name in GROUPS:
             _, command, rest = command.resolve_command(context, rest)
         with command.make_context(name, rest, parent=context) as inner:
             assert inner.params
@@ -50,7 +51,7 @@ def test_help_tells_the_recipe_that_is_taken_where_none_is_named(name: str) -> N
 
 def test_help_lists_every_command_in_the_order_of_use() -> None:
     listing = run("--help").stdout.split("Commands:\n")[1].split("\n\n")[0]
-    assert re.findall(r"^  (\S+)", listing, re.MULTILINE) == [*COMMANDS, "datasets"]
+    assert re.findall(r"^  (\S+)", listing, re.MULTILINE) == [*COMMANDS, *GROUPS]
     assert "..." not in listing
 
 

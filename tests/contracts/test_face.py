@@ -9,7 +9,7 @@ import pytest
 
 import intentml
 
-DOOR = {"backtest", "load_model", "load_scores", "read_tables", "score", "train"}
+DOOR = {"backtest", "load_model", "load_scores", "open_audiences", "read_tables", "score", "train"}
 
 
 def test_the_face_shows_the_names_of_the_door_in_order() -> None:

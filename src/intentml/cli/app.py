@@ -168,13 +168,13 @@ datasets = typer.Typer(
     rich_markup_mode=None,
 )
 audiences = typer.Typer(
-    help="Who is in an audience, how many, why, and who came and went.",
+    help="Audiences: who is in, how many, and why.",
     epilog=_examples("audience list scores"),
     no_args_is_help=True,
     rich_markup_mode=None,
 )
 scenarios = typer.Typer(
-    help="What is due to whom: steps after something that a customer did.",
+    help="Scenarios: what is due to whom.",
     epilog=_examples("scenario due scores"),
     no_args_is_help=True,
     rich_markup_mode=None,
@@ -188,8 +188,8 @@ for _name, (_command, _lines) in SCENARIO.items():
 for _name, (_command, _lines) in COMMANDS.items():
     app.command(_name, epilog=_examples(*_lines))(_command)
 app.add_typer(audiences, name="audience")
-app.add_typer(datasets, name="datasets")
 app.add_typer(scenarios, name="scenario")
+app.add_typer(datasets, name="datasets")
 
 
 def _version(asked: bool) -> None:

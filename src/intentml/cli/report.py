@@ -26,7 +26,7 @@ def report(
     json: options.AsJson = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """The base over time, audiences compared, personas, segments found: one HTML page."""
+    """The base, audiences and segments on one HTML page."""
     from intentml import workflows
     from intentml.audiences.opening import open_audiences
     from intentml.insights.report import report_of

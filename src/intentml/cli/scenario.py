@@ -33,7 +33,7 @@ LedgerPlace = Annotated[
 ]
 
 
-def list_scenarios(json: options.AsJson = False) -> None:
+def list_scenarios(json: options.AsJson = False, quiet: options.Quiet = False) -> None:
     """The scenarios of the package, step by step."""
     from intentml.scenarios.scenario import presets
 
@@ -49,7 +49,7 @@ def list_scenarios(json: options.AsJson = False) -> None:
             table(("step", "after", "action", "offer", "who"), steps)
             say()
 
-    Output(json).answer(
+    Output(json, quiet).answer(
         lambda: [
             {
                 "name": one.name,

@@ -36,13 +36,13 @@ def compare(shops: int, rules: int, seed: int) -> int:
 
 
 def test_random_rules_find_whom_the_interpreter_finds():
-    assert compare(shops=4, rules=40, seed=1) > 60
+    assert compare(shops=3, rules=40, seed=1) > 45
 
 
 @pytest.mark.slow
 def test_thousands_of_random_rules_find_whom_the_interpreter_finds():
     # INTENTML_SHOPS=100 makes it ten thousand.
-    shops = int(os.environ.get("INTENTML_SHOPS", "15"))
+    shops = int(os.environ.get("INTENTML_SHOPS", "8"))
     assert compare(shops=shops, rules=100, seed=2) > 40 * shops
 
 
