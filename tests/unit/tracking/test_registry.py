@@ -101,6 +101,7 @@ def test_what_is_not_registered_is_told_with_what_is(run: Any, uri: str, told: s
     assert hint in str(error.value.hint)
 
 
+@pytest.mark.usefixtures("run")  # so that the default store is there, whichever test comes first
 def test_a_store_named_by_its_uri_is_the_one_whatever_the_default(model_folder: Path, tmp_path: Path) -> None:
     other = f"sqlite:///{tmp_path}/other.db"
     with tracking.open_run("train", uri=other) as run:
