@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from pydantic import BaseModel, ConfigDict
 
 from intentml.audiences.audience import Audience, audience_of, named, rules_of
+from intentml.audiences.engine import Engine
 from intentml.audiences.explain import Clause, Reason, funnel, why
 from intentml.audiences.leaves import Comparison
 from intentml.audiences.rule import leaves
@@ -75,13 +76,20 @@ class Audiences:
         known: Audiences by name.
         shop: What tells the shop from others, for ledgers.
         model: Version of the model behind the scores, likewise.
+        engine: Where rules run; an in-memory DuckDB if left out.
     """
 
     def __init__(
-        self, view: ShopView, known: Mapping[str, Audience], *, shop: str = "", model: str = ""
+        self,
+        view: ShopView,
+        known: Mapping[str, Audience],
+        *,
+        shop: str = "",
+        model: str = "",
+        engine: Engine | None = None,
     ) -> None:
         self.view, self.known, self.shop, self.model = view, dict(known), shop, model
-        self.selector = Selector(view, rules_of(self.known.values()))
+        self.selector = Selector(view, rules_of(self.known.values()), engine)
 
     def find(self, asked: Asked) -> Audience:
         """The audience meant.

@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import FiniteFloat, ValidationError, field_validator
 
-from intentml.audiences.audience import yaml_of
+from intentml.audiences.definitions import yaml_of
 from intentml.audiences.leaves import Comparison, Frozen, InAudience, SimilarTo
 from intentml.audiences.parse import parse
 from intentml.audiences.rule import Rule, leaves, rule_of

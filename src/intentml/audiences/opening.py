@@ -13,6 +13,7 @@ import numpy as np
 
 from intentml.audiences.audience import presets, read_folder
 from intentml.audiences.audiences import Audiences
+from intentml.audiences.engine import Engine
 from intentml.audiences.lead_score import read_lead_score
 from intentml.audiences.scored import view_of
 from intentml.errors import RuleError
@@ -32,6 +33,7 @@ def open_audiences(
     columns: str | Path | None = None,
     folder: str | Path | None = None,
     lead_score: str | Path | None = None,
+    engine: Engine | None = None,
 ) -> Audiences:
     """A shop's audiences at the instant of its scores.
 
@@ -41,6 +43,7 @@ def open_audiences(
         columns: Maps foreign names, as when they were scored.
         folder: YAML files of the shop's own audiences; one of a preset's name stands in its place.
         lead_score: A YAML file of the shop's own points; those of the package if left out.
+        engine: Where rules run: `intentml.audiences.spark.SparkEngine(session)`, or DuckDB if left out.
 
     Raises:
         RuleError: The tables are not those that were scored.
@@ -49,7 +52,7 @@ def open_audiences(
     known = presets() | (read_folder(Path(folder)) if folder is not None else {})
     points = read_lead_score(Path(lead_score)) if lead_score is not None else None
     view = view_of(known_by(log, scores.manifest.as_of), scores, points)
-    return Audiences(view, known, shop=shop_mark(log), model=scores.manifest.model.version)
+    return Audiences(view, known, shop=shop_mark(log), model=scores.manifest.model.version, engine=engine)
 
 
 def scored_log(

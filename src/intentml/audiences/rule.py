@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Discriminator, Field, Tag, TypeAdapter, ValidationError
 
+from intentml.audiences.definitions import mistakes
 from intentml.audiences.leaves import (
     Comparison,
     Frozen,
@@ -98,7 +99,7 @@ def rule_of(told: Any) -> Rule:
     try:
         rule = _RULES.validate_python(told)
     except ValidationError as problem:
-        raise RuleError(f"the rule cannot be used: {'; '.join(_mistakes(problem))}") from None
+        raise RuleError(f"the rule cannot be used: {_told(problem)}") from None
     count = sum(1 for _ in leaves(rule))
     if count > MAX_LEAVES:
         raise RuleError(
@@ -150,14 +151,13 @@ def _depth(node: Any) -> int:
     return deepest
 
 
-def _mistakes(problem: ValidationError) -> Iterator[str]:
-    """Each mistake in a few words, with the path of keys that leads there."""
-    found = problem.errors(include_url=False)
-    # A part that cannot be read leaves its group too short: the part is the mistake.
-    for one in [one for one in found if one["type"] != "too_short"] or found:
-        place = ".".join(map(str, _without_tags(one["loc"])))
-        message = one["msg"].removeprefix("Value error, ")
-        yield f"{place}: {message}" if place else message
+def _told(problem: ValidationError) -> str:
+    """All mistakes in one line, each after the keys that lead to it."""
+    return "; ".join(
+        f"{place}: {words}" if place else words
+        for path, words in mistakes(problem)
+        for place in [".".join(map(str, _without_tags(path)))]
+    )
 
 
 def _without_tags(path: tuple[int | str, ...]) -> Iterator[int | str]:

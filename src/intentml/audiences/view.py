@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from intentml.audiences.fields import Field, kind_of
 from intentml.audiences.lead_score import Weight
 from intentml.audiences.leaves import Interest
-from intentml.errors import RuleError
+from intentml.errors import RuleError, without_address
 from intentml.prediction import F64
 from intentml.timeline import Instant
 from intentml.timeline.catalogue import Catalogue, Strings
@@ -115,8 +115,6 @@ class ShopView:
         Raises:
             RuleError: Nobody has that id.
         """
-        from intentml.errors import without_address
-
         row = int(np.searchsorted(self.customer_ids, customer_id))
         if row == len(self.customer_ids) or self.customer_ids[row] != customer_id:
             raise RuleError(f"nobody here has the id {without_address(customer_id)!r}")

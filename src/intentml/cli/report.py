@@ -27,17 +27,13 @@ def report(
     quiet: options.Quiet = False,
 ) -> None:
     """The base, audiences and segments on one HTML page."""
-    from intentml import workflows
-    from intentml.audiences.opening import open_audiences
+    from intentml.audiences.opening import open_audiences, scored_log
     from intentml.insights.report import report_of
     from intentml.insights.written import written
-    from intentml.scores.folder import load_scores
 
     told = Output(json, quiet)
     with told.step("reading tables"):
-        scored = load_scores(scores)
-        manifest = scored.manifest
-        log = workflows.read_tables(data or manifest.data.source, columns=columns, timezone=manifest.timezone)
+        scored, log = scored_log(scores, data, columns=columns)
         ours = open_audiences(scored, log, folder=audiences)
     with told.step("looking at the base"):
         found = report_of(ours, log)

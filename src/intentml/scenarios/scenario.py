@@ -6,14 +6,14 @@ which compute nothing. A file holds one scenario under its own name, the file's.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from importlib.resources import files
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, ValidationError
 
-from intentml.audiences.audience import NAME, yaml_of
+from intentml.audiences import definitions
+from intentml.audiences.audience import NAME
 from intentml.audiences.leaves import Comparison, Frozen, Happened, Purchased
 from intentml.audiences.parse import parse
 from intentml.audiences.rule import Rule, leaves, rule_of
@@ -155,7 +155,7 @@ def scenario_of(name: str, content: Any) -> Scenario:
     try:
         return Scenario.model_validate({"name": name, **content})
     except ValidationError as problem:
-        raise RuleError(f"scenario {name!r}: {'; '.join(_mistakes(problem))}") from None
+        raise RuleError(f"scenario {name!r}: {definitions.told_mistakes(problem)}") from None
 
 
 def read_scenario(path: Path) -> Scenario:
@@ -164,39 +164,18 @@ def read_scenario(path: Path) -> Scenario:
     Raises:
         RuleError: The file is missing or holds none.
     """
-    try:
-        return scenario_of(path.stem, yaml_of(path.read_text(encoding="utf-8"), str(path)))
-    except FileNotFoundError:
-        raise RuleError(f"there is no file {path}") from None
+    return definitions.read_one(path, scenario_of)
 
 
 def presets() -> dict[str, Scenario]:
     """The scenarios that come with the package, by name."""
-    shipped = (one for one in (files(__package__) / "presets").iterdir() if one.name.endswith(".yaml"))
-    named_texts = sorted((one.name.removesuffix(".yaml"), one.read_text(encoding="utf-8")) for one in shipped)
-    return {name: scenario_of(name, yaml_of(text, name)) for name, text in named_texts}
+    return definitions.shipped(__package__, scenario_of)
 
 
 def named(name: str, known: Mapping[str, Scenario]) -> Scenario:
-    """The scenario of a name, or of a YAML file: a `/` or `.yaml` means a file.
+    """The scenario of a name, or of a YAML file.
 
     Raises:
         RuleError: There is none.
     """
-    if "/" in name or name.endswith(".yaml"):
-        return read_scenario(Path(name))
-    if name not in known:
-        near = nearest(name, known)
-        hint = f"did you mean {', '.join(near)}?" if near else "intentml scenario list shows them"
-        raise RuleError(f"there is no scenario {name!r} among {len(known)}", hint=hint)
-    return known[name]
-
-
-def _mistakes(problem: ValidationError) -> Iterable[str]:
-    """Each mistake in a few words, with the path of keys that leads there."""
-    found = problem.errors(include_url=False)
-    # A step that cannot be read leaves the steps too few: the step is the mistake.
-    for one in [one for one in found if one["type"] != "too_short"] or found:
-        place = ".".join(map(str, one["loc"]))
-        message = one["msg"].removeprefix("Value error, ")
-        yield f"{place}: {message}" if place else message
+    return definitions.named(name, known, scenario_of, "scenario")

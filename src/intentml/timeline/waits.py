@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal, cast, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -56,7 +56,7 @@ class Wait:
             raise TimeError(
                 f"{text!r} is no wait", hint=f"write a whole number of {', '.join(get_args(Unit))}s: 4 hours"
             )
-        return cls(int(found[1]), found[2])  # type: ignore[arg-type]
+        return cls(int(found[1]), cast(Unit, found[2]))
 
     def __str__(self) -> str:
         """As it is written."""
