@@ -20,6 +20,8 @@ from intentml.priors.spend import SPEND_PRIORS, SpendPrior, fit_spend
 # A correction is judged on the windows that fit, at most six and with at least three gains to judge by.
 _CORRECTION_WINDOWS = 6
 _FEWEST_GAINS = 3
+# Per day; the first, none, has to be beaten.
+_COMEBACK_RATES = (0.0, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3)
 
 
 def fit_no_order(past: Past, plans: Sequence[Cutoffs]) -> tuple[ActivityPrior, list[Verdict]]:
@@ -36,8 +38,8 @@ def fit_no_order(past: Past, plans: Sequence[Cutoffs]) -> tuple[ActivityPrior, l
         plan: {name: by_name[name] for name in (likeliest, "base_rate")} for plan, by_name in losses.items()
     }
     best = least(of_two, default=likeliest)
-    corrections = _churn_corrections(past, plans, best)
-    return past.now.activity(best).calibrated(corrections), verdicts("no_order", losses, best)
+    back = past.now.activity(best).coming_back(_comeback_rate(past, plans, best))
+    return back.calibrated(_churn_corrections(past, plans, back)), verdicts("no_order", losses, best)
 
 
 def fit_orders(past: Past, plans: Sequence[Cutoffs]) -> tuple[ActivityPrior, list[Verdict]]:
@@ -85,7 +87,32 @@ def _losses(
     }
 
 
-def _churn_corrections(past: Past, plans: Sequence[Cutoffs], name: str) -> dict[int, tuple[float, float]]:
+def _comeback_rate(past: Past, plans: Sequence[Cutoffs], name: str) -> float:
+    """The rate under which what came in all complete windows is likeliest, each over its loss at 0."""
+    rates = np.array(_COMEBACK_RATES)
+    losses = [
+        _silence_losses(past.at(cutoff), name, plan.horizon_days, rates)
+        for plan in plans
+        for cutoff in plan.all
+    ]
+    if not losses:
+        return 0.0
+    return float(rates[np.argmin(np.mean([each / each[0] for each in losses], axis=0))])
+
+
+def _silence_losses(part: Slice, name: str, days: int, comeback_rates: F64) -> F64:
+    """Mean log-loss of no order under each comeback rate. Shape: (R,) -> (R,)."""
+    buyers = part.snapshot.n_orders > 0
+    silent = part.activity(name).no_order(part.snapshot, days)[buyers]
+    odds = logit(silent * np.exp(-comeback_rates * days))
+    happened = part.labels(days).no_order[buyers, np.newaxis]
+    losses: F64 = np.logaddexp(0.0, np.where(happened, -odds, odds)).mean(axis=0)
+    return losses
+
+
+def _churn_corrections(
+    past: Past, plans: Sequence[Cutoffs], prior: ActivityPrior
+) -> dict[int, tuple[float, float]]:
     """A correction per horizon where corrections have kept helping, else the identity.
 
     In each complete window, up to six back, the mean correction of the windows before it is tried. Its
@@ -93,18 +120,21 @@ def _churn_corrections(past: Past, plans: Sequence[Cutoffs], name: str) -> dict[
     proof, because what mends a summer can spoil the Christmas after it (experiments/0004-churn-calibration).
     Horizons that earned none keep the identity as a knot, so that no correction reaches beyond its own.
     """
+
+    def plain(part: Slice) -> ActivityPrior:
+        return part.activity(prior.name).coming_back(prior.comeback_rate)
+
     corrections = {plan.horizon_days: (0.0, 1.0) for plan in plans}
     for days in corrections:
         windows = cutoffs(past.log, days, _CORRECTION_WINDOWS)
         if windows is None or len(windows.all) <= _FEWEST_GAINS:
             continue
-        each = [_correction(past.at(cutoff), name, days) for cutoff in windows.all]
+        parts = [past.at(cutoff) for cutoff in windows.all]
+        each = [_correction(plain(part), part, days) for part in parts]
         gains = []
-        for number, cutoff in enumerate(windows.all[:-1]):
-            part = past.at(cutoff)
-            tried = part.activity(name).calibrated({days: _mean_pair(each[number + 1 :])})
-            plain, mended = (_no_order_loss(prior, part, days) for prior in (part.activity(name), tried))
-            gains.append(plain - mended)
+        for number, part in enumerate(parts[:-1]):
+            tried = plain(part).calibrated({days: _mean_pair(each[number + 1 :])})
+            gains.append(_no_order_loss(plain(part), part, days) - _no_order_loss(tried, part, days))
         if np.mean(gains) > np.std(gains, ddof=1) / np.sqrt(len(gains)):
             corrections[days] = _mean_pair(each)
     return corrections if any(pair != (0.0, 1.0) for pair in corrections.values()) else {}
@@ -115,10 +145,10 @@ def _mean_pair(pairs: Sequence[tuple[float, float]]) -> tuple[float, float]:
     return float(intercept), float(slope)
 
 
-def _correction(part: Slice, name: str, days: int) -> tuple[float, float]:
+def _correction(prior: ActivityPrior, part: Slice, days: int) -> tuple[float, float]:
     """Intercept and slope that mend a timing prior's no-order logit on one window."""
     buyers = part.snapshot.n_orders > 0
-    odds = logit(part.activity(name).no_order(part.snapshot, days)[buyers, 0])
+    odds = logit(prior.no_order(part.snapshot, days)[buyers, 0])
     return platt(odds, part.labels(days).no_order[buyers], np.ones(len(odds)))
 
 

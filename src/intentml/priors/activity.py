@@ -39,6 +39,8 @@ class ActivityPrior:
         orders_per_active_day: Over the shop.
         first_order_rate: First orders per prospect and day.
         calibration: Intercept and slope of the no-order logit, by horizon; between them interpolated.
+        comeback_rate: Orders per day that come from any buyer, however lost BTYD holds them: it is sure of
+            the loss of some who come back all the same (experiments/0021-comebacks).
     """
 
     name: str
@@ -48,6 +50,7 @@ class ActivityPrior:
     first_order_rate: float
     silence: tuple[float, ...] = ()
     calibration: Mapping[int, tuple[float, float]] = field(default_factory=dict)
+    comeback_rate: float = 0.0
 
     def no_order(self, snapshot: Snapshot, days: npt.ArrayLike) -> F64:
         """P(no order in the next t days), non-increasing in t. Shape: days (K,) -> (U, K)."""
@@ -75,19 +78,25 @@ class ActivityPrior:
         if self.btyd is None:
             expected[buyers] = self.order_rate * horizons
         elif len(buyers):
-            expected[buyers] = expected_purchases(self.btyd, counts, horizons)
+            expected[buyers] = expected_purchases(self.btyd, counts, horizons) + self.comeback_rate * horizons
         return expected * per_day[:, np.newaxis]
 
     def calibrated(self, calibration: Mapping[int, tuple[float, float]]) -> ActivityPrior:
         """The same timing with a correction of its no-order logit."""
         return replace(self, calibration=dict(calibration))
 
+    def coming_back(self, rate: float) -> ActivityPrior:
+        """The same timing where any buyer orders at least at this rate, per day."""
+        return replace(self, comeback_rate=rate)
+
     def _silence(self, counts: BtydCounts, days: F64) -> F64:
         """P(no order) of customers with an order, before calibration. Shape: days (K,) -> (B, K)."""
         if self.btyd is None:
             curve = np.tile(np.array(self.silence), (len(days), 1))
-            return np.tile(np.minimum.accumulate(survival_at(curve, days)), (len(counts), 1))
-        return no_purchase_probability(self.btyd, counts, days)
+            silent = np.tile(np.minimum.accumulate(survival_at(curve, days)), (len(counts), 1))
+        else:
+            silent = no_purchase_probability(self.btyd, counts, days)
+        return silent * np.exp(-self.comeback_rate * days)
 
     def _mended(self, silence: F64, days: F64) -> F64:
         """The curve with its logit corrected, and kept from rising.
@@ -116,6 +125,7 @@ class ActivityPrior:
             "first_order_rate": self.first_order_rate,
             "silence": list(self.silence),
             "calibration": {str(days): list(pair) for days, pair in self.calibration.items()},
+            "comeback_rate": self.comeback_rate,
         }
 
     @classmethod
@@ -129,6 +139,7 @@ class ActivityPrior:
             first_order_rate=values["first_order_rate"],
             silence=tuple(values["silence"]),
             calibration={int(days): (pair[0], pair[1]) for days, pair in values["calibration"].items()},
+            comeback_rate=values["comeback_rate"],
         )
 
 

@@ -39,7 +39,8 @@ def silence_contributions(prior: ActivityPrior, one: Snapshot, horizon_days: int
         t_x=np.array([0.0, at_shop_pace, span, span]),
         T=np.array([0.0, at_shop_pace, span, float(counts.T[0])]),
     )
-    steps = logit(no_purchase_probability(prior.btyd, path, horizon_days)[:, 0], FLOOR)
+    silent = no_purchase_probability(prior.btyd, path, horizon_days)[:, 0]
+    steps = logit(silent * np.exp(-prior.comeback_rate * horizon_days), FLOOR)
     orders, rhythm, idle = np.diff(steps)
     return {
         BASE_RATE: float(steps[0]),

@@ -62,8 +62,8 @@ def test_without_a_window_the_likeliest_btyd_stands_and_nothing_is_said():
 
 
 def random_orders(rate: np.ndarray, days: int, seed: int) -> OrderLog:
-    """Customers who order each day with the chance of that day, whatever they did before. Shape: (days,)."""
-    day, customer = np.nonzero(np.random.default_rng(seed).random((days, 300)) < rate[:, np.newaxis])
+    """Customers who order each day with the chance of that day, whatever they did before. Shape: (days, 1 or 300)."""
+    day, customer = np.nonzero(np.random.default_rng(seed).random((days, 300)) < rate)
     frame = pd.DataFrame(
         {
             "customer_id": [f"c{number:03d}" for number in customer],
@@ -75,7 +75,7 @@ def random_orders(rate: np.ndarray, days: int, seed: int) -> OrderLog:
 
 
 def test_where_the_model_is_right_no_correction_is_worth_much():
-    log = random_orders(np.full(400, 0.02), 400, seed=0)
+    log = random_orders(np.full((400, 1), 0.02), 400, seed=0)
     prior, _ = fit_no_order(Past(log), plans_of(log, 28))
     intercept, slope = prior.calibration.get(28, (0.0, 1.0))
     silence = prior.no_order(Past(log).now.snapshot, 28)[:, 0]
@@ -84,9 +84,20 @@ def test_where_the_model_is_right_no_correction_is_worth_much():
     assert slope > 0.3
 
 
+def test_customers_whom_the_model_gives_up_come_back_at_a_rate_of_their_own():
+    # Every fifth day up to a day of their own, and then once in some years: to BTYD they are lost for good.
+    loyal_until = np.random.default_rng(2).integers(30, 900, 300)
+    day = np.arange(500)[:, np.newaxis]
+    log = random_orders(np.where(day < loyal_until, 0.2, 0.002), 500, seed=1)
+    prior, _ = fit_no_order(Past(log), plans_of(log, 28))
+    assert 3e-4 <= prior.comeback_rate <= 3e-3
+    assert fit_no_order(Past(log), [])[0].comeback_rate == 0.0
+
+
 def slowed_down(days_ago: int) -> OrderLog:
     """A shop of 600 days whose pace fell to a third so many days ago."""
-    return random_orders(np.where(np.arange(600) < 600 - days_ago, 0.03, 0.01), 600, seed=0)
+    day = np.arange(600)[:, np.newaxis]
+    return random_orders(np.where(day < 600 - days_ago, 0.03, 0.01), 600, seed=0)
 
 
 def test_a_shop_that_slowed_down_for_good_is_corrected():
@@ -116,7 +127,7 @@ def test_a_horizon_that_earned_no_correction_keeps_the_identity():
 
 
 def test_a_shop_without_prices_has_no_money_head():
-    log = random_orders(np.full(200, 0.02), 200, seed=0)
+    log = random_orders(np.full((200, 1), 0.02), 200, seed=0)
     small = Past(log)
     orders, _ = fit_orders(small, plans_of(log, 28))
     assert fit_money(small, plans_of(log, 28), orders) == (None, [])

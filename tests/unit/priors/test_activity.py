@@ -10,7 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from intentml.prediction import SURVIVAL_DAYS
-from intentml.priors.activity import ACTIVITY_PRIORS, ActivityPrior, first_order_rate, fit_activity
+from intentml.priors.activity import (
+    ACTIVITY_PRIORS,
+    BTYD_NAMES,
+    ActivityPrior,
+    first_order_rate,
+    fit_activity,
+)
 from intentml.sequences.timing import timing_statistics
 from intentml.timeline import Snapshot
 from prior_designs import random_snapshot
@@ -49,6 +55,21 @@ def test_a_customer_alone_is_the_customer_in_the_crowd(name, seed):
         prior.no_order(part, [7, 28]), prior.no_order(snapshot, [7, 28])[rows], rtol=1e-9
     )
     np.testing.assert_allclose(prior.orders(part, [7, 28]), prior.orders(snapshot, [7, 28])[rows], rtol=1e-9)
+
+
+@pytest.mark.parametrize("name", BTYD_NAMES)
+def test_any_buyer_may_come_back(name):
+    snapshot = random_snapshot(0)
+    plain, days, rate = fitted(name, snapshot), np.array([7, 28, 365]), 0.003
+    back, bought = plain.coming_back(rate), snapshot.n_orders > 0
+    silence, orders = plain.no_order(snapshot, days), plain.orders(snapshot, days)
+    np.testing.assert_allclose(
+        back.no_order(snapshot, days)[bought], (silence * np.exp(-rate * days))[bought], rtol=1e-9
+    )
+    assert (back.orders(snapshot, days)[bought] > orders[bought]).all()
+    assert (1 - back.no_order(snapshot, days)[bought] <= back.orders(snapshot, days)[bought] + 1e-9).all()
+    np.testing.assert_array_equal(back.no_order(snapshot, days)[~bought], silence[~bought])
+    assert ActivityPrior.from_dict(json.loads(json.dumps(back.to_dict()))) == back
 
 
 @pytest.mark.parametrize("name", ACTIVITY_PRIORS)

@@ -25,7 +25,7 @@ def snapshot() -> Snapshot:
 @cache
 def prior(name: str) -> ActivityPrior:
     mended = {7: (0.3, 0.8), 28: (-0.2, 1.1)}
-    return fit_activity(name, snapshot(), first_order_rate=0.001).calibrated(mended)
+    return fit_activity(name, snapshot(), first_order_rate=0.001).coming_back(2e-3).calibrated(mended)
 
 
 @pytest.mark.parametrize("name", ACTIVITY_PRIORS)
@@ -45,7 +45,8 @@ def test_a_step_is_what_btyd_says_of_one_thing_more(name):
 
     def says(x: float, t_x: float, age: float) -> float:
         history = BtydCounts(x=np.array([x]), t_x=np.array([t_x]), T=np.array([age]))
-        return float(logit(no_purchase_probability(timing.btyd, history, days)[0, 0], FLOOR))
+        silent = no_purchase_probability(timing.btyd, history, days)[0, 0]
+        return float(logit(silent * np.exp(-2e-3 * days), FLOOR))
 
     for row, x, t_x, age in list(zip(buyers, counts.x, counts.t_x, counts.T, strict=True))[::4]:
         parts = silence_contributions(timing, snapshot().take([row]), days)
