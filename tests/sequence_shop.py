@@ -13,6 +13,7 @@ from functools import cache
 from intentml.inference.folder import SavedModel, fingerprint
 from intentml.inference.intent import IntentPredictor
 from intentml.model.correction import Correction, Gates
+from intentml.model.timing_network import TimingGates
 from intentml.model.values import ValueGates
 from intentml.prediction import SURVIVAL_DAYS, Mend
 from intentml.workflows import train
@@ -62,9 +63,13 @@ def with_gates(
         for kind, knots in correction.gates.items()
     }
     network = perturbed(correction.network) if noisy else correction.network
-    parts = {"network": network, "gates": by_kind, "timing": timing}
-    parts["values"] = VALUES if values else ValueGates()
-    changed = replace(correction, **parts, level=LEVEL if timing else ())
+    changed = replace(
+        correction,
+        network=network,
+        gates=by_kind,
+        timing=TimingGates(timing, timing, LEVEL) if timing else TimingGates(),
+        values=VALUES if values else ValueGates(),
+    )
     return IntentPredictor(trained.prior, changed)
 
 

@@ -31,6 +31,7 @@ from intentml.fitting.priors import PriorsConfig, fit_priors
 from intentml.fitting.slices import Past
 from intentml.inference.folder import SavedModel, save_model
 from intentml.inference.intent import IntentPredictor
+from intentml.model.timing_network import TimingGates
 from intentml.model.values import ValueGates
 from intentml.pairs.history import pair_history
 from intentml.pairs.likeness import likeness
@@ -284,7 +285,9 @@ def network_trained_and_scored(log: OrderLog, as_of: str) -> Arrays:
     ajar = {
         kind: dict.fromkeys(knots, (Mend(0.5), Mend(0.5))) for kind, knots in trained.correction.gates.items()
     }
-    opened = IntentPredictor(trained.prior, replace(trained.correction, gates=ajar, timing=1.0, values=AJAR))
+    opened = IntentPredictor(
+        trained.prior, replace(trained.correction, gates=ajar, timing=TimingGates(1.0, 1.0), values=AJAR)
+    )
     answers = {"customers": scores.customers, "interests": scores.interests()}
     said = opened.predict(log.as_of(as_of), 14)
     told = explanations(opened, log.as_of(as_of), 14)

@@ -27,6 +27,7 @@ from histories import as_json, known_lines
 from intentml.datasets.complete_journey import derive, read_package
 from intentml.inference.folder import SavedModel
 from intentml.inference.intent import IntentPredictor
+from intentml.model.timing_network import TimingGates
 from intentml.model.values import ValueGates
 from intentml.prediction import Mend
 from intentml.scores.requests import (
@@ -127,7 +128,7 @@ def opened(model: SavedModel) -> SavedModel:
         correction,
         network=perturbed(correction.network, size=0.1),
         gates={kind: dict.fromkeys(knots, (gate, gate)) for kind, knots in correction.gates.items()},
-        timing=0.8,
+        timing=TimingGates(0.8, 0.6),
         values=ValueGates(0.7, 0.8, {HORIZONS[0]: (0.1, 0.2)}),
     )
     return replace(model, predictor=IntentPredictor(model.predictor.prior, open_wide))

@@ -19,6 +19,7 @@ from intentml.fitting.slices import Slice
 from intentml.fitting.values import ValueExamples
 from intentml.model.heads import TargetCodes
 from intentml.prediction import F32, SURVIVAL_DAYS, LowRank, Mend, TargetScores, at_pairs
+from intentml.priors.activity import ActivityPrior
 from intentml.priors.designs import Design
 from intentml.priors.linear import LinearPrior
 from intentml.priors.pair_numbers import OF_HORIZON, numbers_of
@@ -182,19 +183,22 @@ def sequences_of(part: Slice, customers: I64, vocabulary: Vocabulary, max_orders
 
 
 def timing_examples(
-    part: Slice, customers: I64, log: OrderLog, ends: Instant, prior: str, *, settled: bool
+    part: Slice, customers: I64, log: OrderLog, ends: Instant, prior: ActivityPrior, *, settled: bool
 ) -> TimingExamples:
-    """Next orders up to `ends`, after which nothing is looked at; `settled` as for targets."""
+    """Next orders up to `ends`, after which nothing is looked at; `settled` as for targets.
+
+    Of the prior its name and its comeback rate are read: it is fitted at the window's own cutoff.
+    """
     # Both stand at the same time of day: an hour more or less is the clock's.
     days = min(MAX_HORIZON_DAYS, round(ends.days_since(part.cutoff)))
     outcomes = log.outcomes(part.snapshot, days)
     found = next_order_of(outcomes, SURVIVAL_DAYS)
     snapshot = part.snapshot.take(customers)
     examples = TimingExamples(
-        hazard_of(part.activity(prior).no_order(snapshot, SURVIVAL_DAYS)),
+        hazard_of(part.silence(prior, snapshot, SURVIVAL_DAYS)),
         found.event_bin[customers],
         found.full_bins[customers],
-        timing_numbers(snapshot, prior, part.timings(prior)),
+        timing_numbers(snapshot, prior.name, part.timings(prior.name)),
     )
     return replace(examples, hazard=_settled_hazard(examples)) if settled else examples
 

@@ -138,12 +138,13 @@ class Court:
         head = self.priors.best.no_order
         assert head is not None
         grid = np.union1d(SURVIVAL_DAYS, [days])
-        silence = part.activity(head.name).no_order(snapshot, grid)
-        if self.correction is not None and self.correction.timing:
+        silence = part.silence(head, snapshot, grid)
+        if self.correction is not None and not self.correction.timing.closed:
             # As on a day of use: at the level that the prior has in this window.
             chosen = self.priors.best.activity.name
             numbers = timing_numbers(snapshot, chosen, part.timings(chosen))
-            ratio = replace(self.correction, level=()).log_ratio(self.correction.states(snapshot), numbers)
+            unlevelled = replace(self.correction, timing=replace(self.correction.timing, level=()))
+            ratio = unlevelled.log_ratio(self.correction.states(snapshot), numbers)
             hazard = hazard_of(silence[:, np.searchsorted(grid, SURVIVAL_DAYS)])
             silence = corrected_silence(silence, grid, ratio - level_of(hazard, ratio))
         model = silence[:, np.searchsorted(grid, days)]

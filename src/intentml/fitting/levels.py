@@ -55,7 +55,7 @@ def levels_today(
         horizons: Horizons learned.
         weights: Of the gates of orders and of money per order.
     """
-    timed = correction.timing != 0.0 and priors.no_order is not None
+    timed = not correction.timing.closed and priors.no_order is not None
     if not timed and not any(weights):
         return Levels((), {})
     snapshot, chosen = now.snapshot.take(customers), priors.activity.name

@@ -100,7 +100,7 @@ def head_losses(
 
     found = {
         TIMING: silence_losses(
-            network.hazard(states, told(timing.numbers[customers])),
+            network.hazard(states),
             told(timing.hazard[customers]),
             told(timing.event_bin[customers]),
             told(timing.full_bins[customers]),

@@ -125,9 +125,7 @@ def fit_model(
             notes.append("the history is too short to train and judge a network: the priors answer alone")
     progress("judging on validation", 1, 1)
     if fitted is not None:
-        court = Court(
-            past, priors, fitted.plan.validation, fitted.plan.judges, fitted.targets, fitted.correction
-        )
+        court = Court(past, priors, fitted.plan.validation, fitted.plan.judges, fitted.targets, fitted.honest)
     else:
         court = Court(
             past,

@@ -87,7 +87,6 @@ def know_numbers(network: IntentModel, parts: Sequence[Examples]) -> None:
     """Means, spreads and ranges of the priors' numbers, by some of each training window."""
     timing = np.concatenate([part.timing.numbers for part in parts])
     value = np.concatenate([part.values.numbers for part in parts])
-    network.hazard.numbers.know(torch.from_numpy(timing).to(network.device))
     network.value.numbers.know(torch.from_numpy(np.hstack([timing, value])).to(network.device))
     for kind in network.sizes.kinds:
         drawn = []

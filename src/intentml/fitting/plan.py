@@ -41,6 +41,8 @@ class TrainingPlan:
         ends: No training label reaches this instant.
         cutoffs: Windows to learn targets and timing from, newest first.
         anchors: Instants between them to learn timing from.
+        newest: Instants whose outcomes reach into validation or beyond it, newest first: what is learned once
+            more after the gates are set learns from them too.
     """
 
     split: Literal["windows", "customers"]
@@ -48,6 +50,7 @@ class TrainingPlan:
     ends: Instant
     cutoffs: tuple[Instant, ...]
     anchors: tuple[Instant, ...]
+    newest: tuple[Instant, ...]
 
     @property
     def horizons(self) -> tuple[int, ...]:
@@ -104,14 +107,12 @@ def plan_training(
             split = "customers"
     if not twice:
         return None
-    ends = log.until if split == "customers" else twice[max(twice)]
-    return TrainingPlan(
-        split,
-        twice,
-        ends,
-        _cutoffs(log, ends, sorted(twice), n_cutoffs),
-        _anchors(log, ends, n_anchors, seed),
-    )
+    ends, horizons = log.until if split == "customers" else twice[max(twice)], sorted(twice)
+    learned = _cutoffs(log, ends, horizons, n_cutoffs)
+    later = [at for at in _cutoffs(log, log.until, horizons, n_cutoffs) if learned and at.us > learned[0].us]
+    beyond = [at for at in _anchors(log, log.until, n_anchors, seed) if at.us > ends.us]
+    newest = tuple(sorted((*later, *beyond), key=lambda at: -at.us)) if split == "windows" else ()
+    return TrainingPlan(split, twice, ends, learned, _anchors(log, ends, n_anchors, seed), newest)
 
 
 def _twice(log: OrderLog, horizons_days: Sequence[int], windows: int) -> dict[int, Instant]:

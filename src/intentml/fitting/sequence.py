@@ -7,6 +7,7 @@ its vocabulary and its gates; None where the history is too short to learn and t
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
@@ -24,10 +25,8 @@ from intentml.fitting.examples import (
     timing_examples,
 )
 from intentml.fitting.gates import (
-    WEIGHTS,
     Validation,
     gate_targets,
-    gate_timing,
     pair_log_loss,
 )
 from intentml.fitting.levels import levels_today
@@ -39,16 +38,23 @@ from intentml.fitting.plan import TrainingPlan, has_customers, plan_training
 from intentml.fitting.priors import FittedPriors, PriorsConfig
 from intentml.fitting.slices import Past, Slice
 from intentml.fitting.targets import FittedTargets, fit_targets
+from intentml.fitting.timing_training import fit_timing_network, told_by_numbers
 from intentml.fitting.training import Progress, Trained, train_network
+from intentml.fitting.validation import ValidationWindow, gated_timing, silence_days
 from intentml.fitting.value_training import fit_value_head
 from intentml.fitting.values import ValueWindow, gate_values, value_examples
 from intentml.fitting.windows import cutoffs
-from intentml.model.correction import Correction, corrected_silence, level_of, value_ratio
+from intentml.model.correction import (
+    Correction,
+    sequence_ratio,
+    timing_ratio,
+    value_ratio,
+)
 from intentml.model.heads import TargetCodes, horizon_place
 from intentml.model.intent_model import IntentModel
 from intentml.model.states import states_of, target_codes
 from intentml.model.values import ValueGates
-from intentml.prediction import F32, F64, SURVIVAL_DAYS, Mend, logit
+from intentml.prediction import F32, Mend
 from intentml.priors.pair_numbers import column_names
 from intentml.sequences.vocabulary import Vocabulary
 from intentml.timeline import Instant
@@ -67,6 +73,7 @@ class FittedSequence:
     """A fitted network and how it came about.
 
     Attributes:
+        honest: The network and its gates before anything of validation was learned: what may be judged there.
         correction: What a predictor adds to its priors.
         plan: Windows of the training.
         targets: The target priors it was trained over.
@@ -75,6 +82,7 @@ class FittedSequence:
         device: Where it was trained.
     """
 
+    honest: Correction
     correction: Correction
     plan: TrainingPlan
     targets: Mapping[str, Mapping[int, FittedTargets]]
@@ -84,6 +92,7 @@ class FittedSequence:
 
     def card(self) -> dict[str, object]:
         """What a model folder tells of it."""
+        timing = self.correction.timing
         return {
             "validation_loss": self.validation_loss,
             "epochs": [asdict(epoch) for epoch in self.trained.epochs],
@@ -95,7 +104,7 @@ class FittedSequence:
                 kind: {str(days): [asdict(mend) for mend in gates] for days, gates in knots.items()}
                 for kind, knots in self.correction.gates.items()
             },
-            "timing_weight": self.correction.timing,
+            "timing_weights": {"numbers": timing.numbers, "sequence": timing.sequence},
             "orders_weight": self.correction.values.orders,
             "money_weight": self.correction.values.money,
             "split": self.plan.split,
@@ -134,11 +143,14 @@ def fit_sequence(
         return None
     fit = _Fit(past, priors, config, settings, plan, progress)
     parts = fit.parts()
+    progress("timing network", 1, 1)
+    fit_timing_network(fit.network, [part.timing for part in parts], training)
+    read = [replace(part, timing=told_by_numbers(fit.network, part.timing)) for part in parts]
     trained = train_network(
         fit.network,
-        parts,
+        read,
         fit.validate,
-        prior_losses(parts),
+        prior_losses(read),
         training,
         settings.checkpoint,
         progress=progress,
@@ -149,34 +161,14 @@ def fit_sequence(
     fit_pair_networks(fit.network, parts, states, training)
     fit_value_head(fit.network, parts, states, training)
     loss = fit.validate(fit.network)["loss"]
-    return FittedSequence(fit.gated(), plan, fit.targets, trained, loss, device_name(settings.device))
+    honest = fit.gated()
+    final = fit.with_newest(honest)
+    return FittedSequence(honest, final, plan, fit.targets, trained, loss, device_name(settings.device))
 
 
 def device_name(device: torch.device) -> str:
     """The device as a person knows it."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
-
-
-@dataclass(frozen=True)
-class _Judged:
-    """The validation window of one horizon.
-
-    Attributes:
-        examples: Its customers.
-        silence: The prior's P(no order) within `_grid(days)`. Shape: (n, D).
-        no_order: What happened. Shape: (n,).
-    """
-
-    examples: Examples
-    silence: F64
-    no_order: npt.NDArray[np.bool_]
-
-    def timing_losses(self, days: int, log_ratio: F32) -> F64:
-        """Log-loss of no order within the horizon, at the prior's own level. Shape: (n,)."""
-        grid = _grid(days)
-        log_ratio = log_ratio - level_of(self.examples.timing.hazard, log_ratio)
-        silence = corrected_silence(self.silence, grid, log_ratio)[:, np.searchsorted(grid, days)]
-        return pair_log_loss(logit(silence), self.no_order)
 
 
 class _Fit:
@@ -194,7 +186,8 @@ class _Fit:
         self.past, self.priors, self.config = past, priors, config
         self.training, self.plan, self.progress = settings.training, plan, progress
         # As the priors' own samples had it: target priors lean on this timing.
-        self.timing = priors.best.activity.name
+        assert priors.best.no_order is not None
+        self.timing = priors.best.no_order
         self.learned = past.at(plan.known_until)
         self.targets = self._fitted_targets()
         self.vocabulary = Vocabulary.fit(self.learned.snapshot)
@@ -208,7 +201,7 @@ class _Fit:
             teaches=plan.teaches(newest.snapshot.customer_ids),
             season=self.learned.snapshot.history_days >= _SEASON_KNOWN_DAYS,
             pairs={
-                kind: column_names(newest.design(kind, plan.horizons[0], self.timing))
+                kind: column_names(newest.design(kind, plan.horizons[0], self.timing.name))
                 for kind in self.targets
             },
             seed=self.training.seed,
@@ -240,34 +233,50 @@ class _Fit:
     def gated(self) -> Correction:
         """The network with gates chosen on validation."""
         gates: dict[str, dict[int, tuple[Mend, Mend]]] = {}
-        prior: list[F64] = []
-        corrected: list[dict[float, F64]] = []
+        timings: list[tuple[ValidationWindow, int, F32, F32]] = []
         windows: list[ValueWindow] = []
         for days, judged in self.judged.items():
             states = states_of(self.network, judged.examples.sequences)
-            ratio = self._ratio(self.network, judged, states)
-            prior.append(judged.timing_losses(days, 0 * ratio))
-            corrected.append(
-                {weight: judged.timing_losses(days, np.float32(weight) * ratio) for weight in WEIGHTS}
-            )
+            of_numbers = timing_ratio(self.network, judged.examples.timing.numbers)
+            timings.append((judged, days, of_numbers, sequence_ratio(self.network, states)))
             windows.append(self._value_window(self.network, judged, states, days))
             for (kind, _), one in judged.examples.targets.items():
                 self.progress(f"gate of {kind}, {days} days", 1, 1)
                 window = self._validation(states, one, judged.examples.customers)
                 gates.setdefault(kind, {})[days] = gate_targets(window)
-        timed = Correction(self.network, self.vocabulary, gates, gate_timing(prior, corrected))
+        timed = Correction(self.network, self.vocabulary, gates, gated_timing(timings))
+        return self._levelled(timed, gate_values(windows))
+
+    def with_newest(self, honest: Correction) -> Correction:
+        """The same gates, over a timing network that has learned from validation and the days since, too."""
+        if not honest.timing.numbers:
+            return honest
+        log = self.past.log
+        windows = [self.past.at(at) for at in (*self.plan.cutoffs, *self.plan.anchors, *self.plan.newest)]
+        network = deepcopy(self.network)
+        fit_timing_network(
+            network,
+            [
+                timing_examples(
+                    part, self._some_of(part, _everybody(part)), log, log.until, self.timing, settled=True
+                )
+                for part in windows
+            ],
+            self.training,
+        )
+        return self._levelled(replace(honest, network=network), (honest.values.orders, honest.values.money))
+
+    def _levelled(self, timed: Correction, weights: tuple[float, float]) -> Correction:
+        """With today's levels, and the gates of orders and of money."""
         now, best = self.past.now, self.priors.best
-        customers = some_buyers(now, np.ones(len(now.snapshot), bool), _JUDGED_CUSTOMERS, self.training.seed)
-        weights = gate_values(windows)
+        customers = some_buyers(now, _everybody(now), _JUDGED_CUSTOMERS, self.training.seed)
         levels = levels_today(timed, now, best, customers, self.judged, weights)
         values = ValueGates(*weights, levels.values) if any(weights) else ValueGates()
-        return replace(timed, level=levels.timing, values=values)
+        return replace(timed, timing=replace(timed.timing, level=levels.timing), values=values)
 
-    def _ratio(self, network: IntentModel, judged: _Judged, states: F32) -> F32:
-        """The whole correction of the timing on validation. Shape: (n, K)."""
-        return Correction(network, self.vocabulary, {}, 1.0).log_ratio(states, judged.examples.timing.numbers)
-
-    def _value_window(self, network: IntentModel, judged: _Judged, states: F32, days: int) -> ValueWindow:
+    def _value_window(
+        self, network: IntentModel, judged: ValidationWindow, states: F32, days: int
+    ) -> ValueWindow:
         """Orders and spend on validation, and what the network says of them."""
         examples = judged.examples
         numbers = np.hstack([examples.timing.numbers, examples.values.numbers])
@@ -279,7 +288,7 @@ class _Fit:
         losses = {}
         for days, judged in self.judged.items():
             states = states_of(network, judged.examples.sequences)
-            ratio = self._ratio(network, judged, states)
+            ratio = timing_ratio(network, judged.examples.timing.numbers) + sequence_ratio(network, states)
             losses[head_name(TIMING, days)] = float(judged.timing_losses(days, ratio).mean())
             for (kind, _), one in judged.examples.targets.items():
                 said = corrections(network, states, kind, days, one.codes, one.candidates)
@@ -293,7 +302,7 @@ class _Fit:
         days = one.horizon_days
         part = self.past.at(self.plan.validation[days])
         calibrated = self.targets[one.kind][days].calibrated
-        final = calibrated.score(part.design(one.kind, days, self.timing)).take(customers)
+        final = calibrated.score(part.design(one.kind, days, self.timing.name)).take(customers)
         said = corrections(self.network, states, one.kind, days, one.codes, one.candidates)
         return Validation(
             honest=one.prior.rows(slice(None)),
@@ -315,7 +324,7 @@ class _Fit:
                         self.past,
                         windows,
                         kind,
-                        self.timing,
+                        self.timing.name,
                         per_window=self.config.sample_per_window,
                         seed=self.config.seed,
                         tell=lambda step: self.progress(step, 1, 1),
@@ -326,8 +335,7 @@ class _Fit:
 
     def _examples(self, part: Slice, *, whole: bool) -> Examples:
         """Examples to learn from; `whole` windows have targets, anchors timing alone."""
-        teaches = self.plan.teaches(part.snapshot.customer_ids)
-        customers = some_buyers(part, teaches, self.training.customers_per_cutoff, self.training.seed)
+        customers = self._some_of(part, self.plan.teaches(part.snapshot.customer_ids))
         # By the calendar: four weeks in which clocks go forward are an hour short.
         ends = self.plan.ends
         horizons = [
@@ -335,7 +343,11 @@ class _Fit:
         ]
         return self._examples_of(part, customers, ends, horizons, settled=True)
 
-    def _judged(self) -> dict[int, _Judged]:
+    def _some_of(self, part: Slice, wanted: npt.NDArray[np.bool_]) -> I64:
+        """Customers to learn from in a window."""
+        return some_buyers(part, wanted, self.training.customers_per_cutoff, self.training.seed)
+
+    def _judged(self) -> dict[int, ValidationWindow]:
         """The validation window of each horizon, with the prior that has not seen it."""
         found = {}
         for days, cutoff in self.plan.validation.items():
@@ -343,8 +355,8 @@ class _Fit:
             judges = self.plan.judges(part.snapshot.customer_ids)
             customers = some_buyers(part, judges, _JUDGED_CUSTOMERS, self.training.seed)
             examples = self._examples_of(part, customers, cutoff.plus_days(days), {days}, settled=False)
-            silence = part.activity(self.timing).no_order(part.snapshot.take(customers), _grid(days))
-            found[days] = _Judged(examples, silence, part.labels(days).no_order[customers])
+            silence = part.silence(self.timing, part.snapshot.take(customers), silence_days(days))
+            found[days] = ValidationWindow(examples, silence, part.labels(days).no_order[customers])
         return found
 
     def _examples_of(
@@ -357,7 +369,7 @@ class _Fit:
             other: CandidatePairs | None = None
             for days, fitted in knots.items():
                 if days in horizons and len(part.eligible(kind)):
-                    design = part.design(kind, days, self.timing)
+                    design = part.design(kind, days, self.timing.name)
                     targets[kind, days] = target_examples(
                         part,
                         customers,
@@ -382,6 +394,5 @@ class _Fit:
         return target_codes(self.network, self.vocabulary, part.snapshot.catalogue, kind, targets)
 
 
-def _grid(days: int) -> npt.NDArray[np.int64]:
-    """The days of the survival curve, and the horizon."""
-    return np.union1d(SURVIVAL_DAYS, [days])
+def _everybody(part: Slice) -> npt.NDArray[np.bool_]:
+    return np.ones(len(part.snapshot), np.bool_)

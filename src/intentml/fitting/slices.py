@@ -15,7 +15,7 @@ from scipy import sparse
 
 from intentml.pairs.candidates import Candidates
 from intentml.pairs.history import PairTable, pair_history
-from intentml.prediction import TextKind
+from intentml.prediction import F64, TextKind
 from intentml.priors.activity import BTYD_NAMES, ActivityPrior, first_order_rate, fit_activity
 from intentml.priors.designs import Design, KindParameters, design_of, fit_kind
 from intentml.priors.spend import SpendPrior, fit_spend
@@ -58,6 +58,13 @@ class Slice:
         if name not in self._activity:
             self._activity[name] = fit_activity(name, self.snapshot, self.first_order_rate)
         return self._activity[name]
+
+    def silence(self, prior: ActivityPrior, snapshot: Snapshot, days: npt.ArrayLike) -> F64:
+        """P(no order) of customers of this slice, under a prior's kind fitted here, with its comeback rate.
+
+        Shape: days (K,) -> (U, K).
+        """
+        return self.activity(prior.name).coming_back(prior.comeback_rate).no_order(snapshot, days)
 
     def timings(self, chosen: str) -> dict[str, ActivityPrior]:
         """A timing prior and every BTYD model, fitted at the cutoff."""

@@ -110,7 +110,7 @@ def base_amounts(
     assert silence is not None
     orders = at_least_ordering(
         part.activity(timing.name).orders(snapshot, days)[:, 0],
-        part.activity(silence.name).no_order(snapshot, days)[:, 0],
+        part.silence(silence, snapshot, days)[:, 0],
     )
     spend = None if priors.spend is None else part.money(priors.spend.name)
     return orders, None if spend is None else spend.per_order(snapshot)

@@ -35,7 +35,7 @@ def corrected(
         answer: What the predictor says of the customer.
     """
     if question.kind == NO_ORDER:
-        if predictor.correction.timing == 0.0 or answer.no_order is None:
+        if predictor.correction.timing.closed or answer.no_order is None:
             return reckoning
         said = float(logit(answer.no_order[0], FLOOR)) - reckoning.total
         return reckoning.corrected({SEQUENCE: said})

@@ -118,10 +118,10 @@ class IntentPredictor:
 
     def _timed(self, snapshot: Snapshot, answer: Predictions) -> Predictions:
         """The answer with its timing, orders and spend corrected."""
-        if (self.correction.timing == 0.0 and self.correction.values.closed) or answer.no_order is None:
+        if (self.correction.timing.closed and self.correction.values.closed) or answer.no_order is None:
             return answer
         timing = timing_numbers(snapshot, self.prior.activity.name, self.prior.timings)
-        timed = self._silenced(snapshot, answer, timing) if self.correction.timing else answer
+        timed = answer if self.correction.timing.closed else self._silenced(snapshot, answer, timing)
         return self._valued(snapshot, timed, timing)
 
     def _silenced(self, snapshot: Snapshot, answer: Predictions, timing: F32) -> Predictions:

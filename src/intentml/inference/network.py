@@ -15,6 +15,7 @@ import torch
 from intentml.model.config import ModelConfig
 from intentml.model.correction import Correction
 from intentml.model.intent_model import IntentModel, Sizes
+from intentml.model.timing_network import TimingGates
 from intentml.model.values import ValueGates
 from intentml.prediction import Mend
 from intentml.sequences.vocabulary import Vocabulary
@@ -37,13 +38,12 @@ def correction_settings(correction: Correction) -> dict[str, Any]:
     return {
         "model": network.config.model_dump(mode="json"),
         "sizes": asdict(network.sizes),
-        "hazard_bins": network.hazard.linear.out_features,
+        "hazard_bins": network.bins,
         "gates": {
             kind: {str(days): [asdict(mend) for mend in gates] for days, gates in knots.items()}
             for kind, knots in correction.gates.items()
         },
-        "timing": correction.timing,
-        "level": list(correction.level),
+        "timing": asdict(correction.timing),
         "values": {
             "orders": correction.values.orders,
             "money": correction.values.money,
@@ -73,4 +73,6 @@ def read_correction(
     told = settings["values"]
     levels = {int(days): (orders, money) for days, (orders, money) in told["levels"].items()}
     values = ValueGates(told["orders"], told["money"], levels)
-    return Correction(network, vocabulary, gates, settings["timing"], tuple(settings["level"]), values)
+    timing = settings["timing"]
+    timed = TimingGates(timing["numbers"], timing["sequence"], tuple(timing["level"]))
+    return Correction(network, vocabulary, gates, timed, values)

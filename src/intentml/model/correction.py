@@ -19,6 +19,7 @@ from intentml.model.heads import TargetCodes, horizon_place
 from intentml.model.intent_model import IntentModel
 from intentml.model.states import states_of
 from intentml.model.tensors import F32
+from intentml.model.timing_network import TimingGates
 from intentml.model.values import ValueGates
 from intentml.prediction import F64, SURVIVAL_DAYS, LowRank, Mend
 from intentml.sequences.encode import encode_orders
@@ -42,17 +43,14 @@ class Correction:
         network: The network.
         vocabulary: Names to codes.
         gates: Of repeat and of explore, by kind and horizon.
-        timing: Weight of the timing correction; 0 = closed.
-        level: Logarithm of the factor on each bin that would change how many orders the shop expects; it is
-            taken away again. Shape: (K,), or none.
+        timing: Gates of the timing.
         values: Gates of expected orders and of money per order.
     """
 
     network: IntentModel
     vocabulary: Vocabulary
     gates: Mapping[str, Mapping[int, Gates]]
-    timing: float
-    level: tuple[float, ...] = ()
+    timing: TimingGates = field(default_factory=TimingGates)
     values: ValueGates = field(default_factory=ValueGates)
 
     def open_kinds(self) -> tuple[str, ...]:
@@ -66,7 +64,7 @@ class Correction:
     @property
     def idle(self) -> bool:
         """Whether every gate is closed."""
-        return not self.open_kinds() and self.timing == 0.0 and self.values.closed
+        return not self.open_kinds() and self.timing.closed and self.values.closed
 
     def states(self, snapshot: Snapshot) -> F32:
         """States of a snapshot's customers. Shape: (U, d)."""
@@ -89,11 +87,12 @@ class Correction:
 
     def log_ratio(self, states: F32, numbers: F32) -> F32:
         """Gated logarithm of the factor on each bin's hazard. Shape: (U, d), (U, numbers) -> (U, K)."""
-        with torch.inference_mode():
-            told = (torch.from_numpy(values).to(self.network.device) for values in (states, numbers))
-            ratio = self.network.hazard(*told)
-        gated: F32 = (self.timing * ratio.cpu().numpy()).astype(np.float32)
-        return gated - np.asarray(self.level, np.float32) if self.level else gated
+        ratio = np.zeros((len(states), self.network.bins), np.float32)
+        if self.timing.numbers:
+            ratio += np.float32(self.timing.numbers) * timing_ratio(self.network, numbers)
+        if self.timing.sequence:
+            ratio += np.float32(self.timing.sequence) * sequence_ratio(self.network, states)
+        return ratio - np.asarray(self.timing.level, np.float32) if self.timing.level else ratio
 
     def value_factors(self, states: F32, numbers: F32, days: int) -> F64:
         """Gated logarithms of the factors on orders and on money per order.
@@ -108,6 +107,20 @@ class Correction:
         """
         place = horizon_place(self.values.learned_days(days))
         return self.values.log_factors(value_ratio(self.network, states, numbers, place), days)
+
+
+def timing_ratio(network: IntentModel, numbers: F32) -> F32:
+    """What the timing network says, before any gate. Shape: (U, numbers) -> (U, K)."""
+    with torch.inference_mode():
+        ratio: F32 = network.timing(torch.from_numpy(numbers).to(network.device)).cpu().numpy()
+    return ratio
+
+
+def sequence_ratio(network: IntentModel, states: F32) -> F32:
+    """What the orders tell of the timing besides, before any gate. Shape: (U, d) -> (U, K)."""
+    with torch.inference_mode():
+        ratio: F32 = network.hazard(torch.from_numpy(states).to(network.device)).cpu().numpy()
+    return ratio
 
 
 def value_ratio(network: IntentModel, states: F32, numbers: F32, place: float) -> F32:

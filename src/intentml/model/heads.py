@@ -106,58 +106,55 @@ class TargetHead(nn.Module):
         return torch.cat([vector, one, bias[:, :2]], -1), torch.cat([vector, one, bias[:, 2:]], -1)
 
 
-class Residual(nn.Module):
-    """Outputs that start at exactly 0. Shape: (B, d), (B, numbers) -> (B, outputs)."""
+class HazardHead(nn.Module):
+    """log of the factor on each bin's hazard, within ± 3; 0 at the start. Shape: (B, d) -> (B, bins)."""
 
-    def __init__(self, config: ModelConfig, sizes: Sizes, numbers: int, outputs: int) -> None:
+    def __init__(self, config: ModelConfig, bins: int) -> None:
         super().__init__()
-        self.unread = slice(sizes.opinions, sizes.timing if "time" not in config.reads else sizes.opinions)
         self.scale = config.d_model**-0.5  # as in `Stratum`
-        self.linear = nn.Linear(config.d_model, outputs)
-        self.numbers = Standardised(numbers, _NUMBERS_WIDTH)
-        self.second = nn.Linear(_NUMBERS_WIDTH, _NUMBERS_WIDTH)
-        self.last = nn.Linear(_NUMBERS_WIDTH, outputs, bias=False)
-        for weight in (self.linear.weight, self.linear.bias, self.last.weight):
-            nn.init.zeros_(weight)
+        self.linear = nn.Linear(config.d_model, bins)
+        nn.init.zeros_(self.linear.weight)
+        nn.init.zeros_(self.linear.bias)
 
-    def forward(self, states: Tensor, numbers: Tensor) -> Tensor:
-        """The outputs."""
-        if self.unread.start < self.unread.stop:
-            numbers = numbers.clone()
-            numbers[:, self.unread] = 0.0
-        hidden = functional.gelu(self.second(functional.gelu(self.numbers(numbers))))
-        return self.linear(states * self.scale) + self.last(hidden)  # type: ignore[no-any-return]
-
-
-class HazardHead(Residual):
-    """log of the factor on each bin's hazard, within ± 3. Shape: (B, d), (B, numbers) -> (B, bins)."""
-
-    def __init__(self, config: ModelConfig, sizes: Sizes, bins: int) -> None:
-        super().__init__(config, sizes, sizes.timing, bins)
-
-    def forward(self, states: Tensor, numbers: Tensor) -> Tensor:
+    def forward(self, states: Tensor) -> Tensor:
         """The logarithms."""
-        return _limited(super().forward(states, numbers))
+        return limited(self.linear(states * self.scale))
 
 
-class ValueHead(Residual):
-    """logs of the factors on expected orders and on money per order, each within ± 3.
+class ValueHead(nn.Module):
+    """logs of the factors on expected orders and on money per order, each within ± 3; exactly 0 at the start.
 
     log factor(u, H) = r + t r', with t = `horizon_place`, one for all or one each.
     Shape: (B, d), (B, numbers), (B, 1) -> (B, 2).
     """
 
     def __init__(self, config: ModelConfig, sizes: Sizes) -> None:
-        super().__init__(config, sizes, sizes.timing + sizes.value, outputs=4)
+        super().__init__()
+        self.unread = unread_numbers(config, sizes)
+        self.scale = config.d_model**-0.5  # as in `Stratum`
+        self.linear = nn.Linear(config.d_model, 4)
+        self.numbers = Standardised(sizes.timing + sizes.value, _NUMBERS_WIDTH)
+        self.second = nn.Linear(_NUMBERS_WIDTH, _NUMBERS_WIDTH)
+        self.last = nn.Linear(_NUMBERS_WIDTH, 4, bias=False)
+        for weight in (self.linear.weight, self.linear.bias, self.last.weight):
+            nn.init.zeros_(weight)
         # Logarithm: how much wider than Poisson's the spread of orders is.
         self.dispersion = nn.Parameter(torch.zeros(()))
 
     def forward(self, states: Tensor, numbers: Tensor, place: Tensor | float = 0.0) -> Tensor:
         """The logarithms, of orders and of money."""
-        fixed, growing = super().forward(states, numbers).chunk(2, dim=-1)
-        return _limited(fixed + place * growing)
+        numbers = numbers.clone()
+        numbers[:, self.unread] = 0.0
+        hidden = functional.gelu(self.second(functional.gelu(self.numbers(numbers))))
+        fixed, growing = (self.linear(states * self.scale) + self.last(hidden)).chunk(2, dim=-1)
+        return limited(fixed + place * growing)
 
 
-def _limited(log_ratio: Tensor) -> Tensor:
+def unread_numbers(config: ModelConfig, sizes: Sizes) -> slice:
+    """The facts of the rhythm among the numbers of the timing, where time is not read; else none of them."""
+    return slice(sizes.opinions, sizes.opinions if "time" in config.reads else sizes.timing)
+
+
+def limited(log_ratio: Tensor) -> Tensor:
     """The same near 0, and nowhere beyond the limits."""
     return _LARGEST_LOG_RATIO * torch.tanh(log_ratio / _LARGEST_LOG_RATIO)

@@ -14,6 +14,7 @@ from intentml.model.heads import HazardHead, TargetCodes, TargetHead, ValueHead
 from intentml.model.orders import OrderTokens, Sizes
 from intentml.model.pair_network import PairNetwork
 from intentml.model.tensors import OrderTensors
+from intentml.model.timing_network import TimingNetwork
 
 __all__ = ["IntentModel", "Sizes", "TargetCodes"]
 
@@ -26,13 +27,14 @@ class IntentModel(nn.Module):
 
     def __init__(self, config: ModelConfig, sizes: Sizes, hazard_bins: int) -> None:
         super().__init__()
-        self.config, self.sizes = config, sizes
+        self.config, self.sizes, self.bins = config, sizes, hazard_bins
         self.tokens = OrderTokens(config, sizes)
         self.encoder = ENCODERS[config.encoder](config)
         self.drop = nn.Dropout(config.dropout)
         self.targets = nn.ModuleDict({kind: TargetHead(config, kind, sizes) for kind in sizes.kinds})
         self.pairs = nn.ModuleDict({kind: PairNetwork(config, kind, sizes) for kind in sizes.kinds})
-        self.hazard = HazardHead(config, sizes, hazard_bins)
+        self.hazard = HazardHead(config, hazard_bins)
+        self.timing = TimingNetwork(config, sizes, hazard_bins)
         self.value = ValueHead(config, sizes)
 
     def forward(self, batch: OrderTensors) -> Tensor:

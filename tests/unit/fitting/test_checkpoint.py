@@ -14,7 +14,7 @@ from intentml.errors import ModelError
 from intentml.fitting.checkpoint import Checkpoint, TrainingState
 from intentml.fitting.epochs import Epoch
 from intentml.model.intent_model import IntentModel
-from networks import new_network, sequences, tensors, timing_numbers
+from networks import new_network, sequences, tensors
 
 IDENTITY = {
     "data": "f00",
@@ -33,8 +33,7 @@ def epoch(number: int, loss: float) -> Epoch:
 
 
 def step(network: IntentModel, optimiser: torch.optim.AdamW) -> None:
-    numbers = torch.from_numpy(timing_numbers(len(sequences())))
-    network.hazard(network(tensors(sequences())), numbers).add(1).square().sum().backward()
+    network.hazard(network(tensors(sequences()))).add(1).square().sum().backward()
     optimiser.step()
     optimiser.zero_grad()
 

@@ -22,6 +22,7 @@ from intentml.fitting.gates import calibrate
 from intentml.fitting.slices import Past, Slice
 from intentml.model.heads import TargetCodes
 from intentml.prediction import SURVIVAL_DAYS
+from intentml.priors.activity import ActivityPrior
 from intentml.priors.linear import LinearPrior, Weights
 from intentml.sequences.vocabulary import Vocabulary
 from random_shop import AS_OF_TEXT, random_shop
@@ -36,11 +37,15 @@ def tiny() -> Slice:
     return Slice(tiny_log(), tiny_log().instant(AS_OF))
 
 
+def prior(comeback_rate: float = 0.0) -> ActivityPrior:
+    return tiny().activity("mbg_nbd").coming_back(comeback_rate)
+
+
 def timing(days: int, customers: list[int] | None = None, *, settled: bool = False) -> TimingExamples:
     """Of the tiny shop's customers, seen so many days from 1 March on."""
     rows = np.arange(4) if customers is None else np.array(customers)
     ends = tiny().cutoff.plus_days(days)
-    return timing_examples(tiny(), rows, tiny_log(), ends, "mbg_nbd", settled=settled)
+    return timing_examples(tiny(), rows, tiny_log(), ends, prior(), settled=settled)
 
 
 # -- timing --------------------------------------------------------------------------------------------
@@ -73,6 +78,17 @@ def test_the_prior_s_hazard_gives_its_silence_back():
     silence = tiny().activity("mbg_nbd").no_order(tiny().snapshot, SURVIVAL_DAYS)
     np.testing.assert_allclose(np.exp(-np.cumsum(hazard, axis=1)), silence, rtol=1e-5)
     assert (hazard >= 0).all()
+
+
+def test_the_hazard_holds_the_comebacks_of_the_prior_in_use():
+    ends, rows = tiny().cutoff.plus_days(28), np.arange(4)
+    told = timing_examples(tiny(), rows, tiny_log(), ends, prior(0.002), settled=False)
+    more = told.hazard - timing(28).hazard
+    np.testing.assert_allclose(
+        more[:3], np.tile(0.002 * np.diff(SURVIVAL_DAYS, prepend=0), (3, 1)), rtol=1e-3
+    )
+    assert not more[DEE].any()  # who never ordered cannot come back
+    np.testing.assert_array_equal(told.numbers, timing(28).numbers)
 
 
 def test_a_settled_bin_is_brought_to_the_orders_that_came_as_far_as_they_are_many():

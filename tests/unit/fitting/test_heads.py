@@ -62,7 +62,7 @@ def test_without_a_window_the_likeliest_btyd_stands_and_nothing_is_said():
 
 
 def random_orders(rate: np.ndarray, days: int, seed: int) -> OrderLog:
-    """Customers who order each day with the chance of that day, whatever they did before. Shape: (days, 1 or 300)."""
+    """Customers who order each day with its chance, whatever they did before. Shape: (days, 1 or 300)."""
     day, customer = np.nonzero(np.random.default_rng(seed).random((days, 300)) < rate)
     frame = pd.DataFrame(
         {

@@ -14,6 +14,7 @@ from intentml.fitting.priors import FittedPriors, PriorsConfig, fit_priors_on
 from intentml.fitting.slices import Past
 from intentml.metrics.ranking import users_for_target
 from intentml.model.correction import Correction
+from intentml.model.timing_network import TimingGates
 from intentml.prediction import SURVIVAL_DAYS, Mend
 from intentml.priors.activity import ACTIVITY_PRIORS
 from intentml.priors.linear import TARGET_PRIORS
@@ -53,7 +54,9 @@ def correction() -> Correction:
 
 
 def gated(repeat: Mend, explore: Mend, timing: float) -> Correction:
-    return replace(correction(), gates={"category": {DAYS: (repeat, explore)}}, timing=timing)
+    return replace(
+        correction(), gates={"category": {DAYS: (repeat, explore)}}, timing=TimingGates(timing, timing)
+    )
 
 
 def rows_of(found: list[Judged], head: str) -> dict[str, Judged]:
@@ -138,7 +141,7 @@ def test_an_open_correction_changes_the_model_and_no_prior():
 
 def test_timing_is_judged_at_the_level_that_the_prior_has_in_the_window():
     # The level of the day of training is of that day: whatever it is, the window is judged at its own.
-    lifted = replace(gated(Mend(), Mend(), 1.0), level=(0.8,) * len(SURVIVAL_DAYS))
+    lifted = replace(gated(Mend(), Mend(), 1.0), timing=TimingGates(1.0, 1.0, (0.8,) * len(SURVIVAL_DAYS)))
     one, other = (court(made).judge() for made in (gated(Mend(), Mend(), 1.0), lifted))
     assert one == other
     silence = {curve.head: curve for curve in one[1]}["no_order"]
@@ -146,7 +149,7 @@ def test_timing_is_judged_at_the_level_that_the_prior_has_in_the_window():
     past, priors = fitted()
     part = past.at(past.log.until.plus_days(-DAYS))
     buyers = np.flatnonzero(part.snapshot.n_orders > 0)
-    prior = part.activity(priors.best.no_order.name).no_order(part.snapshot.take(buyers), DAYS)
+    prior = part.silence(priors.best.no_order, part.snapshot.take(buyers), DAYS)
     assert mean == pytest.approx(prior.mean(), abs=0.003)
 
 

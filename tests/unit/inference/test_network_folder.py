@@ -54,11 +54,10 @@ def test_everything_of_the_network_comes_back(written):
     assert again.network.sizes == one.network.sizes
     assert not again.network.training
     assert again.vocabulary == one.vocabulary
-    assert (again.gates, again.timing, again.values, again.level) == (
+    assert (again.gates, again.timing, again.values) == (
         one.gates,
         one.timing,
         one.values,
-        one.level,
     )
     weights = {name: value.numpy() for name, value in again.network.state_dict().items()}
     assert_same({name: value.numpy() for name, value in one.network.state_dict().items()}, weights)
@@ -161,7 +160,7 @@ def test_settings_of_the_network_that_make_no_sense_are_corrupt(copied, key, val
     refused(copied, "predictor.json in .* is corrupt")
 
 
-@pytest.mark.parametrize("key", ["model", "sizes", "hazard_bins", "gates", "timing", "level", "values"])
+@pytest.mark.parametrize("key", ["model", "sizes", "hazard_bins", "gates", "timing", "values"])
 def test_settings_of_the_network_that_are_missing_are_corrupt(copied, key):
     card = json.loads((copied / "predictor.json").read_text())
     del card["correction"][key]

@@ -19,6 +19,7 @@ from intentml.model.correction import (
 )
 from intentml.model.heads import horizon_place
 from intentml.model.states import states_of, target_codes
+from intentml.model.timing_network import TimingGates
 from intentml.prediction import SURVIVAL_DAYS, Mend
 from networks import new_network, perturbed, sequences, shop, timing_numbers
 
@@ -36,7 +37,7 @@ def correction(timing: float = 1.0) -> Correction:
         },
         "brand": {28: (CLOSED, CLOSED)},
     }
-    return Correction(perturbed(new_network()), shop()[1], gates, timing)
+    return Correction(perturbed(new_network()), shop()[1], gates, TimingGates(timing, timing))
 
 
 # -- survival ------------------------------------------------------------------------------------------
@@ -113,7 +114,7 @@ def test_a_factor_that_all_customers_have_is_all_level():
 def test_the_level_is_taken_from_every_customer_s_logarithm():
     told = correction(0.5)
     states = told.states(shop()[0])
-    lowered = replace(told, level=tuple(np.linspace(0.1, 0.5, BINS)))
+    lowered = replace(told, timing=replace(told.timing, level=tuple(np.linspace(0.1, 0.5, BINS))))
     numbers = timing_numbers(len(states))
     gone = told.log_ratio(states, numbers) - lowered.log_ratio(states, numbers)
     np.testing.assert_allclose(gone, np.tile(np.linspace(0.1, 0.5, BINS), (len(states), 1)), atol=1e-6)
@@ -127,6 +128,20 @@ def test_the_weight_of_timing_scales_the_logarithm():
     assert np.abs(whole).max() > 0.1
     np.testing.assert_allclose(half, whole / 2, rtol=1e-6)
     assert not shut.any()
+
+
+def test_numbers_and_orders_have_a_gate_each():
+    states, numbers = states_of(correction().network, sequences()), timing_numbers(len(sequences()))
+    both = correction().log_ratio(states, numbers)
+    apart = [
+        replace(correction(), timing=gates).log_ratio(states, numbers)
+        for gates in (TimingGates(numbers=1.0), TimingGates(sequence=1.0))
+    ]
+    assert all(np.abs(one).max() > 0.1 for one in apart)
+    np.testing.assert_allclose(sum(apart), both, atol=1e-6)
+    assert TimingGates().closed
+    assert not TimingGates(0.5).closed
+    assert not TimingGates(0.0, 0.5).closed
 
 
 # -- gates ---------------------------------------------------------------------------------------------
@@ -152,12 +167,12 @@ def test_outside_the_horizons_learned_gates_and_place_are_the_nearest():
 
 
 def test_a_correction_is_idle_where_every_gate_is_closed():
-    shut = Correction(correction().network, shop()[1], {"brand": {28: (CLOSED, CLOSED)}}, 0.0)
+    shut = Correction(correction().network, shop()[1], {"brand": {28: (CLOSED, CLOSED)}})
     assert shut.idle
     assert not correction().idle
     assert not correction(0.0).idle
     assert correction().open_kinds() == ("category",)
-    assert Correction(shut.network, shut.vocabulary, shut.gates, 0.25).idle is False
+    assert Correction(shut.network, shut.vocabulary, shut.gates, TimingGates(0.25)).idle is False
 
 
 def test_a_low_rank_correction_is_that_of_the_heads():

@@ -76,7 +76,8 @@ def test_an_untrained_network_corrects_no_target_at_any_horizon(network, kind, d
 def test_an_untrained_network_corrects_no_timing(network):
     told = torch.from_numpy(states_of(network, sequences()))
     assert told.std() > 0.1
-    assert not network.hazard(told, torch.from_numpy(timing_numbers(len(told)))).any()
+    assert not network.hazard(told).any()
+    assert not network.timing(torch.from_numpy(timing_numbers(len(told)))).any()
 
 
 def test_noise_on_the_weights_corrects_everything(alive):
@@ -84,7 +85,8 @@ def test_noise_on_the_weights_corrects_everything(alive):
         for correction in corrections(alive, kind, 28):
             assert (correction.abs() > 1e-6).all()
     numbers = torch.from_numpy(timing_numbers(len(sequences())))
-    assert (alive.hazard(torch.from_numpy(states_of(alive, sequences())), numbers).abs() > 1e-6).all()
+    assert (alive.hazard(torch.from_numpy(states_of(alive, sequences()))).abs() > 1e-6).all()
+    assert (alive.timing(numbers).abs() > 1e-6).all()
 
 
 def test_a_correction_is_a_straight_line_in_the_place_of_the_horizon(alive):

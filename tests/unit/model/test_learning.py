@@ -18,7 +18,7 @@ from intentml.sequences.vocabulary import Vocabulary
 from intentml.tasks import labels_of, next_order_of
 from intentml.timeline import Outcomes, Snapshot
 from intentml.timeline.instants import Window
-from networks import ENCODERS, TIMING_NUMBERS, config, sizes_of, tensors
+from networks import ENCODERS, config, sizes_of, tensors
 from tiny import log_of
 
 DAY = pd.Timestamp("2024-01-01", tz="UTC")
@@ -95,15 +95,14 @@ def test_who_bought_a_last_comes_back_sooner(encoder):
     told = torch.from_numpy(found.event_bin), torch.from_numpy(found.full_bins)
     assert set(found.event_bin) == {0, 4}  # before day 7, and from day 30 to 45
     prior = torch.full((len(sequences), len(SURVIVAL_DAYS)), 0.2)
-    numbers = torch.zeros(len(sequences), TIMING_NUMBERS)
     optimiser = torch.optim.AdamW(network.parameters(), lr=1e-2)
     losses = []
     for _ in range(100):
-        loss = silence_losses(network.hazard(network(batch), numbers), prior, *told).mean()
+        loss = silence_losses(network.hazard(network(batch)), prior, *told).mean()
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
         losses.append(float(loss.detach()))
     assert losses[-1] < 0.35 * losses[0]
-    first = network.hazard(network(batch), numbers)[:, 0].detach().numpy()
+    first = network.hazard(network(batch))[:, 0].detach().numpy()
     assert first[found.event_bin == 0].min() > first[found.event_bin == 4].max()

@@ -52,7 +52,7 @@ def test_without_time_what_timing_priors_say_is_read_and_facts_of_the_rhythm_are
             (("orders", "time"), [0, 1, 2, 3, 4, 5, 6]),
         ):
             value = network(*reads).value
-            hazard = network(*reads).hazard
+            of_timing = network(*reads).timing
             numbers = torch.zeros(
                 TIMING_NUMBERS + VALUE_NUMBERS, TIMING_NUMBERS + VALUE_NUMBERS
             ).fill_diagonal_(1.0)
@@ -60,7 +60,7 @@ def test_without_time_what_timing_priors_say_is_read_and_facts_of_the_rhythm_are
             said = value(states, numbers) - value(states, nothing)
             assert torch.nonzero(said.abs().amax(1) > 1e-5).flatten().tolist() == heard
             timing = slice(TIMING_NUMBERS)
-            said = hazard(states, numbers[:, timing]) - hazard(states, nothing[:, timing])
+            said = of_timing(numbers[:, timing]) - of_timing(nothing[:, timing])
             assert torch.nonzero(said.abs().amax(1) > 1e-5).flatten().tolist() == [
                 at for at in heard if at < 4
             ]
