@@ -23,6 +23,8 @@ from intentml.model.losses import silence_losses
 from intentml.model.timing_network import TimingNetwork
 
 _PASSES, _BATCH, _RATE, _PULL = 8, 1024, 3e-3, 0.02
+# A pass over a large shop takes some of its customers, others each time.
+_MOST_A_PASS = 60_000
 
 
 def fit_timing_network(
@@ -42,6 +44,8 @@ def fit_timing_network(
     )
     head.numbers.know(numbers)
 
+    a_pass = min(len(numbers), _MOST_A_PASS)
+
     def loss_of(batch: Tensor) -> Tensor:
         told = (hazard[batch], event_bin[batch], full_bins[batch])
         return torch.stack(
@@ -52,8 +56,8 @@ def fit_timing_network(
     fit_alone(
         head,
         loss_of,
-        lambda: torch.randperm(len(numbers)).to(network.device),
-        examples=len(numbers),
+        lambda: torch.randperm(len(numbers))[:a_pass].to(network.device),
+        examples=a_pass,
         passes=_PASSES,
         batch=_BATCH,
         rate=_RATE,
