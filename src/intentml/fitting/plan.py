@@ -41,8 +41,9 @@ class TrainingPlan:
         ends: No training label reaches this instant.
         cutoffs: Windows to learn targets and timing from, newest first.
         anchors: Instants between them to learn timing from.
-        newest: Instants whose outcomes reach into validation or beyond it, newest first: what is learned once
+        newest: Windows whose outcomes reach into validation or beyond it, newest first: what is learned once
             more after the gates are set learns from them too.
+        newest_anchors: Instants since validation began, to learn timing from then.
     """
 
     split: Literal["windows", "customers"]
@@ -51,6 +52,7 @@ class TrainingPlan:
     cutoffs: tuple[Instant, ...]
     anchors: tuple[Instant, ...]
     newest: tuple[Instant, ...]
+    newest_anchors: tuple[Instant, ...]
 
     @property
     def horizons(self) -> tuple[int, ...]:
@@ -109,10 +111,16 @@ def plan_training(
         return None
     ends, horizons = log.until if split == "customers" else twice[max(twice)], sorted(twice)
     learned = _cutoffs(log, ends, horizons, n_cutoffs)
-    later = [at for at in _cutoffs(log, log.until, horizons, n_cutoffs) if learned and at.us > learned[0].us]
-    beyond = [at for at in _anchors(log, log.until, n_anchors, seed) if at.us > ends.us]
-    newest = tuple(sorted((*later, *beyond), key=lambda at: -at.us)) if split == "windows" else ()
-    return TrainingPlan(split, twice, ends, learned, _anchors(log, ends, n_anchors, seed), newest)
+    newest = [at for at in _cutoffs(log, log.until, horizons, n_cutoffs) if learned and at.us > learned[0].us]
+    return TrainingPlan(
+        split,
+        twice,
+        ends,
+        learned,
+        _anchors(log, ends, n_anchors, seed),
+        tuple(newest),
+        tuple(at for at in _anchors(log, log.until, n_anchors, seed) if at.us > ends.us),
+    )
 
 
 def _twice(log: OrderLog, horizons_days: Sequence[int], windows: int) -> dict[int, Instant]:

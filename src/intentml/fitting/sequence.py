@@ -6,13 +6,12 @@ its vocabulary and its gates; None where the history is too short to learn and t
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from intentml.fitting.corrections import corrections
 from intentml.fitting.examples import (
@@ -50,6 +49,7 @@ from intentml.model.correction import (
     timing_ratio,
     value_ratio,
 )
+from intentml.model.device import device_name
 from intentml.model.heads import TargetCodes, horizon_place
 from intentml.model.intent_model import IntentModel
 from intentml.model.states import states_of, target_codes
@@ -157,18 +157,12 @@ def fit_sequence(
         on_epoch=settings.on_epoch,
         together=settings.together,
     )
-    states = [states_of(fit.network, part.sequences) for part in parts]
-    fit_pair_networks(fit.network, parts, states, training)
-    fit_value_head(fit.network, parts, states, training)
+    begun = deepcopy(fit.network)
+    fit.last_heads(fit.network, parts)
     loss = fit.validate(fit.network)["loss"]
     honest = fit.gated()
-    final = fit.with_newest(honest)
+    final = fit.with_newest(honest, begun, parts)
     return FittedSequence(honest, final, plan, fit.targets, trained, loss, device_name(settings.device))
-
-
-def device_name(device: torch.device) -> str:
-    """The device as a person knows it."""
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
 
 
 class _Fit:
@@ -217,7 +211,7 @@ class _Fit:
             self.progress("examples", number + 1, len(instants))
             part = self.past.at(instant)
             whole = instant in self.plan.cutoffs
-            parts.append(self._examples(part, whole=whole))
+            parts.append(self._examples(part, self.plan.ends, whole=whole))
         know_numbers(self.network, parts)
         return [part for part in parts if len(part)]
 
@@ -247,29 +241,39 @@ class _Fit:
         timed = Correction(self.network, self.vocabulary, gates, gated_timing(timings))
         return self._levelled(timed, gate_values(windows))
 
-    def with_newest(self, honest: Correction) -> Correction:
-        """The same gates, over a timing network that has learned from validation and the days since, too."""
-        if not honest.timing.numbers:
+    def last_heads(self, network: IntentModel, parts: Sequence[Examples]) -> None:
+        """Fit the pair networks and the value head over a sequence that is finished."""
+        states = [states_of(network, part.sequences) for part in parts]
+        fit_pair_networks(network, parts, states, self.training)
+        fit_value_head(network, parts, states, self.training)
+
+    def with_newest(self, honest: Correction, begun: IntentModel, parts: Sequence[Examples]) -> Correction:
+        """The same gates over heads that have learned from validation and the days since, too.
+
+        Args:
+            honest: Gated on validation.
+            begun: Its network before its last heads; fitted in place.
+            parts: What it has learned from, of every cutoff and anchor.
+        """
+        if not self.plan.newest or honest.idle:
             return honest
-        log = self.past.log
-        windows = [self.past.at(at) for at in (*self.plan.cutoffs, *self.plan.anchors, *self.plan.newest)]
-        network = deepcopy(self.network)
-        fit_timing_network(
-            network,
-            [
-                timing_examples(
-                    part, self._some_of(part, _everybody(part)), log, log.until, self.timing, settled=True
-                )
-                for part in windows
-            ],
-            self.training,
-        )
-        return self._levelled(replace(honest, network=network), (honest.values.orders, honest.values.money))
+        ends = self.past.log.until
+        newest = [self._examples(self.past.at(at), ends, whole=True) for at in self.plan.newest]
+        instants = (*self.plan.cutoffs, *self.plan.anchors, *self.plan.newest, *self.plan.newest_anchors)
+        slices = [self.past.at(at) for at in instants]
+        timing = [
+            timing_examples(part, self._learners(part), self.past.log, ends, self.timing, settled=True)
+            for part in slices
+        ]
+        fit_timing_network(begun, timing, self.training)
+        self.last_heads(begun, [*parts, *newest])
+        weights = honest.values.orders, honest.values.money
+        return self._levelled(replace(honest, network=begun), weights)
 
     def _levelled(self, timed: Correction, weights: tuple[float, float]) -> Correction:
         """With today's levels, and the gates of orders and of money."""
         now, best = self.past.now, self.priors.best
-        customers = some_buyers(now, _everybody(now), _JUDGED_CUSTOMERS, self.training.seed)
+        customers = some_buyers(now, np.ones(len(now.snapshot), bool), _JUDGED_CUSTOMERS, self.training.seed)
         levels = levels_today(timed, now, best, customers, self.judged, weights)
         values = ValueGates(*weights, levels.values) if any(weights) else ValueGates()
         return replace(timed, timing=replace(timed.timing, level=levels.timing), values=values)
@@ -333,19 +337,19 @@ class _Fit:
                     found.setdefault(kind, {})[days] = fitted
         return found
 
-    def _examples(self, part: Slice, *, whole: bool) -> Examples:
-        """Examples to learn from; `whole` windows have targets, anchors timing alone."""
-        customers = self._some_of(part, self.plan.teaches(part.snapshot.customer_ids))
+    def _examples(self, part: Slice, ends: Instant, *, whole: bool) -> Examples:
+        """Examples to learn from, up to `ends`; `whole` windows have targets, anchors timing alone."""
+        customers = self._learners(part)
         # By the calendar: four weeks in which clocks go forward are an hour short.
-        ends = self.plan.ends
         horizons = [
             days for days in self.plan.horizons if whole and part.cutoff.plus_days(days).us <= ends.us
         ]
         return self._examples_of(part, customers, ends, horizons, settled=True)
 
-    def _some_of(self, part: Slice, wanted: npt.NDArray[np.bool_]) -> I64:
-        """Customers to learn from in a window."""
-        return some_buyers(part, wanted, self.training.customers_per_cutoff, self.training.seed)
+    def _learners(self, part: Slice) -> I64:
+        """Customers of a window to learn from. Shape: (n,)."""
+        teaches = self.plan.teaches(part.snapshot.customer_ids)
+        return some_buyers(part, teaches, self.training.customers_per_cutoff, self.training.seed)
 
     def _judged(self) -> dict[int, ValidationWindow]:
         """The validation window of each horizon, with the prior that has not seen it."""
@@ -392,7 +396,3 @@ class _Fit:
 
     def _codes(self, part: Slice, kind: str, targets: I64) -> TargetCodes:
         return target_codes(self.network, self.vocabulary, part.snapshot.catalogue, kind, targets)
-
-
-def _everybody(part: Slice) -> npt.NDArray[np.bool_]:
-    return np.ones(len(part.snapshot), np.bool_)

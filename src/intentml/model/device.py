@@ -25,3 +25,8 @@ def device_of(name: str) -> torch.device:
     if name == "cuda" and not torch.cuda.is_available():
         raise ModelError("no GPU is to be had here", hint="train with --device cpu or auto")
     return torch.device(name)
+
+
+def device_name(device: torch.device) -> str:
+    """The device as a person knows it."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type

@@ -52,6 +52,7 @@ def ago(plan: TrainingPlan, days: int) -> dict[str, object]:
         "cutoffs": [back(at) for at in plan.cutoffs],
         "anchors": [back(at) for at in plan.anchors],
         "newest": [back(at) for at in plan.newest],
+        "newest_anchors": [back(at) for at in plan.newest_anchors],
     }
 
 
@@ -65,13 +66,12 @@ def test_the_newest_window_validates_and_all_labels_end_where_it_begins():
 
 
 def test_the_newest_instants_reach_into_validation_and_beyond():
-    assert ago(plan_of(400, 28), 400)["newest"] == [28, 42]
-    told = ago(plan_of(800, 7, 90), 800)
-    # Besides the windows of both horizons, anchors since validation began.
-    assert {7, 90} <= set(told["newest"])
-    assert all(back < 97 for back in told["newest"])
-    assert not set(told["newest"]) & {*told["cutoffs"], *told["anchors"]}
-    assert told["newest"] == sorted(told["newest"])
+    told = ago(plan_of(400, 28), 400)
+    assert (told["newest"], told["newest_anchors"]) == ([28, 42], [])
+    told = ago(plan_of(800, 7, 90, anchors=100), 800)
+    assert told["newest"] == [7, 90]
+    assert told["newest_anchors"]
+    assert all(7 <= back < 90 for back in told["newest_anchors"])
 
 
 def test_with_several_horizons_the_longest_one_s_validation_bounds_all_labels():

@@ -9,10 +9,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from intentml.fitting import sequence
 from intentml.fitting.examples import Examples
+from intentml.fitting.judging import Court
 from intentml.inference.folder import SavedModel
+from intentml.model.timing_network import TimingGates
 from intentml.priors.linear import TARGET_PRIORS
 from intentml.priors.spend import fit_spend
 from intentml.timeline import Instant, OrderLog
@@ -225,3 +228,46 @@ def test_a_recipe_of_priors_is_judged_too_and_has_no_network():
     model = train(log, as_of=log.until.datetime, recipe="priors", settings=list(QUICK_PRIORS))
     assert "network" not in model.card
     assert {one["head"] for one in model.card["judged"]} == {"no_order", "product"}
+
+
+# -- the newest days -----------------------------------------------------------------------------------
+
+
+def test_the_last_heads_learn_once_more_from_the_newest_days_and_nothing_else_changes(monkeypatch):
+    made: list[sequence.FittedSequence] = []
+    fit = sequence.fit_sequence
+
+    def kept(*told):
+        made.append(fit(*told))
+        return made[0]
+
+    monkeypatch.setattr(sequence, "fit_sequence", kept)
+    # Whatever validation says of so small a shop.
+    monkeypatch.setattr(sequence, "gated_timing", lambda windows: TimingGates(1.0, 0.5))
+    model = train(log_of(frames()), as_of=ASKED_AT, recipe="smoke", settings=AT_ONCE)
+    honest, final = made[0].honest, made[0].correction
+    weights = [one.network.state_dict() for one in (honest, final)]
+    changed = {name for name, weight in weights[0].items() if not torch.equal(weight, weights[1][name])}
+    assert {name.split(".")[0] for name in changed} == {"timing", "pairs", "value"}
+    assert honest.gates == final.gates
+    assert (final.timing.numbers, final.timing.sequence) == (1.0, 0.5)
+    assert final.timing.level != honest.timing.level
+    # What is in use is the one that knows the newest days.
+    in_use = model.predictor.correction.network.state_dict()
+    assert all(torch.equal(in_use[name], weight) for name, weight in weights[1].items())
+
+
+def test_what_is_judged_on_validation_has_not_learned_from_it(monkeypatch):
+    judged: list[object] = []
+
+    class Seen(Court):
+        def __init__(self, *told):
+            judged.append(told[-1])
+            super().__init__(*told)
+
+    monkeypatch.setattr("intentml.fitting.judging.Court", Seen)
+    monkeypatch.setattr(sequence, "gated_timing", lambda windows: TimingGates(1.0, 0.0))
+    model = train(log_of(frames()), as_of=ASKED_AT, recipe="smoke", settings=AT_ONCE)
+    one, other = (made.network.timing.last for made in (judged[0], model.predictor.correction))
+    assert one.abs().max() > 0
+    assert not torch.equal(one, other)
