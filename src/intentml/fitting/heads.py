@@ -20,8 +20,8 @@ from intentml.priors.spend import SPEND_PRIORS, SpendPrior, fit_spend
 # A correction is judged on the windows that fit, at most six and with at least three gains to judge by.
 _CORRECTION_WINDOWS = 6
 _FEWEST_GAINS = 3
-# Per day; the first, none, has to be beaten.
-_COMEBACK_RATES = (0.0, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3)
+# Per day, up to once in three years; more is a level. The first, none, has to be beaten.
+_COMEBACK_RATES = (0.0, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3)
 
 
 def fit_no_order(past: Past, plans: Sequence[Cutoffs]) -> tuple[ActivityPrior, list[Verdict]]:
