@@ -243,8 +243,10 @@ class _Fit:
 
     def last_heads(self, network: IntentModel, parts: Sequence[Examples]) -> None:
         """Fit the pair networks and the value head over a sequence that is finished."""
+        self.progress("pair networks", 1, 1)
         states = [states_of(network, part.sequences) for part in parts]
         fit_pair_networks(network, parts, states, self.training)
+        self.progress("orders and spend", 1, 1)
         fit_value_head(network, parts, states, self.training)
 
     def with_newest(self, honest: Correction, begun: IntentModel, parts: Sequence[Examples]) -> Correction:
@@ -260,11 +262,11 @@ class _Fit:
         ends = self.past.log.until
         newest = [self._examples(self.past.at(at), ends, whole=True) for at in self.plan.newest]
         instants = (*self.plan.cutoffs, *self.plan.anchors, *self.plan.newest, *self.plan.newest_anchors)
-        slices = [self.past.at(at) for at in instants]
         timing = [
             timing_examples(part, self._learners(part), self.past.log, ends, self.timing, settled=True)
-            for part in slices
+            for part in map(self.past.at, instants)
         ]
+        self.progress("once more, from the newest days", 1, 1)
         fit_timing_network(begun, timing, self.training)
         self.last_heads(begun, [*parts, *newest])
         weights = honest.values.orders, honest.values.money
