@@ -66,12 +66,14 @@ class Row(NamedTuple):
         asks: What it asks, in a few words.
         by: What answers it besides presets: a command, a function, a field.
         shown: The test that shows it; or what brings it.
+        real: The test that shows it on the orders of a real shop, where one can.
     """
 
     row: str
     asks: str
     by: str
     shown: str
+    real: str = ""
 
 
 _PRESETS = "tests/unit/audiences/test_presets.py"
@@ -87,6 +89,7 @@ _STAGES = "tests/unit/scores/test_stages.py"
 _IMPORTANCE = "tests/unit/scores/test_stages_importance.py"
 _SCENARIOS = "tests/unit/scenarios/test_presets.py"
 _INSIGHTS = "tests/unit/insights"
+_REAL = "tests/system/test_presets_on_real_shops.py"
 _ACTIVATION = "comes with activation"
 
 ROWS = (
@@ -198,20 +201,39 @@ ROWS = (
         "`newcomer`",
         f"{_PRESETS}::test_who_is_new_with_one_order_is_new_in_the_lifecycle_too",
     ),
-    Row("O03", "Returners and what they are worth", "`return_rate`, `monetary_net`", _NUMBERS),
+    Row(
+        "O03",
+        "Returners and what they are worth",
+        "`return_rate`, `monetary_net`",
+        _NUMBERS,
+        f"{_REAL}::test_frequent_returners_are_those_of_whose_pieces_a_fifth_came_back",
+    ),
     Row(
         "O04",
         "The size of the first order, and from which on a second one follows",
         "`intentml report` finds the threshold",
         f"{_INSIGHTS}/test_first_order.py::test_a_planted_threshold_is_found_with_honest_rates",
+        f"{_REAL}::test_the_size_of_the_first_order_is_counted_over_its_lines",
     ),
     Row("O05", "Lost at once, lost late", "", _NUMBERS),
     Row("O06", "Left in the cart", "`abandoned_cart`, `intentml recommend`", _NUMBERS),
-    Row("S01", "Age, gender, place, radius", "`within_km(...)`, `country`, `region`, `city`", _NUMBERS),
+    Row(
+        "S01",
+        "Age, gender, place, radius",
+        "`within_km(...)`, `country`, `region`, `city`",
+        _NUMBERS,
+        f"{_REAL}::test_a_demographic_column_of_the_shop_makes_an_audience",
+    ),
     Row("S02", "Purchases, views, baskets, visits, funnel, time on the site", "traits", _NUMBERS),
     Row("S03", "Who opens e-mails", "`email_open_rate_90d`", _NUMBERS),
     Row("S04", "Prospects, new, loyal, disengaging", "", _NUMBERS),
-    Row("S05", "Promotions, groups, where they came from", "", _NUMBERS),
+    Row(
+        "S05",
+        "Promotions, groups, where they came from",
+        "",
+        _NUMBERS,
+        f"{_REAL}::test_promotion_users_are_those_with_a_code_or_a_redeemed_coupon",
+    ),
     Row(
         "S06",
         "Segments that move",
@@ -286,7 +308,9 @@ def rows_of(audience: Audience) -> list[str]:
 
 def _capability(row: Row, known: dict[str, Audience]) -> str:
     names = [f"`{name}`" for name, audience in known.items() if row.row in rows_of(audience)]
-    shown = f"`{row.shown.split('::')[1]}`" if "::" in row.shown else row.shown
+    shown = ", on real orders ".join(
+        f"`{test.split('::')[1]}`" if "::" in test else test for test in (row.shown, row.real) if test
+    )
     return f"| {row.row} | {row.asks} | {', '.join(names)} | {row.by} | {shown} |"
 
 

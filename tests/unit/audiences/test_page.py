@@ -31,9 +31,9 @@ def test_every_capability_has_one_row_with_a_preset_or_another_answer():
     ] == []
 
 
-@pytest.mark.parametrize("row", [row for row in ROWS if "::" in row.shown], ids=lambda row: row.row)
-def test_the_tests_that_the_page_names_are_there(row):
-    path, name = row.shown.split("::")
+@pytest.mark.parametrize("test", [test for row in ROWS for test in (row.shown, row.real) if "::" in test])
+def test_the_tests_that_the_page_names_are_there(test):
+    path, name = test.split("::")
     assert f"def {name}(" in (CHECKOUT / path).read_text(encoding="utf-8")
 
 
