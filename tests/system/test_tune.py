@@ -199,7 +199,7 @@ def test_ctrl_c_keeps_the_trials_and_the_same_command_goes_on_with_them(way: Way
             time.sleep(0.05)
         command.send_signal(signal.SIGINT)
         _, errors = command.communicate(timeout=30)
-    assert command.returncode == 130
+    assert command.returncode == 130, errors
     assert f"the trials so far are kept in {study}; the same command goes on with them" in errors
     assert "Traceback" not in errors
 

@@ -17,9 +17,14 @@ from intentml.errors import RuleError
 from intentml.scores.scores import Scores
 from intentml.scores.stages import IMPORTANCES, LIFECYCLES
 from intentml.timeline import Known
-from intentml.traits import field_table, missing_traits
+from intentml.traits import TRAITS, field_table, missing_traits
 
-WORDS = {"lifecycle": LIFECYCLES, "importance": IMPORTANCES}
+# Fields whose values are few and fixed: a rule that asks for another is a slip of the pen.
+WORDS = {
+    "lifecycle": LIFECYCLES,
+    "importance": IMPORTANCES,
+    **{trait.name: trait.words for trait in TRAITS.values() if trait.words},
+}
 
 
 def view_of(known: Known, scores: Scores | None = None, lead_score: LeadScore | None = None) -> ShopView:

@@ -133,5 +133,6 @@ ENGAGEMENT = (
         relation="customers",
         expression=_group,
         uses=("nps",),
+        words=("promoter", "neutral", "detractor"),
     ),
 )

@@ -136,6 +136,7 @@ SITE = (
         relation="customers",
         expression=_funnel_step,
         uses=("last_view_days", "last_cart_days", "last_checkout_days", "recency_days"),
+        words=("prospect", "ordered", "viewed", "carted", "checkout"),
     ),
     Trait(
         name="visits",
@@ -200,5 +201,6 @@ SITE = (
         needs=("events.event_type",),
         relation="visits",
         expression=lambda visits: (visits.count() > 1).ifelse("recurring", "new"),
+        words=("new", "recurring"),
     ),
 )

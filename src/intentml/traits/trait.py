@@ -74,6 +74,7 @@ class Trait:
             column over the traits named in `uses`.
         prospects: Value of a customer who has no row in the relation; None = null.
         uses: Traits that an expression over `customers` reads as columns; their needs are its own too.
+        words: All the values that it can have, where they are few and fixed.
     """
 
     name: str
@@ -87,3 +88,4 @@ class Trait:
     expression: Callable[[Any], Any]
     prospects: float | str | bool | None = None
     uses: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()

@@ -178,6 +178,7 @@ VALUE = (
         relation="customers",
         expression=_ticket_size,
         uses=("average_order_value",),
+        words=("small", "medium", "large"),
     ),
     Trait(
         name="average_order_items",

@@ -24,6 +24,7 @@ from intentml.audiences.rule import leaves
 from intentml.audiences.scored import view_of
 from intentml.audiences.selector import Selector
 from intentml.datasets.simulated import SimulatedShop, simulate_shop
+from intentml.errors import RuleError
 from intentml.scores.stages import LifecycleLimits, ReturnTimes, lifecycle
 from intentml.tables.read import shop_from_frames
 from intentml.timeline import OrderLog, known_by
@@ -434,3 +435,15 @@ def test_a_column_of_the_shops_own_that_is_called_like_a_made_field_stands():
     assert Audiences(view_of(known), PRESETS).members("qualified-leads")["lead_score"].tolist() == [40.0]
     points = read_lead_score()
     assert Audiences(view_of(known, lead_score=points), PRESETS).preview("qualified-leads").customers == 0
+
+
+def test_the_few_words_of_a_field_are_all_that_it_holds_and_another_is_a_slip_of_the_pen(simulated):
+    view = simulated.view
+    assert {"lifecycle", "importance", "newcomer", "visitor", "funnel_step", "nps_group"} <= set(view.words)
+    for name, words in view.words.items():
+        assert {value for value in view.customers[name].unique().to_pylist() if value is not None} <= set(
+            words
+        )
+    with pytest.raises(RuleError, match="visitor is never 'returning'") as caught:
+        simulated.preview("visitor = returning")
+    assert caught.value.hint == "it is one of new, recurring"
