@@ -121,7 +121,7 @@ def run_study(
         RuntimeError: The objective has a bug.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with _alone(folder), ExitStack() as crew:
+    with _alone(folder), _ctrl_c_as_such(), ExitStack() as crew:
         study = _opened(search, folder, question, start)
         bounds = {key: _distribution(bounds) for key, bounds in search.space.items()}
         ended = len(_ended(study))
@@ -185,6 +185,20 @@ def _alone(folder: Path) -> Iterator[None]:
                 hint="wait for it, or choose another folder with --study",
             ) from None
         yield
+
+
+@contextmanager
+def _ctrl_c_as_such() -> Iterator[None]:
+    """Ctrl-C is told as ctrl-C, where what it fell into failed on its way out: optuna's file lock does."""
+    try:
+        yield
+    except Exception as problem:
+        reason = problem.__context__
+        while reason is not None and not isinstance(reason, KeyboardInterrupt):
+            reason = reason.__context__
+        if reason is not None:
+            raise KeyboardInterrupt from problem
+        raise
 
 
 def _opened(search: Search, folder: Path, question: Mapping[str, Any], start: Mapping[str, Value]) -> Any:

@@ -92,6 +92,22 @@ def test_a_study_that_was_cut_off_goes_on_to_the_trials_of_an_unbroken_one(tmp_p
     assert tried(again) == tried(unbroken)
 
 
+def test_ctrl_c_is_told_as_such_where_what_it_fell_into_fails_on_its_way_out(tmp_path: Path) -> None:
+    def lock_lost(*told: object) -> None:
+        try:
+            raise KeyboardInterrupt
+        finally:
+            raise RuntimeError("did not possess lock")
+
+    def plain(*told: object) -> None:
+        raise RuntimeError("did not possess lock")
+
+    with pytest.raises(KeyboardInterrupt):
+        study(tmp_path, trials=1, on_trial=lock_lost)
+    with pytest.raises(RuntimeError, match="did not possess lock"):
+        study(tmp_path, trials=2, on_trial=plain)
+
+
 def test_a_study_with_enough_trials_starts_no_worker(tmp_path: Path) -> None:
     study(tmp_path, trials=2)
     assert len(study(tmp_path, objectives.wrong, trials=2).trials) == 2
