@@ -28,6 +28,7 @@ from intentml.fitting.gates import (
 from intentml.fitting.priors import FittedPriors
 from intentml.fitting.slices import Past, Slice
 from intentml.fitting.targets import FittedTargets
+from intentml.fitting.validation import silence_days
 from intentml.metrics.reliability import ReliabilityTable, reliability_table
 from intentml.model.correction import Correction, corrected_silence, level_of
 from intentml.model.states import target_codes
@@ -137,7 +138,7 @@ class Court:
         snapshot, happened = part.snapshot.take(customers), part.labels(days).no_order[customers]
         head = self.priors.best.no_order
         assert head is not None
-        grid = np.union1d(SURVIVAL_DAYS, [days])
+        grid = silence_days(days)
         silence = part.silence(head, snapshot, grid)
         if self.correction is not None and not self.correction.timing.closed:
             # As on a day of use: at the level that the prior has in this window.

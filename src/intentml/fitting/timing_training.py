@@ -43,7 +43,6 @@ def fit_timing_network(
         _joined(windows, name, network.device) for name in ("numbers", "hazard", "event_bin", "full_bins")
     )
     head.numbers.know(numbers)
-
     a_pass = min(len(numbers), _MOST_A_PASS)
 
     def loss_of(batch: Tensor) -> Tensor:
