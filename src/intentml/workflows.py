@@ -280,7 +280,8 @@ def backtest(
         settings: `section.key=value` on top of the recipe.
         config: Settings of the measuring.
         peers: Names of predictors of other packages (`intentml.evaluation.peers.catalogue.PEERS`).
-        peers_env: Folder of the virtual environments that they run in; made where they are missing.
+        peers_env: Folder of the virtual environments that they run in, made where they are missing, and of
+            their answers: the same question is not asked twice.
         others: Predictors of your own to show beside the peers, by name; what they know is yours to watch.
         device: Where a network is trained: auto, cpu or cuda.
         progress: Called with step, done, total.

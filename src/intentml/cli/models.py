@@ -145,7 +145,8 @@ def backtest(
         typer.Option(
             "--peers-env",
             metavar="ENV_DIR",
-            help="Folder of the peers' virtual environments; made where they are missing.",
+            help="Folder of the peers' virtual environments, made where they are missing, and of their "
+            "answers: what was asked before is not asked again.",
         ),
     ] = Path("peers-env"),
     tracking: options.Tracking = True,

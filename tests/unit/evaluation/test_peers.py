@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -119,11 +121,38 @@ def test_the_page_holds_the_recipe_against_the_best_peer(report):
     assert ", answers | " in page.split("## The recipe against the best peer")[1].split("##")[0]
 
 
-def test_a_peer_that_takes_too_long_is_ended(log, as_of, given):
-    peer = PeerPredictor(fake("never_ends"), Path(sys.executable), given, HORIZON, limit_s=1.0)
+def test_a_peer_that_takes_too_long_is_ended(log, as_of, given, tmp_path):
+    peer = PeerPredictor(fake("never_ends"), Path(sys.executable), given, HORIZON, 1.0, tmp_path)
     assert not peer.predict(log.as_of(as_of), HORIZON).targets
     assert peer.note.failure == "took longer than 1 s"
     assert peer.note.seconds < 30
+
+
+def test_the_same_question_is_asked_once(log, as_of, given, tmp_path):
+    def asked(name, python, inputs=given):
+        peer = PeerPredictor(fake(name), Path(python), inputs, HORIZON, 60.0, tmp_path / "answers")
+        return peer.predict(log.as_of(as_of), HORIZON), peer.note
+
+    said, note = asked("answers", sys.executable)
+    again, later = asked("answers", "/no/such/python")
+    assert later == note
+    assert later.seconds == note.seconds
+    for kind in said.targets:
+        np.testing.assert_array_equal(again.targets[kind].rows([0, 1]), said.targets[kind].rows([0, 1]))
+    np.testing.assert_array_equal(again.no_order, said.no_order)
+    # One byte more for it to read is another question.
+    other = shutil.copytree(given.folder, tmp_path / "other")
+    (other / "task.json").write_text((other / "task.json").read_text() + "\n")
+    with pytest.raises(FileNotFoundError):
+        asked("answers", "/no/such/python", replace(given, folder=other))
+
+
+def test_what_is_no_answer_is_not_kept(log, as_of, given, tmp_path):
+    for _ in range(2):
+        peer = PeerPredictor(fake("is_silent"), Path(sys.executable), given, HORIZON, 60.0, tmp_path)
+        peer.predict(log.as_of(as_of), HORIZON)
+        assert peer.note.failure
+        assert not list(tmp_path.iterdir())
 
 
 def test_nothing_that_a_peer_is_given_is_of_the_window(log, as_of, given):

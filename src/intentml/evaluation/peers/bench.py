@@ -1,7 +1,8 @@
 """Peers at work: for each window a folder of inputs, for each peer a process of its own.
 
 What comes in: which peers, where their environments are, the log cut at a window's start. What goes out:
-`Predictor`s. A peer that fails has no heads, and its note says why; the backtest goes on.
+`Predictor`s. A peer that fails has no heads, and its note says why; the backtest goes on. Answers are kept
+beside the environments: a backtest that is run again, or goes on after it was ended, asks nobody twice.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from intentml.evaluation.peers.answer import PeerAnswer, PeerFailedError, read_a
 from intentml.evaluation.peers.catalogue import Peer, Question
 from intentml.evaluation.peers.environment import interpreter
 from intentml.evaluation.peers.inputs import PeerInputs, write_inputs
+from intentml.evaluation.peers.kept import asked_once, key_of
 from intentml.fitting.slices import Past
 from intentml.prediction import Predictions
 from intentml.timeline import OrderLog, Snapshot
@@ -31,6 +33,7 @@ from intentml.timeline import OrderLog, Snapshot
 LIMIT_S = 7_200.0
 """How long one peer may take over one window, tuning included."""
 
+_ANSWERS = "answers"
 _ERROR_LENGTH = 200
 
 
@@ -44,7 +47,7 @@ class PeerNote:
         question: Whether it was asked about targets or about customers.
         as_of: Start of the window, ISO 8601.
         settings: What was chosen on validation, by question; empty where it failed.
-        seconds: That its process took, with tuning.
+        seconds: That its process took, with tuning, when it was asked.
         failure: Why it gave no answer; None where it did.
     """
 
@@ -58,11 +61,11 @@ class PeerNote:
 
 
 class PeerBench:
-    """Where peers run; a context manager, which leaves nothing but the environments.
+    """Where peers run; a context manager, which leaves nothing but the environments and the answers.
 
     Args:
         peers: Which.
-        environments: Folder of the environments; they are made on entering.
+        environments: Folder of the environments, made on entering, and of the answers.
         kinds: Kinds of targets asked about.
         seed: Of samples and peers.
         limit_s: Seconds that one peer may take in a window.
@@ -107,14 +110,19 @@ class PeerBench:
         inputs = write_inputs(Past(log), horizon_days, self.kinds, self.seed, root / "inputs")
         return {
             peer.name: PeerPredictor(
-                peer, self._pythons[peer.environment], inputs, horizon_days, self.limit_s
+                peer,
+                self._pythons[peer.environment],
+                inputs,
+                horizon_days,
+                self.limit_s,
+                self.environments / _ANSWERS,
             )
             for peer in self.peers
         }
 
 
 class PeerPredictor:
-    """One peer in one window: asked once, it runs its script.
+    """One peer in one window: asked once, it runs its script, unless its answer is kept.
 
     Attributes:
         name: Its name.
@@ -122,12 +130,19 @@ class PeerPredictor:
     """
 
     def __init__(
-        self, peer: Peer, python: Path, inputs: PeerInputs, horizon_days: int, limit_s: float
+        self,
+        peer: Peer,
+        python: Path,
+        inputs: PeerInputs,
+        horizon_days: int,
+        limit_s: float,
+        answers: Path,
     ) -> None:
         self.name = peer.name
         self.note: PeerNote | None = None
-        self._peer, self._python, self._inputs = peer, python, inputs
+        self._peer, self._python, self._inputs, self._answers = peer, python, inputs, answers
         self._horizon_days, self._limit_s = horizon_days, limit_s
+        self._kinds = [kind for kind in inputs.targets if kind in (peer.kinds or inputs.targets)]
 
     def predict(
         self, snapshot: Snapshot, horizon_days: int, *, kinds: Sequence[str] | None = None
@@ -143,13 +158,13 @@ class PeerPredictor:
             raise ValueError(f"{self.name} was given other customers than those of the snapshot")
         start, failure = time.perf_counter(), None
         answer = PeerAnswer(Predictions(snapshot.customer_ids, snapshot.as_of, horizon_days), {})
+        place = self._answers / key_of(self._peer, self._kinds, self._inputs.folder)
         try:
-            with tempfile.TemporaryDirectory(dir=self._inputs.folder.parent) as out:
-                self._run(Path(out))
-                answer = read_answer(Path(out), self._inputs, snapshot, horizon_days)
+            answer, seconds = asked_once(
+                place, self._run, lambda folder: read_answer(folder, self._inputs, snapshot, horizon_days)
+            )
         except PeerFailedError as problem:
-            failure = str(problem)
-        seconds = time.perf_counter() - start
+            failure, seconds = str(problem), time.perf_counter() - start
         self.note = PeerNote(
             self.name,
             self._peer.about,
@@ -162,19 +177,18 @@ class PeerPredictor:
         return answer.predictions
 
     def _run(self, out: Path) -> None:
-        """The script, to its end.
+        """The script, to its end: what it writes into `out`.
 
         Raises:
             PeerFailedError: It did not end well, or in time.
         """
-        kinds = [kind for kind in self._inputs.targets if kind in (self._peer.kinds or self._inputs.targets)]
         command = [
             str(self._python),
             str(self._peer.script),
             str(self._inputs.folder),
             str(out),
             self.name,
-            *kinds,
+            *self._kinds,
         ]
         # Its own session: what it started ends with it, and PYTHONPATH would lead it to other packages.
         surroundings = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}

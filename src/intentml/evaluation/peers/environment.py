@@ -19,6 +19,11 @@ _STAMP = "requirements.txt"
 _LINES_TOLD = 5
 
 
+def pins(name: str) -> str:
+    """What an environment holds: the text of its requirements file."""
+    return (REQUIREMENTS / f"{name}.txt").read_text(encoding="utf-8")
+
+
 def interpreter(folder: Path, name: str) -> Path:
     """The Python of an environment, made in `folder` where it is not there yet.
 
@@ -31,7 +36,7 @@ def interpreter(folder: Path, name: str) -> Path:
     """
     place = (folder / name).resolve()
     python = place / ("Scripts" if os.name == "nt" else "bin") / "python"
-    wanted = (REQUIREMENTS / f"{name}.txt").read_text(encoding="utf-8")
+    wanted = pins(name)
     stamp = place / _STAMP
     # Written last: an environment without it was never finished.
     if stamp.is_file() and stamp.read_text(encoding="utf-8") == wanted:
