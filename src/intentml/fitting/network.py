@@ -84,10 +84,7 @@ def new_network(
 
 
 def know_numbers(network: IntentModel, parts: Sequence[Examples]) -> None:
-    """Means, spreads and ranges of the priors' numbers, by some of each training window."""
-    timing = np.concatenate([part.timing.numbers for part in parts])
-    value = np.concatenate([part.values.numbers for part in parts])
-    network.value.numbers.know(torch.from_numpy(np.hstack([timing, value])).to(network.device))
+    """Means, spreads and ranges of the priors' numbers of pairs, by some of each training window."""
     for kind in network.sizes.kinds:
         drawn = []
         for part in parts:

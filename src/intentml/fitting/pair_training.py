@@ -24,7 +24,7 @@ from intentml.model.intent_model import IntentModel
 from intentml.model.losses import pair_losses
 from intentml.prediction import F32, at_pairs
 
-_PASSES, _BATCH, _RATE, _PULL = 6, 4096, 3e-3, 0.01
+_PASSES, _BATCH, _RATE, _PULL = 4, 8192, 5e-3, 0.01
 # A pass over a large shop takes some of its pairs, others each time.
 _MOST_A_PASS = 2_500_000
 

@@ -6,7 +6,7 @@ its vocabulary and its gates; None where the history is too short to learn and t
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
 
@@ -14,20 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from intentml.fitting.corrections import corrections
-from intentml.fitting.examples import (
-    CandidatePairs,
-    Examples,
-    TargetExamples,
-    sequences_of,
-    some_buyers,
-    target_examples,
-    timing_examples,
-)
-from intentml.fitting.gates import (
-    Validation,
-    gate_targets,
-    pair_log_loss,
-)
+from intentml.fitting.examples import Examples, TargetExamples, some_buyers, timing_examples
+from intentml.fitting.gates import Validation, gate_targets, pair_log_loss
+from intentml.fitting.lessons import JUDGED_CUSTOMERS, Lessons
 from intentml.fitting.levels import levels_today
 from intentml.fitting.losses import TIMING, head_name, prior_losses
 from intentml.fitting.model import SequenceSettings
@@ -35,33 +24,25 @@ from intentml.fitting.network import know_numbers, new_network
 from intentml.fitting.pair_training import fit_pair_networks
 from intentml.fitting.plan import TrainingPlan, has_customers, plan_training
 from intentml.fitting.priors import FittedPriors, PriorsConfig
-from intentml.fitting.slices import Past, Slice
+from intentml.fitting.slices import Past
 from intentml.fitting.targets import FittedTargets, fit_targets
 from intentml.fitting.timing_training import fit_timing_network, told_by_numbers
 from intentml.fitting.training import Progress, Trained, train_network
-from intentml.fitting.validation import ValidationWindow, gated_timing, silence_days
+from intentml.fitting.validation import ValidationWindow, gated_timing
 from intentml.fitting.value_training import fit_value_head
-from intentml.fitting.values import ValueWindow, gate_values, value_examples
+from intentml.fitting.values import ValueWindow, gate_values
 from intentml.fitting.windows import cutoffs
-from intentml.model.correction import (
-    Correction,
-    sequence_ratio,
-    timing_ratio,
-    value_ratio,
-)
+from intentml.model.correction import Correction, sequence_ratio, timing_ratio, value_ratio
 from intentml.model.device import device_name
-from intentml.model.heads import TargetCodes, horizon_place
+from intentml.model.heads import horizon_place
 from intentml.model.intent_model import IntentModel
-from intentml.model.states import states_of, target_codes
+from intentml.model.states import states_of
 from intentml.model.values import ValueGates
 from intentml.prediction import F32, Mend
 from intentml.priors.pair_numbers import column_names
 from intentml.sequences.vocabulary import Vocabulary
-from intentml.timeline import Instant
 from intentml.timeline.catalogue import KINDS
 
-# Enough to tell a gain from luck, few enough to look at after every epoch.
-_JUDGED_CUSTOMERS = 6_000
 # A season that came once cannot be told from a trend.
 _SEASON_KNOWN_DAYS = 2 * 365
 
@@ -200,7 +181,10 @@ class _Fit:
             },
             seed=self.training.seed,
         ).to(settings.device)
-        self.judged = self._judged()
+        self.lessons = Lessons(
+            past, plan, self.training, priors.best, self.timing, self.targets, self.network, self.vocabulary
+        )
+        self.judged = self.lessons.judged()
         self.baselines = self._losses(self.network)
 
     def parts(self) -> list[Examples]:
@@ -211,7 +195,7 @@ class _Fit:
             self.progress("examples", number + 1, len(instants))
             part = self.past.at(instant)
             whole = instant in self.plan.cutoffs
-            parts.append(self._examples(part, self.plan.ends, whole=whole))
+            parts.append(self.lessons.examples(part, self.plan.ends, whole=whole))
         know_numbers(self.network, parts)
         return [part for part in parts if len(part)]
 
@@ -260,10 +244,10 @@ class _Fit:
         if not self.plan.newest or honest.idle:
             return honest
         ends = self.past.log.until
-        newest = [self._examples(self.past.at(at), ends, whole=True) for at in self.plan.newest]
+        newest = [self.lessons.examples(self.past.at(at), ends, whole=True) for at in self.plan.newest]
         instants = (*self.plan.cutoffs, *self.plan.anchors, *self.plan.newest, *self.plan.newest_anchors)
         timing = [
-            timing_examples(part, self._learners(part), self.past.log, ends, self.timing, settled=True)
+            timing_examples(part, self.lessons.learners(part), self.past.log, ends, self.timing, settled=True)
             for part in map(self.past.at, instants)
         ]
         self.progress("once more, from the newest days", 1, 1)
@@ -275,7 +259,7 @@ class _Fit:
     def _levelled(self, timed: Correction, weights: tuple[float, float]) -> Correction:
         """With today's levels, and the gates of orders and of money."""
         now, best = self.past.now, self.priors.best
-        customers = some_buyers(now, np.ones(len(now.snapshot), bool), _JUDGED_CUSTOMERS, self.training.seed)
+        customers = some_buyers(now, np.ones(len(now.snapshot), bool), JUDGED_CUSTOMERS, self.training.seed)
         levels = levels_today(timed, now, best, customers, self.judged, weights)
         values = ValueGates(*weights, levels.values) if any(weights) else ValueGates()
         return replace(timed, timing=replace(timed.timing, level=levels.timing), values=values)
@@ -338,63 +322,3 @@ class _Fit:
                 if fitted is not None:
                     found.setdefault(kind, {})[days] = fitted
         return found
-
-    def _examples(self, part: Slice, ends: Instant, *, whole: bool) -> Examples:
-        """Examples to learn from, up to `ends`; `whole` windows have targets, anchors timing alone."""
-        customers = self._learners(part)
-        # By the calendar: four weeks in which clocks go forward are an hour short.
-        horizons = [
-            days for days in self.plan.horizons if whole and part.cutoff.plus_days(days).us <= ends.us
-        ]
-        return self._examples_of(part, customers, ends, horizons, settled=True)
-
-    def _learners(self, part: Slice) -> I64:
-        """Customers of a window to learn from. Shape: (n,)."""
-        teaches = self.plan.teaches(part.snapshot.customer_ids)
-        return some_buyers(part, teaches, self.training.customers_per_cutoff, self.training.seed)
-
-    def _judged(self) -> dict[int, ValidationWindow]:
-        """The validation window of each horizon, with the prior that has not seen it."""
-        found = {}
-        for days, cutoff in self.plan.validation.items():
-            part = self.past.at(cutoff)
-            judges = self.plan.judges(part.snapshot.customer_ids)
-            customers = some_buyers(part, judges, _JUDGED_CUSTOMERS, self.training.seed)
-            examples = self._examples_of(part, customers, cutoff.plus_days(days), {days}, settled=False)
-            silence = part.silence(self.timing, part.snapshot.take(customers), silence_days(days))
-            found[days] = ValidationWindow(examples, silence, part.labels(days).no_order[customers])
-        return found
-
-    def _examples_of(
-        self, part: Slice, customers: I64, ends: Instant, horizons: Collection[int], *, settled: bool
-    ) -> Examples:
-        """Examples of some customers of a slice."""
-        targets = {}
-        over = [days for days in self.plan.horizons if part.cutoff.plus_days(days).us <= ends.us]
-        for kind, knots in self.targets.items():
-            other: CandidatePairs | None = None
-            for days, fitted in knots.items():
-                if days in horizons and len(part.eligible(kind)):
-                    design = part.design(kind, days, self.timing.name)
-                    targets[kind, days] = target_examples(
-                        part,
-                        customers,
-                        days,
-                        design,
-                        fitted.on_older[fitted.best],
-                        self._codes,
-                        self.network.sizes.pairs[kind],
-                        other,
-                        settled=settled,
-                    )
-                    other = targets[kind, days].candidates
-        return Examples(
-            customers,
-            sequences_of(part, customers, self.vocabulary, self.network.config.max_orders),
-            timing_examples(part, customers, self.past.log, ends, self.timing, settled=settled),
-            value_examples(part, customers, self.past.log, over, self.priors.best, settled=settled),
-            targets,
-        )
-
-    def _codes(self, part: Slice, kind: str, targets: I64) -> TargetCodes:
-        return target_codes(self.network, self.vocabulary, part.snapshot.catalogue, kind, targets)

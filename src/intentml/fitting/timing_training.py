@@ -42,7 +42,7 @@ def fit_timing_network(
     numbers, hazard, event_bin, full_bins = (
         _joined(windows, name, network.device) for name in ("numbers", "hazard", "event_bin", "full_bins")
     )
-    head.numbers.know(numbers)
+    head.several.numbers.know(numbers)
     a_pass = min(len(numbers), _MOST_A_PASS)
 
     def loss_of(batch: Tensor) -> Tensor:

@@ -39,7 +39,7 @@ from intentml.version import __version__
 if TYPE_CHECKING:
     from intentml.inference.intent import IntentPredictor
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 PREDICTOR, WEIGHTS, VOCABULARIES = "predictor.json", "weights.safetensors", "vocabularies.json"
 SEQUENCE = "sequence"  # no kind of target is called so
 FILES = (PREDICTOR, WEIGHTS, VOCABULARIES)

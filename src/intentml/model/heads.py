@@ -12,16 +12,16 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from intentml.model.config import ModelConfig
-from intentml.model.orders import Sizes, Standardised
+from intentml.model.members import Members
+from intentml.model.orders import Sizes
 
 # A horizon is told as its logarithm against four weeks: weights learned at two of them hold between.
 _MONTH_DAYS = 28.0
 # Nothing of a customer is multiplied by more than e to this.
 _LARGEST_LOG_RATIO = 3.0
-_NUMBERS_WIDTH = 32
+_VALUE_MEMBERS = 4
 
 
 def horizon_place(days: float) -> float:
@@ -124,7 +124,7 @@ class HazardHead(nn.Module):
 class ValueHead(nn.Module):
     """logs of the factors on expected orders and on money per order, each within ± 3; exactly 0 at the start.
 
-    log factor(u, H) = r + t r', with t = `horizon_place`, one for all or one each.
+    log factor(u, H) = r + t r', with t = `horizon_place`, one for all or one each; the mean of members.
     Shape: (B, d), (B, numbers), (B, 1) -> (B, 2).
     """
 
@@ -133,20 +133,22 @@ class ValueHead(nn.Module):
         self.unread = unread_numbers(config, sizes)
         self.scale = config.d_model**-0.5  # as in `Stratum`
         self.linear = nn.Linear(config.d_model, 4)
-        self.numbers = Standardised(sizes.timing + sizes.value, _NUMBERS_WIDTH)
-        self.second = nn.Linear(_NUMBERS_WIDTH, _NUMBERS_WIDTH)
-        self.last = nn.Linear(_NUMBERS_WIDTH, 4, bias=False)
-        for weight in (self.linear.weight, self.linear.bias, self.last.weight):
+        self.several = Members(_VALUE_MEMBERS, sizes.timing + sizes.value, 4)
+        for weight in (self.linear.weight, self.linear.bias):
             nn.init.zeros_(weight)
         # Logarithm: how much wider than Poisson's the spread of orders is.
         self.dispersion = nn.Parameter(torch.zeros(()))
 
     def forward(self, states: Tensor, numbers: Tensor, place: Tensor | float = 0.0) -> Tensor:
         """The logarithms, of orders and of money."""
+        return self.members(states, numbers, place).mean(dim=0)
+
+    def members(self, states: Tensor, numbers: Tensor, place: Tensor | float = 0.0) -> Tensor:
+        """What each member says. Shape: (B, d), (B, numbers), (B, 1) -> (members, B, 2)."""
         numbers = numbers.clone()
         numbers[:, self.unread] = 0.0
-        hidden = functional.gelu(self.second(functional.gelu(self.numbers(numbers))))
-        fixed, growing = (self.linear(states * self.scale) + self.last(hidden)).chunk(2, dim=-1)
+        told = self.linear(states * self.scale) + self.several(numbers)
+        fixed, growing = told.chunk(2, dim=-1)
         return limited(fixed + place * growing)
 
 

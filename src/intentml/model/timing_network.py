@@ -1,23 +1,21 @@
 """Who orders sooner or later than the timing prior says, by what the priors know of a customer's rhythm.
 
 What comes in: the priors' numbers of a customer's timing. What goes out: the log of the factor on each bin's
-hazard, exactly zero at the start. Several small networks, each begun elsewhere, answer with their mean: on
-few customers one alone says too much (experiments/0022-timing-alone).
+hazard, exactly zero at the start: the mean of several small networks.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from intentml.model.config import ModelConfig
 from intentml.model.heads import limited, unread_numbers
-from intentml.model.orders import Sizes, Standardised
+from intentml.model.members import Members
+from intentml.model.orders import Sizes
 
-_MEMBERS, _WIDTH, _DROPOUT = 8, 64, 0.2
+_MEMBERS = 8
 
 
 class TimingNetwork(nn.Module):
@@ -26,14 +24,7 @@ class TimingNetwork(nn.Module):
     def __init__(self, config: ModelConfig, sizes: Sizes, bins: int) -> None:
         super().__init__()
         self.unread = unread_numbers(config, sizes)
-        self.numbers = Standardised(sizes.timing, _MEMBERS * _WIDTH)
-        self.second = nn.Parameter(torch.empty(_MEMBERS, _WIDTH, _WIDTH))
-        self.second_bias = nn.Parameter(torch.empty(_MEMBERS, 1, _WIDTH))
-        self.last = nn.Parameter(torch.zeros(_MEMBERS, _WIDTH, bins))
-        self.last_bias = nn.Parameter(torch.zeros(_MEMBERS, 1, bins))
-        for weight in (self.second, self.second_bias):
-            nn.init.uniform_(weight, -(_WIDTH**-0.5), _WIDTH**-0.5)
-        self.drop = nn.Dropout(_DROPOUT)
+        self.several = Members(_MEMBERS, sizes.timing, bins)
 
     def forward(self, numbers: Tensor) -> Tensor:
         """The logarithms."""
@@ -43,10 +34,7 @@ class TimingNetwork(nn.Module):
         """What each member says. Shape: (B, numbers) -> (members, B, bins)."""
         numbers = numbers.clone()
         numbers[:, self.unread] = 0.0
-        first = self.numbers(numbers).view(len(numbers), _MEMBERS, _WIDTH).transpose(0, 1)
-        hidden = self.drop(functional.gelu(first))
-        hidden = self.drop(functional.gelu(hidden @ self.second + self.second_bias))
-        return limited(hidden @ self.last + self.last_bias)
+        return limited(self.several(numbers))
 
 
 @dataclass(frozen=True)

@@ -268,6 +268,6 @@ def test_what_is_judged_on_validation_has_not_learned_from_it(monkeypatch):
     monkeypatch.setattr("intentml.fitting.judging.Court", Seen)
     monkeypatch.setattr(sequence, "gated_timing", lambda windows: TimingGates(1.0, 0.0))
     model = train(log_of(frames()), as_of=ASKED_AT, recipe="smoke", settings=AT_ONCE)
-    one, other = (made.network.timing.last for made in (judged[0], model.predictor.correction))
+    one, other = (made.network.timing.several.last for made in (judged[0], model.predictor.correction))
     assert one.abs().max() > 0
     assert not torch.equal(one, other)

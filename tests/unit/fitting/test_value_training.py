@@ -46,8 +46,6 @@ def states(network: IntentModel, parts: list[Examples]) -> list[np.ndarray]:
 
 def fitted(*, prices: bool = True) -> IntentModel:
     network, parts = new_network(), [window(seed, prices=prices) for seed in range(40)]
-    read = [np.hstack([part.timing.numbers, part.values.numbers]) for part in parts]
-    network.value.numbers.know(torch.from_numpy(np.concatenate(read)))
     fit_value_head(network, parts, states(network, parts), SETTINGS)
     return network
 
