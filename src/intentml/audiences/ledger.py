@@ -148,6 +148,25 @@ class Ledger:
             table = self._records.members(audience, then.number)
         return Membership(then, table["customer_id"].to_numpy(), table["holdout"].to_numpy())
 
+    def entered(self, audience: str, upto: Instant) -> pa.Table:
+        """When each customer entered an audience last, as far as refreshes until a time tell.
+
+        Who was in at the first refresh came before it, nobody knows when, and is not told; nor who moved from
+        the holdout or into it.
+
+        Returns:
+            customer_id, and entered_at: as_of of the refresh.
+
+        Raises:
+            LedgerError: It was never refreshed, or not yet then.
+        """
+        with self._database.transaction():
+            last, refreshes = self._at(audience, upto).number, self._known(audience)
+            found = self._records.entries(audience, last)
+        at = np.array([0, *(one.as_of.us for one in refreshes)], np.int64)[found["refresh"].to_numpy()]
+        times = pa.array(at, pa.timestamp("us", tz="UTC"))
+        return pa.table({"customer_id": found["customer_id"], "entered_at": times}).sort_by("customer_id")
+
     def diff(
         self, audience: str, since: AsOf | Instant | None = None, upto: AsOf | Instant | None = None
     ) -> Changes:

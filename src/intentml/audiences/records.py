@@ -34,6 +34,7 @@ TABLES = (
 )
 _MEMBERS = pa.schema([("customer_id", pa.string()), ("holdout", pa.bool_())])
 _MOVES = pa.schema([*_MEMBERS, ("refresh", pa.int64())])
+_ENTRIES = pa.schema([("customer_id", pa.string()), ("refresh", pa.int64())])
 
 # The intervals of one audience: in now; in at `upto`; come, or gone, in `since` < refresh <= `upto`.
 _NOW = "FROM audience_members WHERE audience = :audience AND left_refresh IS NULL"
@@ -122,6 +123,20 @@ class Records:
             f"SELECT customer_id, holdout {_AT}", _MEMBERS, audience=audience, upto=number
         )
         return found.sort_by("customer_id")
+
+    def entries(self, audience: str, upto: int) -> pa.Table:
+        """Who came in after the first refresh and until `upto`: customer_id, refresh of the newest entry."""
+        # An interval that begins where another of the customer ends: in all along, the holdout changed.
+        return self.database.table(
+            "SELECT a.customer_id, max(a.entered_refresh) AS refresh FROM audience_members a "
+            "WHERE a.audience = :audience AND a.entered_refresh > 1 AND a.entered_refresh <= :upto "
+            "AND NOT EXISTS (SELECT 1 FROM audience_members b WHERE b.audience = a.audience "
+            "AND b.customer_id = a.customer_id AND b.left_refresh = a.entered_refresh) "
+            "GROUP BY a.customer_id",
+            _ENTRIES,
+            audience=audience,
+            upto=upto,
+        )
 
     def changes(self, audience: str, since: int, upto: int) -> Changes:
         """Who entered and left between two refreshes."""

@@ -49,7 +49,7 @@ def refresh(
 
     told = Output(json, quiet)
     ours = opened(scores, data, columns, audiences, told)
-    with told.step("refreshing") as tell, _ledger(ours, ledger) as kept:
+    with told.step("refreshing") as tell, membership_ledger(ours, ledger) as kept:
         done = refreshed(ours, kept, audience, force=force, progress=tell)
 
     def show() -> None:
@@ -84,7 +84,7 @@ def diff(
     """Who entered and who left, by name."""
     told = Output(json, quiet)
     ours = opened(scores, data, columns, None, told)
-    with _ledger(ours, ledger, must_exist=True) as kept:
+    with membership_ledger(ours, ledger, must_exist=True) as kept:
         changes = kept.diff(audience, since, upto)
     told.answer(lambda: _changed(changes), lambda: _show_changes(changes))
 
@@ -105,7 +105,7 @@ def as_of(
 
     told = Output(json, quiet)
     ours = opened(scores, data, columns, None, told)
-    with _ledger(ours, ledger, must_exist=True) as kept:
+    with membership_ledger(ours, ledger, must_exist=True) as kept:
         then = kept.as_of(audience, at)
     frame = pd.DataFrame({"customer_id": then.customer_ids, "holdout": then.holdout})
     if out is not None:
@@ -165,7 +165,8 @@ def lift(
     told.answer(lambda: {"refresh": _told(then.refresh), "outcome": outcome, **asdict(found)}, show)
 
 
-def _ledger(ours: Audiences, place: str, *, must_exist: bool = False) -> Ledger:
+def membership_ledger(ours: Audiences, place: str, *, must_exist: bool = False) -> Ledger:
+    """The ledger of audiences of the shop that is open."""
     from intentml.audiences.ledger import Ledger
 
     return Ledger.open(place, shop=ours.shop, timezone=ours.view.as_of.timezone, must_exist=must_exist)

@@ -14,6 +14,7 @@ import typer
 
 from intentml.cli import options
 from intentml.cli.audience import Data, Own
+from intentml.cli.membership import membership_ledger
 from intentml.cli.output import Output, counted, next_steps, say, table
 from intentml.cli.whole_file import whole_file
 from intentml.errors import IntentmlError
@@ -90,6 +91,14 @@ def due(
             help="Hands each action out once: a DuckDB file, or a database. [default: notes nothing]",
         ),
     ] = None,
+    memberships: Annotated[
+        str | None,
+        typer.Option(
+            "--memberships",
+            metavar="FILE|URL",
+            help="Ledger of `audience refresh`, for scenarios that start when a customer enters an audience.",
+        ),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE.csv", help="Write all the actions to a file.")
     ] = None,
@@ -107,8 +116,9 @@ def due(
     told = Output(json, quiet)
     ours = _opened(scores, data, columns, audiences, told)
     noted = nullcontext() if ledger is None else _ledger(ours, ledger)
-    with told.step("looking at scenarios") as tell, noted as kept:
-        found = due_now(ours, scenario, kept, progress=tell)
+    entered = nullcontext() if memberships is None else membership_ledger(ours, memberships, must_exist=True)
+    with told.step("looking at scenarios") as tell, noted as kept, entered as members:
+        found = due_now(ours, scenario, kept, members, progress=tell)
     frame = _frame(found)
     if out is not None:
         with whole_file(out) as aside:

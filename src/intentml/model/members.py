@@ -35,4 +35,5 @@ class Members(nn.Module):
         first = self.numbers(numbers).view(len(numbers), self.count, _WIDTH).transpose(0, 1)
         hidden = self.drop(functional.gelu(first))
         hidden = self.drop(functional.gelu(hidden @ self.second + self.second_bias))
-        return hidden @ self.last + self.last_bias
+        said: Tensor = hidden @ self.last + self.last_bias
+        return said

@@ -15,14 +15,17 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from intentml.audiences.audiences import Audiences
 from intentml.audiences.fields import field_named
+from intentml.audiences.ledger import Ledger
 from intentml.audiences.rule import Rule
 from intentml.audiences.selector import Selector
 from intentml.errors import RuleError
 from intentml.prediction import F64
-from intentml.scenarios.scenario import Scenario, Step
+from intentml.scenarios.scenario import Entered, Scenario, Step
+from intentml.timeline.instants import DAY_US
 from intentml.timeline.waits import at_ages, days_over
 
 Mask = npt.NDArray[np.bool_]
@@ -44,21 +47,23 @@ ACTIONS = pa.schema(
 )
 
 
-def actions_due(audiences: Audiences, scenario: Scenario) -> pa.Table:
+def actions_due(audiences: Audiences, scenario: Scenario, memberships: Ledger | None = None) -> pa.Table:
     """The actions of a scenario that are due at the instant of the audiences.
 
     Args:
         audiences: Of the shop.
         scenario: What is done when.
+        memberships: Who was in which audience when; read where the scenario starts from entering one.
 
     Returns:
         `ACTIONS`, sorted by customer and step.
 
     Raises:
-        RuleError: A condition names what nobody here knows.
+        RuleError: A condition names what nobody here knows, or memberships are needed.
+        LedgerError: The audience that starts it was not refreshed yet.
     """
     try:
-        return _actions_due(audiences, scenario)
+        return _actions_due(audiences, scenario, memberships)
     except RuleError as problem:
         raise RuleError(
             f"scenario {scenario.name!r}: {problem.message}", column=problem.column, hint=problem.hint
@@ -73,8 +78,8 @@ def unknown_fields(audiences: Audiences, scenario: Scenario) -> tuple[str, ...]:
     )
 
 
-def _actions_due(audiences: Audiences, scenario: Scenario) -> pa.Table:
-    asked = _Asked(audiences, scenario)
+def _actions_due(audiences: Audiences, scenario: Scenario, memberships: Ledger | None) -> pa.Table:
+    asked = _Asked(audiences, scenario, memberships)
     fits = asked.fits(scenario.condition)
     over = [days_over(asked.ages, step.after, asked.as_of) for step in scenario.steps]
     come: list[Mask] = []
@@ -96,7 +101,8 @@ def _actions_due(audiences: Audiences, scenario: Scenario) -> pa.Table:
 class _Asked:
     """One scenario asked of one shop."""
 
-    def __init__(self, audiences: Audiences, scenario: Scenario) -> None:
+    def __init__(self, audiences: Audiences, scenario: Scenario, memberships: Ledger | None) -> None:
+        self.memberships = memberships
         self.scenario, self.shop, self.selector = scenario, audiences.shop, audiences.selector
         self.view, self.as_of = audiences.view, audiences.view.as_of
         self.ages = self._ages()
@@ -110,6 +116,18 @@ class _Asked:
             told: F64 = self.view.customers[name].cast(pa.float64()).to_numpy()
             return told
         ages = np.full(len(self.view.customer_ids), np.nan)
+        if isinstance(trigger, Entered):
+            if self.memberships is None:
+                raise RuleError(
+                    f"it starts when a customer enters {trigger.entered!r}, and who did is not known",
+                    hint="hand over the ledger in which that audience is refreshed: --memberships",
+                )
+            entries = self.memberships.entered(trigger.entered, self.as_of)
+            rows = pc.index_in(entries["customer_id"], pa.array(self.view.customer_ids, pa.string()))
+            known = rows.is_valid()
+            at = entries["entered_at"].filter(known).cast(pa.int64()).to_numpy()
+            ages[rows.filter(known).to_numpy()] = (self.as_of.us - at) / DAY_US
+            return ages
         found = self.selector.seen_of_all(trigger)
         ages[found["row"].to_numpy()] = found["last_days"].to_numpy()
         return ages

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from intentml.audiences.audiences import Audiences
+from intentml.audiences.ledger import Ledger
 from intentml.errors import IntentmlError, RuleError
 from intentml.scenarios.actions import actions_due, unknown_fields
 from intentml.scenarios.ledger import ActionLedger, Batch
@@ -22,6 +23,7 @@ def due(
     audiences: Audiences,
     asked: Sequence[str | Scenario] | None = None,
     ledger: ActionLedger | None = None,
+    memberships: Ledger | None = None,
     *,
     progress: Progress = lambda step, done, total: None,
 ) -> dict[str, Batch | IntentmlError]:
@@ -32,6 +34,7 @@ def due(
         asked: Scenarios, or names or files of them; the presets if left out.
         ledger: Of the same shop. With it each action is handed out once, and a batch again until it is
             acknowledged; without it all that is due is told, and nothing noted.
+        memberships: The ledger of audiences, for scenarios that start when a customer enters one.
         progress: Told each scenario.
 
     Raises:
@@ -45,7 +48,7 @@ def due(
     for number, scenario in enumerate(wanted):
         progress(scenario.name, number, len(wanted))
         try:
-            actions = actions_due(audiences, scenario)
+            actions = actions_due(audiences, scenario, memberships)
         except IntentmlError as problem:
             if asked:
                 raise

@@ -6,6 +6,7 @@ which compute nothing. A file holds one scenario under its own name, the file's.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,7 +15,7 @@ from pydantic import BeforeValidator, Field, ValidationError
 
 from intentml.audiences import definitions
 from intentml.audiences.audience import NAME
-from intentml.audiences.leaves import Comparison, Frozen, Happened, Purchased
+from intentml.audiences.leaves import Comparison, Frozen, Happened, InAudience, Purchased
 from intentml.audiences.parse import parse
 from intentml.audiences.rule import Rule, leaves, rule_of
 from intentml.errors import RuleError, TimeError, nearest
@@ -23,6 +24,15 @@ from intentml.traits import FIELDS
 
 AGES = tuple(name for name, field in FIELDS.items() if field.meaning.startswith("Days since"))
 """Traits that count the days since something: what a scenario may start from."""
+
+
+_ENTERED = re.compile(r"^\s*entered\s*\(")
+
+
+class Entered(Frozen):
+    """The customer came into an audience, as its refreshes tell; written `entered('NAME')`."""
+
+    entered: str = Field(min_length=1)
 
 
 def _rule(told: Any) -> Any:
@@ -41,16 +51,27 @@ def _wait(told: Any) -> Any:
 
 
 def _trigger(told: Any) -> Any:
-    """The name of an age, or what happened."""
+    """The name of an age, what happened, or the audience that was entered."""
     if isinstance(told, str) and told in AGES:
         return told
     if isinstance(told, str) and told.isidentifier():
         near = nearest(told, AGES)
         known = f"did you mean {', '.join(near)}?" if near else f"such as {', '.join(AGES[:3])}"
         raise ValueError(f"{told} counts no days since something; {known}")
+    if isinstance(told, Entered):
+        return told
+    if isinstance(told, Mapping) and "entered" in told:
+        entering, told = True, {"audience": told["entered"]}
+    else:
+        entering = isinstance(told, str) and bool(_ENTERED.match(told))
+        told = _ENTERED.sub("audience(", told) if entering else told
     leaf = _rule(told)
+    if entering and isinstance(leaf, InAudience):
+        return Entered(entered=leaf.audience)
     if not isinstance(leaf, Happened | Purchased):
-        raise ValueError("it is one event(...), one purchased(...), or a field that counts the days since")
+        raise ValueError(
+            "it is one event(...), purchased(...) or entered('NAME'), or a field that counts the days since"
+        )
     return leaf
 
 
@@ -115,7 +136,8 @@ class Scenario(Frozen):
         about: What it is good for, and what was decided where the source is silent.
         source: Where it is from; for presets.
         trigger: What starts it: a trait that counts the days since something (`recency_days` is the last
-            order, `listed_days` the sign-up), `event(...)` or `purchased(...)`. The newest counts.
+            order, `listed_days` the sign-up), `event(...)`, `purchased(...)` or `entered('AUDIENCE')`. The
+            newest counts.
         condition: Of whom, at every step.
         expires_after: How long a step stays due.
         again_after: How long after a trigger that led to a step the same step rests for that customer; it
@@ -127,7 +149,7 @@ class Scenario(Frozen):
     title: str = Field(min_length=1)
     about: str = ""
     source: str = ""
-    trigger: Annotated[str | Happened | Purchased, BeforeValidator(_trigger)]
+    trigger: Annotated[str | Happened | Purchased | Entered, BeforeValidator(_trigger)]
     condition: Condition = None
     expires_after: After = Wait(7, "day")
     again_after: MaybeAfter = None

@@ -17,6 +17,7 @@ from intentml.audiences.bucket import Holdout
 from intentml.audiences.ledger import Ledger
 from intentml.audiences.membership import Brake, Changes, Refresh
 from intentml.errors import LedgerError
+from intentml.timeline import Instant
 
 VERSIONS = {"rule_version": "r1", "model_version": "m1"}
 NEVER = Brake(people=10**9)
@@ -50,6 +51,40 @@ def test_entered_and_left_are_named(ledger: Ledger) -> None:
     assert (second.number, second.members, second.entered, second.left) == (2, 4, 2, 1)
     assert both(ledger.diff("vip")) == ("de", "a")
     assert ledger.refreshes("vip") == (first, second)
+
+
+def entries(ledger: Ledger, day: int) -> dict[str, int]:
+    """Day of January on which each entered last, as known on a day."""
+    found = ledger.entered("vip", Instant.of(f"2026-01-{day:02d}")).to_pylist()
+    return {one["customer_id"]: one["entered_at"].day for one in found}
+
+
+def test_the_newest_entry_of_each_is_told_but_not_of_who_was_in_from_the_start(ledger: Ledger) -> None:
+    put(ledger, 1, "abc")
+    put(ledger, 3, "abd")
+    put(ledger, 5, "bc")
+    put(ledger, 7, "bcd")
+    assert [entries(ledger, day) for day in (1, 2, 3, 5, 9)] == [
+        {},
+        {},
+        {"d": 3},
+        {"c": 5, "d": 3},
+        {"c": 5, "d": 7},
+    ]
+
+
+def test_who_moves_into_the_holdout_did_not_enter(ledger: Ledger) -> None:
+    put(ledger, 1, "a")
+    put(ledger, 2, "ab")
+    put(ledger, 3, "ab", holdout=["b"])
+    put(ledger, 4, "ab", holdout=["a"])
+    assert entries(ledger, 4) == {"b": 2}
+
+
+def test_entries_of_an_audience_that_was_not_refreshed_by_then_are_unknown(ledger: Ledger) -> None:
+    put(ledger, 5, "a")
+    with pytest.raises(LedgerError, match="first refreshed as of 2026-01-05"):
+        entries(ledger, 4)
 
 
 def test_membership_is_told_as_it_was(ledger: Ledger) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 import intentml as im
 from command_line import answer, run
+from intentml.audiences.ledger import Ledger
 from intentml.audiences.opening import open_audiences
 from intentml.errors import RuleError
 from intentml.scenarios import due
@@ -74,6 +75,28 @@ def test_with_a_ledger_each_action_is_handed_out_once(way: Path, tmp_path: Path)
     assert answer("scenario", "acknowledge", "hello", "1", way / "scores", *ledger)["acknowledged"]
     [after] = answer("scenario", "due", *words)
     assert (after["batch"], after["actions"]) == (None, [])
+
+
+def test_who_enters_an_audience_starts_a_scenario_from_the_same_ledger_file(
+    way: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "welcome.yaml").write_text(
+        "title: Welcome\ntrigger: entered('quiet')\n"
+        "steps:\n- {name: one, after: 1 day, action: hello, channel: mail}\n"
+    )
+    ledger = tmp_path / "ledger"
+    ours = open_audiences(way / "scores", folder=way / "mine")
+    members = ours.members("quiet")["customer_id"].tolist()
+    with Ledger.open(ledger, shop=ours.shop, timezone=ours.view.as_of.timezone) as kept:
+        for day, inside in ((-5, members[:2]), (-3, members[:4])):
+            at = ours.view.as_of.plus_days(day)
+            kept.refresh("quiet", inside, as_of=at, rule_version="r", model_version="m")
+    words = (tmp_path / "welcome.yaml", way / "scores", "--ledger", ledger)
+    error = answer("scenario", "due", *words, status=1)["error"]
+    assert "enters 'quiet'" in error["message"]
+    [told] = answer("scenario", "due", *words, "--memberships", ledger)
+    assert [one["customer_id"] for one in told["actions"]] == sorted(members[2:4])
+    assert told["batch"] == 1
 
 
 def test_the_scenarios_of_the_package_are_all_looked_at(way: Path) -> None:

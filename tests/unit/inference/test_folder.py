@@ -62,7 +62,7 @@ def test_a_predictor_read_back_predicts_byte_for_byte_the_same(written, days):
 def test_the_folder_holds_no_pickle_and_the_page_tells_of_the_making(written):
     assert sorted(path.name for path in written.iterdir()) == FILES
     card = json.loads((written / "predictor.json").read_text())
-    assert card["schema_version"] == 4
+    assert card["schema_version"] == 5
     assert card["name"] == "priors"
     assert card["trained_until"] == "2024-03-31T00:00:00+00:00"
     assert card["seed"] == 0
@@ -128,7 +128,7 @@ def test_a_page_cut_short_is_corrupt(copied, share):
     refused(copied, "predictor.json in .* is corrupt")
 
 
-@pytest.mark.parametrize("content", ["[]", "3", '{"schema_version": 4}', '{"schema_version": 4, "files": 3}'])
+@pytest.mark.parametrize("content", ["[]", "3", '{"schema_version": 5}', '{"schema_version": 5, "files": 3}'])
 def test_a_page_of_something_else_is_corrupt(copied, content):
     (copied / "predictor.json").write_text(content)
     refused(copied, "is corrupt")

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 
 from intentml.audiences.audiences import Audiences
+from intentml.audiences.ledger import Ledger
 from intentml.audiences.view import EVENTS, LINES, ShopView
 from intentml.errors import RuleError
 from intentml.scenarios.actions import ACTIONS, actions_due
@@ -65,13 +66,15 @@ def due(audiences: Audiences, *steps: dict[str, Any], **changes: Any) -> dict[st
     return {one: " ".join(row["action"] for row in rows if row["customer_id"] == one) for one in ids}
 
 
-def table(audiences: Audiences, *steps: dict[str, Any], **changes: Any) -> pa.Table:
+def table(
+    audiences: Audiences, *steps: dict[str, Any], memberships: Ledger | None = None, **changes: Any
+) -> pa.Table:
     named = [
         {"name": f"step-{number}", "after": "1 hour", "action": f"a{number}", "channel": "mail", **told}
         for number, told in enumerate(steps or ({},))
     ]
     told = {"title": "Carts", "trigger": "event('cart_add')", "steps": named, **changes}
-    found = actions_due(audiences, scenario_of("carts", told))
+    found = actions_due(audiences, scenario_of("carts", told), memberships)
     assert found.schema == ACTIONS
     return found
 
@@ -180,3 +183,44 @@ def test_what_this_shop_cannot_answer_is_told_with_the_scenario(changes: dict[st
     with pytest.raises(RuleError, match=why) as caught:
         due(shop({"ann": [1.0]}), **changes)
     assert caught.value.message.startswith("scenario 'carts': ")
+
+
+def entered(**members: str) -> Ledger:
+    """Audience vip, refreshed on days of May 2024; each letter is a member."""
+    ledger = Ledger.open(":memory:", shop="s-1")
+    for day, inside in members.items():
+        ledger.refresh("vip", list(inside), as_of=f"2024-05-{day[1:]}", rule_version="r", model_version="m")
+    return ledger
+
+
+STEP = {"after": "2 days"}
+
+
+def test_a_scenario_starts_when_a_customer_enters_an_audience() -> None:
+    everybody = shop({}, {one: [40.0] for one in "abcd"})
+    with entered(d20="a", d28="ab", d30="abc") as ledger:
+        told = table(everybody, STEP, trigger="entered('vip')", memberships=ledger).to_pylist()
+    # a was in from the start, b entered four days ago, c two days ago, d never.
+    assert [(one["customer_id"], one["triggered_at"].day, one["due_at"].day) for one in told] == [
+        ("b", 28, 30),
+        ("c", 30, 1),
+    ]
+
+
+def test_entering_after_as_of_is_not_known_yet() -> None:
+    with entered(d20="a", d28="ab", d30="abc") as ledger:
+        then = shop({}, {one: [40.0] for one in "abc"}, as_of="2024-05-29")
+        assert due(then, {"after": "1 day"}, trigger="entered('vip')", memberships=ledger) == {"b": "a0"}
+
+
+def test_an_entered_trigger_needs_to_know_who_was_in_when() -> None:
+    with pytest.raises(RuleError, match="enters 'vip', and who did is not known") as told:
+        table(shop({"a": [1.0]}), trigger="entered('vip')")
+    assert "--memberships" in str(told.value.hint)
+
+
+def test_what_happened_since_entering_can_be_asked_of() -> None:
+    ordered = shop({}, {"b": [40.0, 1.0], "c": [40.0]})
+    with entered(d20="a", d28="abc") as ledger:
+        step = {"after": "2 days", "since_trigger": "NOT purchased()"}
+        assert due(ordered, step, trigger="entered('vip')", memberships=ledger) == {"c": "a0"}

@@ -10,7 +10,7 @@ import pytest
 from intentml.audiences.parse import parse
 from intentml.audiences.rule import rule_of
 from intentml.errors import RuleError
-from intentml.scenarios.scenario import AGES, named, presets, read_scenario, scenario_of
+from intentml.scenarios.scenario import AGES, Entered, named, presets, read_scenario, scenario_of
 from intentml.timeline.waits import Wait
 
 STEP = {"name": "one", "after": "4 hours", "action": "hello", "channel": "mail"}
@@ -49,6 +49,13 @@ def test_rules_and_triggers_are_written_as_text_or_as_trees() -> None:
     assert one.trigger == rule_of(tree)
 
 
+def test_entering_an_audience_is_written_as_text_or_as_a_tree() -> None:
+    one = scenario_of("carts", told(trigger="entered('big spenders')"))
+    assert one.trigger == Entered(entered="big spenders")
+    assert one == scenario_of("carts", told(trigger={"entered": "big spenders"}))
+    assert one.fields == ()
+
+
 def test_a_scenario_says_which_fields_it_names() -> None:
     one = told(
         trigger="listed_days", condition="age < 35", steps=[{**STEP, "condition": "age > 18 AND city = x"}]
@@ -75,6 +82,8 @@ def test_a_scenario_starts_from_what_counts_the_days_since_something() -> None:
         (told(trigger="orders"), "trigger: orders counts no days"),
         (told(trigger="orders > 3"), "trigger: it is one event"),
         (told(trigger="event("), "trigger: "),
+        (told(trigger="entered()"), "trigger: "),
+        (told(trigger="entered('vip') AND entered('new')"), "trigger: "),
         (told(condition="orders >"), "condition: .*ends too early"),
         (told(condition=None), "condition: a rule has one of the keys|condition: the rule cannot be used"),
         (step(after="4h"), "steps.0.after: '4h' is no wait"),
