@@ -146,8 +146,8 @@ def test_a_page_with_a_part_that_makes_no_sense_is_corrupt(copied, key, value):
 
 def test_another_schema_version_is_told(copied):
     card = json.loads((copied / "predictor.json").read_text())
-    (copied / "predictor.json").write_text(json.dumps(card | {"schema_version": 5}))
-    refused(copied, "schema version 5, this package reads 4")
+    (copied / "predictor.json").write_text(json.dumps(card | {"schema_version": 6}))
+    refused(copied, "schema version 6, this package reads 5")
 
 
 def test_an_older_model_is_replaced_and_anything_else_is_not(copied, tmp_path):
