@@ -8,13 +8,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from intentml.audiences import definitions
-from intentml.audiences.definitions import read_one, shipped, told_mistakes
+from intentml.audiences.definitions import shipped, told_mistakes
 from intentml.audiences.parse import parse
 from intentml.audiences.rule import Rule, rule_of, told
 from intentml.audiences.text import text_of
@@ -71,13 +70,6 @@ def audience_of(name: str, content: Any) -> Audience:
         raise RuleError(f"audience {name!r}: {problem.message}", hint=problem.hint) from None
     except ValidationError as problem:
         raise RuleError(f"audience {name!r}: {told_mistakes(problem)}") from None
-
-
-def read_folder(folder: Path) -> dict[str, Audience]:
-    """Every audience of a folder, by name."""
-    if not folder.is_dir():
-        raise RuleError(f"there is no folder {folder}")
-    return {path.stem: read_one(path, audience_of) for path in sorted(folder.glob("*.yaml"))}
 
 
 def presets() -> dict[str, Audience]:

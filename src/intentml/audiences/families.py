@@ -1,6 +1,7 @@
 """Families of audiences: one for each product name of a list, one for each combination of groups.
 
-What comes in: names, or audiences. What goes out: `Audience`s by name, as if each stood in a YAML file.
+What comes in: names, or audiences. What goes out: `Audience`s by name, as if each stood in a YAML file. A
+file of a shop's own folder holds one audience, or a whole family under the word `interested`.
 """
 
 from __future__ import annotations
@@ -9,15 +10,61 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import Field, ValidationError
 
 from intentml.audiences.audience import Audience, audience_of
+from intentml.audiences.definitions import read_one, told_mistakes
+from intentml.audiences.leaves import Frozen
 from intentml.audiences.view import ShopView
 from intentml.errors import RuleError
 
 _NOT_IN_A_NAME = re.compile(r"[^a-z0-9]+")
+
+
+class Interested(Frozen):
+    """A family in YAML; each as `interested` takes it."""
+
+    keywords: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    brands: tuple[str, ...] = ()
+    products: tuple[str, ...] = ()
+    among: str | None = None
+    top_share: float = Field(0.1, gt=0, le=1)
+
+
+def read_folder(folder: Path) -> dict[str, Audience]:
+    """Every audience of a folder, by name; a family's under the names of its own.
+
+    Raises:
+        RuleError: There is no such folder, a file holds no audience, or two would have the same name.
+    """
+    if not folder.is_dir():
+        raise RuleError(f"there is no folder {folder}")
+    found: dict[str, Audience] = {}
+    for path in sorted(folder.glob("*.yaml")):
+        for name, audience in read_one(path, _audiences_of).items():
+            _keep(found, name, audience)
+    return found
+
+
+def _audiences_of(name: str, content: Any) -> dict[str, Audience]:
+    """The audiences of a file: the one it is named after, or a family."""
+    if not isinstance(content, Mapping) or set(content) != {"interested"}:
+        return {name: audience_of(name, content)}
+    try:
+        told = Interested.model_validate(content["interested"])
+    except ValidationError as problem:
+        raise RuleError(f"the family {name!r}: interested: {told_mistakes(problem)}") from None
+    family = interested(**dict(told))
+    if not family:
+        raise RuleError(
+            f"the family {name!r} names nothing", hint="list keywords, categories, brands or products"
+        )
+    return family
 
 
 def interested(
@@ -97,9 +144,13 @@ def _buyers(view: ShopView) -> Any:
 
 
 def _add(found: dict[str, Audience], name: str, told: dict[str, Any]) -> None:
+    _keep(found, name, audience_of(name, told))
+
+
+def _keep(found: dict[str, Audience], name: str, audience: Audience) -> None:
     if name in found:
         raise RuleError(f"two audiences would be called {name!r}", hint="leave one of the names out")
-    found[name] = audience_of(name, told)
+    found[name] = audience
 
 
 def _plain(name: str) -> str:

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
-from intentml.audiences.audience import presets, read_folder
+from intentml.audiences.audience import presets
 from intentml.audiences.audiences import Audiences
 from intentml.audiences.engine import Engine
+from intentml.audiences.families import read_folder
 from intentml.audiences.lead_score import read_lead_score
 from intentml.audiences.scored import view_of
 from intentml.errors import RuleError

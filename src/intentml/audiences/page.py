@@ -99,7 +99,12 @@ ROWS = (
         "`intentml interested-in`, `interested_in(...)` in a rule",
         f"{_SCORES}::test_interested_in_is_the_ranking_of_every_customer_by_brute_force",
     ),
-    Row("C02", "An audience for each category and brand, by keyword", "`interested([...])`", _TEN),
+    Row(
+        "C02",
+        "An audience for each category and brand, by keyword",
+        "`interested([...])`; a family in YAML",
+        _TEN,
+    ),
     Row(
         "C03",
         "Everybody's likely next purchases, from all orders",

@@ -37,7 +37,11 @@ Data = Annotated[
 ]
 Own = Annotated[
     Path | None,
-    typer.Option("--audiences", metavar="FOLDER", help="YAML files of your own, beside the presets."),
+    typer.Option(
+        "--audiences",
+        metavar="FOLDER",
+        help="YAML files of your own beside the presets.",
+    ),
 ]
 Out = Annotated[
     Path | None, typer.Option("--out", metavar="FILE.csv", help="Write all the customers to a file.")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from intentml.audiences.audience import audience_of, rules_of
-from intentml.audiences.families import crossed, interested, long_tail, never_sold
+from intentml.audiences.families import crossed, interested, long_tail, never_sold, read_folder
 from intentml.audiences.selector import Selector
 from intentml.errors import RuleError
 from random_rules import random_view
@@ -58,3 +58,32 @@ def test_the_long_tail_is_what_fewest_customers_bought_and_the_never_sold_is_no_
     assert never_sold(view) == ["p2"]
     with pytest.raises(RuleError, match="needs the shop's tables"):
         long_tail(replace(view, lines=None))
+
+
+def test_a_file_of_a_folder_holds_an_audience_or_a_family(tmp_path):
+    (tmp_path / "often.yaml").write_text("title: Often\nrule: orders >= 5\n")
+    (tmp_path / "brands.yaml").write_text(
+        "interested: {keywords: [sneakers], brands: [Nike, Puma], among: often, top_share: 0.05}\n"
+    )
+    found = read_folder(tmp_path)
+    family = interested(["sneakers"], brands=["Nike", "Puma"], among="often", top_share=0.05)
+    assert found == {"often": audience_of("often", {"title": "Often", "rule": "orders >= 5"}), **family}
+    assert len(found) == 4
+
+
+@pytest.mark.parametrize(
+    ("family", "why"),
+    [
+        ("{}", "the family 'brands' names nothing"),
+        ("{keyword: [Nike]}", "interested: keyword: Extra inputs"),
+        ("{keywords: Nike}", "interested: keywords: Input should be a valid tuple"),
+        ("{keywords: [Nike], top_share: 2}", "interested: top_share: "),
+        ("{keywords: [Nike, nike]}", "two audiences would be called 'interested-nike'"),
+        ("{keywords: [own]}", "two audiences would be called 'interested-own'"),
+    ],
+)
+def test_a_family_that_cannot_be_told_is_one_error(tmp_path, family, why):
+    (tmp_path / "interested-own.yaml").write_text("title: Own\nrule: orders >= 5\n")
+    (tmp_path / "brands.yaml").write_text(f"interested: {family}\n")
+    with pytest.raises(RuleError, match=why):
+        read_folder(tmp_path)
