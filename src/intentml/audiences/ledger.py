@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from intentml.audiences.bucket import Holdout
 from intentml.audiences.database import Database
 from intentml.audiences.membership import Brake, Changes, Membership, Refresh
-from intentml.audiences.ownership import open_owned
+from intentml.audiences.ownership import forget, open_owned
 from intentml.audiences.records import KIND, TABLES, VERSION, Records
 from intentml.errors import LedgerError, nearest, without_address
 from intentml.timeline.instants import AsOf, Instant
@@ -103,7 +103,8 @@ class Ledger:
                     hint="history is not rewritten: refresh as of the same time or later",
                 )
             self._database.stage(pa.table({"customer_id": ids, "holdout": held_out.astype(np.int16)}))
-            before = newest.members if newest else 0
+            # Counted: of the members at the newest refresh some may have been forgotten.
+            before = self._records.number_now(audience)
             entered = self._records.number_new(audience)
             left = before - (len(ids) - entered)
             reason = brake.reason(before, len(ids)) if newest and not force else None
@@ -226,6 +227,15 @@ class Ledger:
                     hint="acknowledge what `changes` gave",
                 )
             self._records.acknowledge(audience, consumer, upto)
+
+    def forget(self, customer_id: str) -> int:
+        """Take a customer out of all of history, as the law may ask for; how many stays were known.
+
+        The sizes of past refreshes stay, as numbers of nobody. Whoever acts on changes is not told that the
+        customer left; and who is still in the shop's tables comes back with the next refresh.
+        """
+        with self._database.transaction():
+            return forget(self._database, "audience_members", customer_id)
 
     def _known(self, audience: str) -> tuple[Refresh, ...]:
         """The refreshes of an audience, at least one."""

@@ -48,6 +48,14 @@ def open_owned(
     return database
 
 
+def forget(database: Database, table: str, customer_id: str) -> int:
+    """Take every row of a customer out of a table; how many there were. Called within a transaction."""
+    where = f"FROM {table} WHERE customer_id = :customer_id"
+    [(count,)] = database.rows(f"SELECT count(*) {where}", customer_id=customer_id)
+    database.execute(f"DELETE {where}", customer_id=customer_id)
+    return int(count)
+
+
 def _owner(database: Database, kind: str, version: int, tables: Iterable[str], shop: str) -> tuple[int, str]:
     """Version of the tables and the shop they belong to; both are made at first use."""
     database.execute(

@@ -82,6 +82,11 @@ class Records:
             for number, as_of_us, *rest in rows
         )
 
+    def number_now(self, audience: str) -> int:
+        """How many are in now."""
+        [(count,)] = self.database.rows(f"SELECT count(*) {_NOW}", audience=audience)
+        return int(count)
+
     def number_new(self, audience: str) -> int:
         """How many of the staged are not in now."""
         [(count,)] = self.database.rows(f"SELECT count(*) {_NEW}", audience=audience)

@@ -143,6 +143,7 @@ AUDIENCE: dict[str, tuple[Callable[..., None], tuple[str, ...]]] = {
         membership.lift,
         ("audience lift vip-lost scores --data shop --ledger shop.ledger --at 2017-10-01 --days 28",),
     ),
+    "forget": (membership.forget, ("audience forget C-7 scores --ledger shop.ledger",)),
     "as-of": (membership.as_of, ("audience as-of vip-lost scores --ledger shop.ledger --at 2017-10-01",)),
 }
 SCENARIO: dict[str, tuple[Callable[..., None], tuple[str, ...]]] = {

@@ -1,4 +1,4 @@
-"""`audience refresh`, `diff`, `as-of` and `lift`: who was in when, and what contacting them did.
+"""`audience refresh`, `diff`, `as-of`, `forget` and `lift`: who was in when, and what contacting them did.
 
 What comes in: a scores folder, the tables that were scored, a ledger. What goes out: who entered and left by
 name, membership as it was, the lift over the holdout; JSON for machines.
@@ -120,6 +120,34 @@ def as_of(
         table(("customer_id", ""), rows)
 
     told.answer(lambda: {"refresh": _told(then.refresh), "customers": frame.to_dict("records")}, show)
+
+
+def forget(
+    customer: Annotated[str, typer.Argument(metavar="ID", help="The customer.")],
+    scores: options.ScoresFolder,
+    ledger: LedgerFile,
+    data: Data = None,
+    columns: options.Columns = None,
+    json: options.AsJson = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Take a customer out of a ledger: all memberships, and all actions of scenarios kept there.
+
+    Take the customer out of the tables too: who is still in them comes back with the next refresh.
+    """
+    from intentml.scenarios.ledger import ActionLedger
+
+    told = Output(json, quiet)
+    ours = opened(scores, data, columns, None, told)
+    with membership_ledger(ours, ledger, must_exist=True) as kept:
+        stays = kept.forget(customer)
+    zone = ours.view.as_of.timezone
+    with ActionLedger.open(ledger, shop=ours.shop, timezone=zone, must_exist=True) as handed:
+        actions = handed.forget(customer)
+    told.answer(
+        lambda: {"memberships": stays, "actions": actions},
+        lambda: say(f"forgotten: {counted(stays, 'membership')}, {counted(actions, 'action')}"),
+    )
 
 
 def lift(

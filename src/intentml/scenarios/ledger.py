@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from intentml.audiences.database import Database
-from intentml.audiences.ownership import open_owned
+from intentml.audiences.ownership import forget, open_owned
 from intentml.errors import LedgerError
 from intentml.scenarios.actions import ACTIONS
 from intentml.scenarios.scenario import Scenario
@@ -137,6 +137,14 @@ class ActionLedger:
                 scenario=scenario,
                 batch=number,
             )
+
+    def forget(self, customer_id: str) -> int:
+        """Take a customer's actions out of all of history; how many there were.
+
+        Who is still in the shop's tables may be due them again.
+        """
+        with self._database.transaction():
+            return forget(self._database, "scenario_actions", customer_id)
 
     def _last(self, scenario: str) -> tuple[int, Instant, bool]:
         """Number, as_of and acknowledgement of the last batch; of the empty one before the first, if none."""

@@ -87,6 +87,19 @@ def test_entries_of_an_audience_that_was_not_refreshed_by_then_are_unknown(ledge
         entries(ledger, 4)
 
 
+def test_a_forgotten_customer_is_nowhere_in_history(ledger: Ledger) -> None:
+    put(ledger, 1, "ab")
+    put(ledger, 2, "b")
+    put(ledger, 3, "abc")
+    assert ledger.forget("a") == 2
+    assert ledger.forget("a") == 0
+    for day, members in [(1, "b"), (2, "b"), (3, "bc")]:
+        assert "".join(ledger.as_of("vip", f"2026-01-{day:02d}").customer_ids) == members
+    assert both(ledger.diff("vip", "2026-01-01", "2026-01-03")) == ("c", "")
+    assert [one.members for one in ledger.refreshes("vip")] == [2, 1, 3]
+    assert put(ledger, 4, "bc").left == 0
+
+
 def test_membership_is_told_as_it_was(ledger: Ledger) -> None:
     put(ledger, 1, "abc")
     put(ledger, 5, "cd")

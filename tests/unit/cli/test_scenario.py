@@ -97,6 +97,11 @@ def test_who_enters_an_audience_starts_a_scenario_from_the_same_ledger_file(
     [told] = answer("scenario", "due", *words, "--memberships", ledger)
     assert [one["customer_id"] for one in told["actions"]] == sorted(members[2:4])
     assert told["batch"] == 1
+    forget = ("audience", "forget", members[2], way / "scores", "--ledger", ledger)
+    assert [answer(*forget) for _ in range(2)] == [
+        {"memberships": 1, "actions": 1},
+        {"memberships": 0, "actions": 0},
+    ]
 
 
 def test_the_scenarios_of_the_package_are_all_looked_at(way: Path) -> None:

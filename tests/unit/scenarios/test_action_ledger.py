@@ -202,3 +202,9 @@ def test_a_kill_in_the_middle_loses_no_action_and_makes_none_twice(tmp_path: Pat
         assert found == (told if method == "execute" else ["a1-one", "b1-one", "c2-one"])
         ledger.acknowledge("carts", batch.number or 0)
         assert hand_out(ledger, "a1 b1 c2", 3) == ("" if method == "insert" else "c2")
+
+
+def test_a_forgotten_customer_s_actions_are_gone(ledger: ActionLedger) -> None:
+    hand_out(ledger, "a1 b1", 2)
+    assert (ledger.forget("a"), ledger.forget("a")) == (1, 0)
+    assert hand_out(ledger, "a1 b1", 3) == "a1"  # still in the tables: due again
