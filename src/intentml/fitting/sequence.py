@@ -257,7 +257,8 @@ class _Fit:
         return self._levelled(replace(honest, network=begun), weights)
 
     def _levelled(self, timed: Correction, weights: tuple[float, float]) -> Correction:
-        """With today's levels, and the gates of orders and of money."""
+        """With today's levels, instead of any it has, and the gates of orders and of money."""
+        timed = replace(timed, timing=replace(timed.timing, level=()))
         now, best = self.past.now, self.priors.best
         customers = some_buyers(now, np.ones(len(now.snapshot), bool), JUDGED_CUSTOMERS, self.training.seed)
         levels = levels_today(timed, now, best, customers, self.judged, weights)
