@@ -184,7 +184,7 @@ def learned(
     torch.manual_seed(0)
     told = torch.from_numpy(np.concatenate([each for _, each in taught]))
     head = ValueHead(CONFIG, SIZES)
-    head.numbers.know(told)
+    head.several.numbers.know(told)
     outcomes = [
         torch.from_numpy(np.concatenate([getattr(one.amounts[days], name) for one, _ in taught])).float()
         for name in ("orders", "money", "came_orders", "came_spend")
@@ -201,6 +201,7 @@ def learned(
             torch.nn.utils.clip_grad_norm_(head.parameters(), 1.0)
             optimiser.step()
             falling.step()
+    head.eval()
     with torch.no_grad():
         ratio = head(torch.zeros(len(numbers), CONFIG.d_model), torch.from_numpy(numbers)).numpy()
     return ratio.astype(np.float64)

@@ -18,7 +18,7 @@ from intentml.fitting.settings import TrainingConfig
 from intentml.fitting.slices import Past
 from intentml.fitting.timing_training import fit_timing_network
 from intentml.fitting.windows import cutoffs
-from intentml.model import timing_network
+from intentml.model import members, timing_network
 from intentml.model.config import ModelConfig
 from intentml.model.correction import corrected_silence, level_of, timing_ratio
 from intentml.model.intent_model import IntentModel, Sizes
@@ -87,9 +87,10 @@ def examples(past: Past, instant: Instant, ends: Instant, prior: ActivityPrior) 
     return timing_examples(part, customers, past.log, ends, prior, settled=True)
 
 
-def learned(parts: Sequence[TimingExamples], numbers: F32, members: int, width: int, dropout: float) -> F32:
+def learned(parts: Sequence[TimingExamples], numbers: F32, count: int, width: int, dropout: float) -> F32:
     """What a timing network of this make says of some numbers."""
-    timing_network._MEMBERS, timing_network._WIDTH, timing_network._DROPOUT = members, width, dropout
+    timing_network._MEMBERS = count
+    members._WIDTH, members._DROPOUT = width, dropout
     sizes = Sizes(1, 1, 1, 1, 1, False, NUMBERS, OPINIONS, 1, {}, {})  # no targets
     network = IntentModel(ModelConfig(), sizes, len(SURVIVAL_DAYS))
     fit_timing_network(network, parts, TrainingConfig())

@@ -6,6 +6,7 @@ gate keeps out adds nothing.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -37,8 +38,9 @@ def corrected(
     if question.kind == NO_ORDER:
         if predictor.correction.timing.closed or answer.no_order is None:
             return reckoning
-        said = float(logit(answer.no_order[0], FLOOR)) - reckoning.total
-        return reckoning.corrected({SEQUENCE: said})
+        said = _silence(answer) - reckoning.total
+        learned = _silence(_by_numbers(predictor, question)) - reckoning.total
+        return reckoning.corrected({LEARNED: learned, SEQUENCE: said - learned})
     if question.kind not in predictor.correction.open_kinds():
         return reckoning
     repeat, explore = predictor.correction.gates_at(question.kind, question.horizon_days)
@@ -50,6 +52,19 @@ def corrected(
         LEARNED: mend.pairs * _of_pair(predictor, question),
     }
     return reckoning.corrected(parts, mend.intercept, mend.slope)
+
+
+def _by_numbers(predictor: IntentPredictor, question: Question) -> Predictions:
+    """What is answered where the orders tell the timing nothing besides the numbers."""
+    timing = replace(predictor.correction.timing, sequence=0.0)
+    deaf = replace(predictor, correction=replace(predictor.correction, timing=timing))
+    return deaf.predict(question.one, question.horizon_days, kinds=())
+
+
+def _silence(answer: Predictions) -> float:
+    """Logit of P(no order) of the only customer."""
+    assert answer.no_order is not None  # the answer has it
+    return float(logit(answer.no_order[0], FLOOR))
 
 
 def _of_sequence(predictor: IntentPredictor, question: Question, *, seen: bool) -> float:

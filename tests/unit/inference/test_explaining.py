@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -121,7 +122,19 @@ def test_the_network_and_its_line_are_parts_of_their_own():
         assert part_names(told) == [*part_names(without), "sequence", *learned, "calibration"]
         assert told.parts[: len(without.parts)] == without.parts
     told = found.explain(snapshot(), busiest(), "no_order", None, 14)
-    assert "sequence" in part_names(told)
+    assert part_names(told)[-2:] == ["learned", "sequence"]
+
+
+@pytest.mark.parametrize(
+    ("weights", "part"), [({"sequence": 0.0}, "learned"), ({"numbers": 0.0}, "sequence")]
+)
+def test_what_numbers_and_orders_tell_of_the_timing_are_told_apart(weights, part):
+    found = with_gates(CLOSED, 0.8)
+    timing = replace(found.correction.timing, level=(), **weights)
+    one = replace(found, correction=replace(found.correction, timing=timing))
+    told = one.explain(snapshot(), busiest(), "no_order", None, 14)
+    without = found.prior.explain(snapshot(), busiest(), "no_order", None, 14)
+    assert part_names(told) == [*part_names(without), part]
 
 
 def test_closed_gates_explain_the_prior():
