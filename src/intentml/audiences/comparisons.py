@@ -10,7 +10,7 @@ import datetime as dt
 import re
 from typing import TYPE_CHECKING, Any
 
-from intentml.audiences.fields import Field, checked
+from intentml.audiences.fields import RuleField, checked
 from intentml.audiences.leaves import Comparison
 from intentml.errors import RuleError
 from intentml.timeline import Instant
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
 
-def compared(column: ir.Column, field: Field, asked: Comparison, timezone: str) -> ir.BooleanValue:
+def compared(column: ir.Column, field: RuleField, asked: Comparison, timezone: str) -> ir.BooleanValue:
     """The comparison of a column; false where the column is null, but for `is null`.
 
     Raises:

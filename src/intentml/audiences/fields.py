@@ -42,7 +42,7 @@ _WORDS: Mapping[Kind, str] = {
 
 
 @dataclass(frozen=True)
-class Field:
+class RuleField:
     """A column that rules may name.
 
     Attributes:
@@ -77,7 +77,7 @@ def kind_of(type_: pa.DataType) -> Kind:
     raise ValueError(f"no rule can ask of {type_}")
 
 
-def field_named(name: str, fields: Mapping[str, Field]) -> Field:
+def field_named(name: str, fields: Mapping[str, RuleField]) -> RuleField:
     """The field of a name.
 
     Raises:
@@ -95,7 +95,7 @@ def field_named(name: str, fields: Mapping[str, Field]) -> Field:
     )
 
 
-def checked(asked: Comparison, field: Field, timezone: str) -> tuple[Scalar | Instant, ...]:
+def checked(asked: Comparison, field: RuleField, timezone: str) -> tuple[Scalar | Instant, ...]:
     """The values of a comparison, as its field has them.
 
     Args:
@@ -127,7 +127,7 @@ def checked(asked: Comparison, field: Field, timezone: str) -> tuple[Scalar | In
     return found
 
 
-def _fitting(value: Scalar, field: Field, timezone: str) -> Scalar | Instant:
+def _fitting(value: Scalar, field: RuleField, timezone: str) -> Scalar | Instant:
     """One value as the field has it."""
     match field.kind:
         case "number" if isinstance(value, int | float) and not isinstance(value, bool):

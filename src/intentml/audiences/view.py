@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from intentml.audiences.fields import Field, kind_of
+from intentml.audiences.fields import RuleField, kind_of
 from intentml.audiences.lead_score import Weight
 from intentml.audiences.leaves import Interest
 from intentml.errors import RuleError, without_address
@@ -96,10 +96,10 @@ class ShopView:
         return ids
 
     @cached_property
-    def fields(self) -> dict[str, Field]:
+    def fields(self) -> dict[str, RuleField]:
         """What comparisons may name."""
         columns = {
-            column.name: Field(
+            column.name: RuleField(
                 column.name,
                 kind_of(column.type),
                 self.words.get(column.name, ()),
@@ -107,7 +107,7 @@ class ShopView:
             )
             for column in self.customers.schema
         }
-        return columns | {name: Field(name, "number") for name in self.points}
+        return columns | {name: RuleField(name, "number") for name in self.points}
 
     def row_of(self, customer_id: str) -> int:
         """The row of a customer.
