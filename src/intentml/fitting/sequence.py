@@ -241,7 +241,7 @@ class _Fit:
             begun: Its network before its last heads; fitted in place.
             parts: What it has learned from, of every cutoff and anchor.
         """
-        if not self.plan.newest or honest.idle:
+        if not self.plan.newest or honest.idle or not self.training.newest:
             return honest
         ends = self.past.log.until
         newest = [self.lessons.examples(self.past.at(at), ends, whole=True) for at in self.plan.newest]

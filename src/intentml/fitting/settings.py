@@ -22,6 +22,8 @@ class TrainingConfig(BaseModel):
         customers_per_cutoff: Most customers of a window.
         product_columns: Products a pass looks at besides those a customer bought; half are the most
             bought, half are drawn and stand for the rest.
+        newest: Whether timing, pair networks and value head learn once more from the newest days, when their
+            gates are set; without it what is judged on validation is what is used.
         seed: Of everything drawn.
     """
 
@@ -36,4 +38,5 @@ class TrainingConfig(BaseModel):
     anchors: int = Field(8, ge=0, le=500)
     customers_per_cutoff: int = Field(10_000, ge=1)
     product_columns: int = Field(512, ge=2)
+    newest: bool = True
     seed: int = Field(0, ge=0)

@@ -264,6 +264,18 @@ def test_the_last_heads_learn_once_more_from_the_newest_days_and_nothing_else_ch
     assert all(torch.equal(in_use[name], weight) for name, weight in weights[1].items())
 
 
+def test_without_the_newest_days_what_is_judged_is_what_is_used(monkeypatch):
+    monkeypatch.setattr(sequence, "gated_timing", lambda windows: TimingGates(1.0, 0.5))
+    settings = [*AT_ONCE, "training.newest=false"]
+    one, other = (
+        train(log_of(frames()), as_of=ASKED_AT, recipe="smoke", settings=told) for told in (AT_ONCE, settings)
+    )
+    assert one.card["network"]["validation_loss"] == other.card["network"]["validation_loss"]
+    assert one.card["judged"] == other.card["judged"]
+    used = [made.predictor.correction.network.timing.several.last for made in (one, other)]
+    assert not torch.equal(*used)
+
+
 def test_what_is_judged_on_validation_has_not_learned_from_it(monkeypatch):
     judged: list[object] = []
 
