@@ -10,12 +10,15 @@ import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pyarrow as pa
 
 from intentml.errors import LedgerError
 from intentml.tables.sources import described
+
+if TYPE_CHECKING:
+    import duckdb
 
 INCOMING = "incoming_members"
 _ROWS = "incoming_rows"
@@ -48,6 +51,15 @@ class Database(Protocol):
     def stage(self, members: pa.Table) -> None:
         """Put members (customer_id, holdout) where this connection's SQL finds them, as `INCOMING`."""
 
+    def rewrite(self) -> None:
+        """Write the place anew, so that its bytes hold nothing that was deleted; outside of transactions.
+
+        A server's database sees to that itself.
+
+        Raises:
+            LedgerError: Whatever the database raised.
+        """
+
     def close(self) -> None:
         """Let go of the place."""
 
@@ -76,19 +88,27 @@ class _DuckFile:
         import duckdb
 
         self._path, self._error = path, duckdb.Error
+        self._connection = self._opened()
+
+    def _opened(self) -> duckdb.DuckDBPyConnection:
+        """A connection to the file."""
+        import duckdb
+
         try:
-            self._connection = duckdb.connect(
-                path,
+            connection = duckdb.connect(
+                self._path,
                 # A file of another kind is an error, not a reason to fetch an extension that reads it.
                 config={"autoinstall_known_extensions": False, "autoload_known_extensions": False},
             )
-            [(where,)] = self.rows(
+            place = connection.execute(
                 "SELECT path FROM duckdb_databases() WHERE database_name = current_database()"
-            )
+            ).fetchone()
         except duckdb.Error as problem:
-            raise _unopened(path, str(problem)) from None
-        if where is None and path != IN_MEMORY:  # it took a CSV or Parquet file for tables of its own
-            raise _unopened(path, "no DuckDB file")
+            raise _unopened(self._path, str(problem)) from None
+        # It took a CSV or Parquet file for tables of its own.
+        if self._path != IN_MEMORY and (place is None or place[0] is None):
+            raise _unopened(self._path, "no DuckDB file")
+        return connection
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -120,6 +140,36 @@ class _DuckFile:
 
     def stage(self, members: pa.Table) -> None:
         self._connection.register(INCOMING, members)
+
+    def rewrite(self) -> None:
+        import duckdb
+
+        if self._path == IN_MEMORY:
+            return
+        aside = Path(f"{self._path}.rewritten")
+        aside.unlink(missing_ok=True)
+        try:
+            [(name,)] = self.rows("SELECT current_database()")
+            place = str(aside).replace("'", "''")
+            self._connection.execute(f"ATTACH '{place}' AS rewritten")
+            self._connection.execute(f'COPY FROM DATABASE "{name}" TO rewritten')
+            self._connection.execute("DETACH rewritten")
+        except self._error as problem:
+            aside.unlink(missing_ok=True)
+            raise _failed(self._path, problem) from None
+        self._connection.close()
+        try:
+            # Refused while anybody has the old file open: what they write would be lost with it.
+            duckdb.connect(self._path, read_only=True).close()
+            aside.replace(self._path)
+        except duckdb.Error:
+            aside.unlink()
+            raise LedgerError(
+                f"{self._path} is open elsewhere: its bytes may still hold what was deleted",
+                hint="close it there and do the same again",
+            ) from None
+        finally:
+            self._connection = self._opened()
 
     def close(self) -> None:
         self._connection.close()
@@ -186,6 +236,15 @@ class _Reached:
         )
         self.execute(f"DELETE FROM {INCOMING}")
         self.insert(INCOMING, members)
+
+    def rewrite(self) -> None:
+        if self._engine.dialect.name != "sqlite":
+            return
+        try:
+            with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                connection.execute(self._text("VACUUM"))
+        except self._error as problem:
+            raise _failed(self._place, problem) from None
 
     def close(self) -> None:
         self._connection.close()

@@ -53,13 +53,18 @@ def read_folder(folder: Path) -> dict[str, Audience]:
 
 def _audiences_of(name: str, content: Any) -> dict[str, Audience]:
     """The audiences of a file: the one it is named after, or a family."""
-    if not isinstance(content, Mapping) or set(content) != {"interested"}:
+    if not isinstance(content, Mapping) or "interested" not in content:
         return {name: audience_of(name, content)}
+    if len(content) > 1:
+        raise RuleError(f"the family {name!r}: interested stands alone in its file")
     try:
         told = Interested.model_validate(content["interested"])
     except ValidationError as problem:
         raise RuleError(f"the family {name!r}: interested: {told_mistakes(problem)}") from None
-    family = interested(**dict(told))
+    try:
+        family = interested(**dict(told))
+    except RuleError as problem:
+        raise RuleError(f"the family {name!r}: {problem.message}", hint=problem.hint) from None
     if not family:
         raise RuleError(
             f"the family {name!r} names nothing", hint="list keywords, categories, brands or products"

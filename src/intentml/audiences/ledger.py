@@ -153,7 +153,7 @@ class Ledger:
         """When each customer entered an audience last, as far as refreshes until a time tell.
 
         Who was in at the first refresh came before it, nobody knows when, and is not told; nor who moved from
-        the holdout or into it.
+        the holdout or into it; nor who is held out, or was when they entered: they are not to be contacted.
 
         Returns:
             customer_id, and entered_at: as_of of the refresh.
@@ -163,10 +163,21 @@ class Ledger:
         """
         with self._database.transaction():
             last, refreshes = self._at(audience, upto).number, self._known(audience)
-            found = self._records.entries(audience, last)
-        at = np.array([0, *(one.as_of.us for one in refreshes)], np.int64)[found["refresh"].to_numpy()]
-        times = pa.array(at, pa.timestamp("us", tz="UTC"))
-        return pa.table({"customer_id": found["customer_id"], "entered_at": times}).sort_by("customer_id")
+            entries = self._records.entries(audience, last)
+            members = self._records.members(audience, last)
+        newest = entries.sort_by("refresh").group_by("customer_id", use_threads=False)
+        found = newest.aggregate([("refresh", "last"), ("holdout", "last")])
+        held = members["customer_id"].filter(members["holdout"])
+        free = pc.invert(pc.or_(found["holdout_last"], pc.is_in(found["customer_id"], value_set=held)))
+        found = found.filter(free).sort_by("customer_id")
+        times = {one.number: one.as_of.us for one in refreshes}
+        entered_at = [times[number] for number in found["refresh_last"].to_pylist()]
+        return pa.table(
+            {
+                "customer_id": found["customer_id"],
+                "entered_at": pa.array(entered_at, pa.timestamp("us", tz="UTC")),
+            }
+        )
 
     def diff(
         self, audience: str, since: AsOf | Instant | None = None, upto: AsOf | Instant | None = None
@@ -234,8 +245,7 @@ class Ledger:
         The sizes of past refreshes stay, as numbers of nobody. Whoever acts on changes is not told that the
         customer left; and who is still in the shop's tables comes back with the next refresh.
         """
-        with self._database.transaction():
-            return forget(self._database, "audience_members", customer_id)
+        return forget(self._database, "audience_members", customer_id)
 
     def _known(self, audience: str) -> tuple[Refresh, ...]:
         """The refreshes of an audience, at least one."""

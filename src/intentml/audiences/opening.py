@@ -23,8 +23,10 @@ from intentml.scores.scores import Scores
 from intentml.tables.read import read_shop
 from intentml.timeline import OrderLog, known_by
 
-# The oldest purchases stay the oldest, however the shop grows.
-_OLDEST = 100
+# The oldest purchases stay the oldest, however the shop grows; so many marks fit into what a ledger keeps.
+_OLDEST = 25
+# Lines among which they are looked for: an order has several.
+_SEEN = 1_000
 
 
 def open_audiences(
@@ -82,10 +84,12 @@ def scored_log(
 
 
 def shop_mark(log: OrderLog) -> str:
-    """What tells a shop from others and stays as it grows: a hash of its oldest purchases."""
+    """What tells a shop from others and stays as it grows: a hash of each of its oldest purchases.
+
+    Where a customer is taken out of the tables most of them stay, and `ownership.same_shop` knows it again.
+    """
     at = log.purchases.at
-    oldest = np.flatnonzero(at <= np.sort(at)[:_OLDEST].max(initial=0))
+    oldest = np.flatnonzero(at <= np.sort(at)[:_SEEN].max(initial=0))
     ids = log.customer_ids[log.purchases.customer[oldest]].astype(str)
-    in_order = np.lexsort((ids, at[oldest]))[:_OLDEST]
-    told = "\n".join(f"{at[oldest[row]]} {ids[row]}" for row in in_order)
-    return hashlib.sha256(told.encode()).hexdigest()[:16]
+    purchases = sorted(set(zip(at[oldest].tolist(), ids.tolist(), strict=True)))[:_OLDEST]
+    return " ".join(hashlib.sha256(f"{us} {one}".encode()).hexdigest()[:9] for us, one in purchases)

@@ -23,7 +23,7 @@ def open_owned(
         kind: Name of the table that keeps version and owner.
         version: Of the tables.
         tables: Statements that make them where they are not there.
-        shop: What tells the shop from others and stays the same as it grows; kept at first use.
+        shop: What tells the shop from others as it grows: words, most of which stay; kept.
         must_exist: For who only asks: a file that is not there is an error.
 
     Raises:
@@ -37,22 +37,38 @@ def open_owned(
             raise LedgerError(
                 f"the ledger has version {found}, this package reads {version}", hint="start a new ledger"
             )
-        if owner != shop:
+        if not same_shop(owner, shop):
+            theirs, ours = (mark.partition(" ")[0] for mark in (owner, shop))
             raise LedgerError(
-                f"the ledger belongs to shop {owner}, and this is shop {shop}",
+                f"the ledger belongs to shop {theirs}, and this is shop {ours}",
                 hint="each shop has a ledger of its own: name another file",
             )
+        if owner != shop:
+            with database.transaction():
+                database.execute(f"UPDATE {kind} SET shop = :shop", shop=shop)
     except BaseException:
         database.close()
         raise
     return database
 
 
+def same_shop(one: str, other: str) -> bool:
+    """Whether two marks are of the same shop: most of the words of the shorter stand in the other.
+
+    >>> same_shop("a b c", "a c d"), same_shop("a b c", "c d e")
+    (True, False)
+    """
+    words, others = set(one.split()), set(other.split())
+    return one == other or 2 * len(words & others) > min(len(words), len(others))
+
+
 def forget(database: Database, table: str, customer_id: str) -> int:
-    """Take every row of a customer out of a table; how many there were. Called within a transaction."""
+    """Take every row of a customer out of a table, and out of the file's bytes; how many there were."""
     where = f"FROM {table} WHERE customer_id = :customer_id"
-    [(count,)] = database.rows(f"SELECT count(*) {where}", customer_id=customer_id)
-    database.execute(f"DELETE {where}", customer_id=customer_id)
+    with database.transaction():
+        [(count,)] = database.rows(f"SELECT count(*) {where}", customer_id=customer_id)
+        database.execute(f"DELETE {where}", customer_id=customer_id)
+    database.rewrite()
     return int(count)
 
 

@@ -17,7 +17,7 @@ from intentml.audiences.database import INCOMING, Database
 from intentml.audiences.membership import Changes, Refresh
 from intentml.timeline.instants import Instant
 
-VERSION = 1
+VERSION = 2
 KIND = "audience_ledger"
 TABLES = (
     "CREATE TABLE IF NOT EXISTS audience_refreshes "
@@ -34,7 +34,6 @@ TABLES = (
 )
 _MEMBERS = pa.schema([("customer_id", pa.string()), ("holdout", pa.bool_())])
 _MOVES = pa.schema([*_MEMBERS, ("refresh", pa.int64())])
-_ENTRIES = pa.schema([("customer_id", pa.string()), ("refresh", pa.int64())])
 
 # The intervals of one audience: in now; in at `upto`; come, or gone, in `since` < refresh <= `upto`.
 _NOW = "FROM audience_members WHERE audience = :audience AND left_refresh IS NULL"
@@ -130,15 +129,14 @@ class Records:
         return found.sort_by("customer_id")
 
     def entries(self, audience: str, upto: int) -> pa.Table:
-        """Who came in after the first refresh and until `upto`: customer_id, refresh of the newest entry."""
+        """Who came in after the first refresh and until `upto`, each time: customer_id, holdout, refresh."""
         # An interval that begins where another of the customer ends: in all along, the holdout changed.
         return self.database.table(
-            "SELECT a.customer_id, max(a.entered_refresh) AS refresh FROM audience_members a "
-            "WHERE a.audience = :audience AND a.entered_refresh > 1 AND a.entered_refresh <= :upto "
-            "AND NOT EXISTS (SELECT 1 FROM audience_members b WHERE b.audience = a.audience "
-            "AND b.customer_id = a.customer_id AND b.left_refresh = a.entered_refresh) "
-            "GROUP BY a.customer_id",
-            _ENTRIES,
+            "SELECT a.customer_id, a.holdout, a.entered_refresh AS refresh FROM audience_members a "
+            "LEFT JOIN audience_members b ON b.audience = a.audience AND b.customer_id = a.customer_id "
+            "AND b.left_refresh = a.entered_refresh WHERE a.audience = :audience "
+            "AND a.entered_refresh > 1 AND a.entered_refresh <= :upto AND b.customer_id IS NULL",
+            _MOVES,
             audience=audience,
             upto=upto,
         )

@@ -109,15 +109,18 @@ def due(
 
     With a ledger each action is handed out once; a batch again, as it was, until `scenario acknowledge`.
     """
-    from contextlib import nullcontext
+    from contextlib import ExitStack
 
     from intentml.scenarios.handing_out import due as due_now
 
     told = Output(json, quiet)
     ours = _opened(scores, data, columns, audiences, told)
-    noted = nullcontext() if ledger is None else _ledger(ours, ledger)
-    entered = nullcontext() if memberships is None else membership_ledger(ours, memberships, must_exist=True)
-    with told.step("looking at scenarios") as tell, noted as kept, entered as members:
+    with told.step("looking at scenarios") as tell, ExitStack() as opened:
+        members = kept = None
+        if memberships is not None:
+            members = opened.enter_context(membership_ledger(ours, memberships, must_exist=True))
+        if ledger is not None:
+            kept = opened.enter_context(_ledger(ours, ledger))
         found = due_now(ours, scenario, kept, members, progress=tell)
     frame = _frame(found)
     if out is not None:

@@ -170,7 +170,7 @@ class _Asked:
         offer = step.offer
         told = {
             "action_id": [
-                _action_id(self.shop, self.scenario.name, step.name, str(us), customer)
+                _action_id(self.shop.partition(" ")[0], self.scenario.name, step.name, str(us), customer)
                 for us, customer in zip(triggered, customers, strict=True)
             ],
             "customer_id": customers,

@@ -22,7 +22,7 @@ from intentml.scenarios.actions import ACTIONS
 from intentml.scenarios.scenario import Scenario
 from intentml.timeline.instants import Instant
 
-VERSION, KIND = 1, "scenario_ledger"
+VERSION, KIND = 2, "scenario_ledger"
 TABLES = (
     "CREATE TABLE IF NOT EXISTS scenario_batches "
     "(scenario VARCHAR(64), batch INTEGER, as_of_us BIGINT NOT NULL, acknowledged SMALLINT NOT NULL, "
@@ -143,8 +143,7 @@ class ActionLedger:
 
         Who is still in the shop's tables may be due them again.
         """
-        with self._database.transaction():
-            return forget(self._database, "scenario_actions", customer_id)
+        return forget(self._database, "scenario_actions", customer_id)
 
     def _last(self, scenario: str) -> tuple[int, Instant, bool]:
         """Number, as_of and acknowledgement of the last batch; of the empty one before the first, if none."""

@@ -15,7 +15,7 @@ from pydantic import BeforeValidator, Field, ValidationError
 
 from intentml.audiences import definitions
 from intentml.audiences.audience import NAME
-from intentml.audiences.leaves import Comparison, Frozen, Happened, InAudience, Purchased
+from intentml.audiences.leaves import Comparison, Frozen, Happened, Purchased
 from intentml.audiences.parse import parse
 from intentml.audiences.rule import Rule, leaves, rule_of
 from intentml.errors import RuleError, TimeError, nearest
@@ -26,7 +26,7 @@ AGES = tuple(name for name, field in FIELDS.items() if field.meaning.startswith(
 """Traits that count the days since something: what a scenario may start from."""
 
 
-_ENTERED = re.compile(r"^\s*entered\s*\(")
+_ENTERED = re.compile(r"\s*entered\(\s*'((?:[^']|'')+)'\s*\)\s*")
 
 
 class Entered(Frozen):
@@ -61,13 +61,13 @@ def _trigger(told: Any) -> Any:
     if isinstance(told, Entered):
         return told
     if isinstance(told, Mapping) and "entered" in told:
-        entering, told = True, {"audience": told["entered"]}
-    else:
-        entering = isinstance(told, str) and bool(_ENTERED.match(told))
-        told = _ENTERED.sub("audience(", told) if entering else told
+        if set(told) != {"entered"} or not isinstance(told["entered"], str):
+            raise ValueError("entered is the name of an audience, and stands alone")
+        return Entered(entered=told["entered"])
+    found = _ENTERED.fullmatch(told) if isinstance(told, str) else None
+    if found is not None:
+        return Entered(entered=found[1].replace("''", "'"))
     leaf = _rule(told)
-    if entering and isinstance(leaf, InAudience):
-        return Entered(entered=leaf.audience)
     if not isinstance(leaf, Happened | Purchased):
         raise ValueError(
             "it is one event(...), purchased(...) or entered('NAME'), or a field that counts the days since"

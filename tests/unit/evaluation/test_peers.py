@@ -147,6 +147,16 @@ def test_the_same_question_is_asked_once(log, as_of, given, tmp_path):
         asked("answers", "/no/such/python", replace(given, folder=other))
 
 
+def test_a_kept_answer_that_is_broken_is_asked_for_again(log, as_of, given, tmp_path):
+    for _ in range(2):
+        peer = PeerPredictor(fake("answers"), Path(sys.executable), given, HORIZON, 60.0, tmp_path)
+        said = peer.predict(log.as_of(as_of), HORIZON)
+        assert said.targets
+        assert peer.note.failure is None
+        [kept] = tmp_path.iterdir()
+        (kept / "category.npy").write_bytes(b"")  # as after a power cut
+
+
 def test_what_is_no_answer_is_not_kept(log, as_of, given, tmp_path):
     for _ in range(2):
         peer = PeerPredictor(fake("is_silent"), Path(sys.executable), given, HORIZON, 60.0, tmp_path)

@@ -83,6 +83,7 @@ def test_a_scenario_starts_from_what_counts_the_days_since_something() -> None:
         (told(trigger="orders > 3"), "trigger: it is one event"),
         (told(trigger="event("), "trigger: "),
         (told(trigger="entered()"), "trigger: "),
+        (told(trigger={"entered": "vip", "since": "2020"}), "trigger: entered is the name of an audience"),
         (told(trigger="entered('vip') AND entered('new')"), "trigger: "),
         (told(condition="orders >"), "condition: .*ends too early"),
         (told(condition=None), "condition: a rule has one of the keys|condition: the rule cannot be used"),

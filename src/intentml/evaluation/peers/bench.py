@@ -2,7 +2,8 @@
 
 What comes in: which peers, where their environments are, the log cut at a window's start. What goes out:
 `Predictor`s. A peer that fails has no heads, and its note says why; the backtest goes on. Answers are kept
-beside the environments: a backtest that is run again, or goes on after it was ended, asks nobody twice.
+beside the environments: a backtest that is run again, or goes on after it was ended, asks nobody twice who
+answered.
 """
 
 from __future__ import annotations

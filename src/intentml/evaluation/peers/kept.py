@@ -1,16 +1,19 @@
 """Answers of peers, kept: what was asked before with the same data, script and pins is not asked again.
 
 What comes in: a peer, the folder it is given, a way to ask it. What goes out: its answer and the seconds that
-it took when it was asked. An answer that cannot be read is not kept; removing the folder has all asked anew.
+it took when it was asked. What cannot be read is not kept, or asked for again; removing the folder has all
+asked anew.
 """
 
 from __future__ import annotations
 
 import hashlib
+import shutil
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -24,7 +27,7 @@ _SECONDS = "seconds.txt"
 
 
 def key_of(peer: Peer, kinds: Sequence[str], inputs: Path) -> str:
-    """What an answer depends on, as a name: the peer, its script and pins, and every byte that it is given.
+    """What an answer depends on, as a name: the peer, scripts and pins, and every byte that it is given.
 
     Args:
         peer: Which.
@@ -34,10 +37,10 @@ def key_of(peer: Peer, kinds: Sequence[str], inputs: Path) -> str:
     told = hashlib.sha256(repr((peer.name, tuple(kinds), sys.version)).encode())
     if peer.environment is not None:
         told.update(pins(peer.environment).encode())
-    scripts = sorted(peer.script.parent.glob("*.py"))
-    given = sorted(path for path in inputs.rglob("*") if path.is_file())
-    for path in (*scripts, *given):
-        told.update(path.name.encode() if path in scripts else str(path.relative_to(inputs)).encode())
+    scripts = [(path.name, path) for path in sorted(peer.script.parent.glob("*.py"))]
+    given = [(str(path.relative_to(inputs)), path) for path in sorted(inputs.rglob("*")) if path.is_file()]
+    for name, path in (*scripts, *given):
+        told.update(name.encode())
         told.update(hashlib.sha256(path.read_bytes()).digest())
     return f"{peer.name}-{told.hexdigest()[:24]}"
 
@@ -55,20 +58,26 @@ def asked_once(
     Returns:
         The answer, and the seconds that asking took.
     """
-    stamp = place / _SECONDS
-    if stamp.is_file():
-        return read(place), float(stamp.read_text(encoding="utf-8"))
-    place.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=place.parent, prefix="asked-") as aside:
-        out, start = Path(aside) / "answer", time.perf_counter()
-        out.mkdir()
+    kept = _kept(place, read)
+    if kept is not None:
+        return kept
+    with tempfile.TemporaryDirectory(prefix="intentml-asked-") as aside:
+        out, start = Path(aside), time.perf_counter()
         ask(out)
         answer, seconds = read(out), time.perf_counter() - start
-        (out / _SECONDS).write_text(repr(seconds), encoding="utf-8")
-        try:
-            out.replace(place)
-        except OSError:
-            # Another backtest beside this one was faster; its answer is the same.
-            if not stamp.is_file():
-                raise
+        # Kept where it can be: a full disk, or another backtest at the same place, costs a second asking alone.
+        with suppress(OSError):
+            shutil.copytree(out, place, dirs_exist_ok=True)
+            (place / _SECONDS).write_text(repr(seconds), encoding="utf-8")
     return answer, seconds
+
+
+def _kept(place: Path, read: Callable[[Path], Answer]) -> tuple[Answer, float] | None:
+    """The answer at a place; None, and nothing there any more, where it is not whole."""
+    if not place.is_dir():
+        return None
+    try:
+        return read(place), float((place / _SECONDS).read_text(encoding="utf-8"))
+    except Exception:  # whatever a cut off disk left behind
+        shutil.rmtree(place, ignore_errors=True)
+        return None
