@@ -65,7 +65,7 @@ def asked_once(
         out, start = Path(aside), time.perf_counter()
         ask(out)
         answer, seconds = read(out), time.perf_counter() - start
-        # Kept where it can be: a full disk, or another backtest at the same place, costs a second asking alone.
+        # Kept where it can be: a full disk, or another backtest beside this one, costs a second asking alone.
         with suppress(OSError):
             shutil.copytree(out, place, dirs_exist_ok=True)
             (place / _SECONDS).write_text(repr(seconds), encoding="utf-8")
