@@ -62,6 +62,10 @@ def audience_of(name: str, content: Any) -> Audience:
     """
     if not isinstance(content, Mapping):
         raise RuleError(f"the audience {name!r} is no mapping of title, about and rule")
+    if "interested" in content:
+        raise RuleError(
+            f"{name!r} is a family of audiences", hint="name one of them, with --audiences FOLDER"
+        )
     rule = content.get("rule")
     try:
         parsed = parse(rule) if isinstance(rule, str) else rule_of(rule)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from intentml.audiences.audience import audience_of, rules_of
+from intentml.audiences.audience import audience_of, named, rules_of
 from intentml.audiences.families import crossed, interested, long_tail, never_sold, read_folder
 from intentml.audiences.selector import Selector
 from intentml.errors import RuleError
@@ -69,6 +69,12 @@ def test_a_file_of_a_folder_holds_an_audience_or_a_family(tmp_path):
     family = interested(["sneakers"], brands=["Nike", "Puma"], among="often", top_share=0.05)
     assert found == {"often": audience_of("often", {"title": "Often", "rule": "orders >= 5"}), **family}
     assert len(found) == 4
+
+
+def test_a_family_is_no_audience(tmp_path):
+    (tmp_path / "brands.yaml").write_text("interested: {brands: [Nike]}\n")
+    with pytest.raises(RuleError, match="'brands' is a family of audiences"):
+        named(str(tmp_path / "brands.yaml"), {})
 
 
 @pytest.mark.parametrize(
