@@ -162,22 +162,15 @@ class Ledger:
             LedgerError: It was never refreshed, or not yet then.
         """
         with self._database.transaction():
-            last, refreshes = self._at(audience, upto).number, self._known(audience)
-            entries = self._records.entries(audience, last)
-            members = self._records.members(audience, last)
-        newest = entries.sort_by("refresh").group_by("customer_id", use_threads=False)
-        found = newest.aggregate([("refresh", "last"), ("holdout", "last")])
+            last = self._at(audience, upto).number
+            entries, members = self._records.entries(audience, last), self._records.members(audience, last)
+        by_customer = entries.sort_by("entered_at").group_by("customer_id", use_threads=False)
+        found = by_customer.aggregate([("entered_at", "last"), ("holdout", "last")])
         held = members["customer_id"].filter(members["holdout"])
         free = pc.invert(pc.or_(found["holdout_last"], pc.is_in(found["customer_id"], value_set=held)))
         found = found.filter(free).sort_by("customer_id")
-        times = {one.number: one.as_of.us for one in refreshes}
-        entered_at = [times[number] for number in found["refresh_last"].to_pylist()]
-        return pa.table(
-            {
-                "customer_id": found["customer_id"],
-                "entered_at": pa.array(entered_at, pa.timestamp("us", tz="UTC")),
-            }
-        )
+        times = found["entered_at_last"].cast(pa.timestamp("us", tz="UTC"))
+        return pa.table({"customer_id": found["customer_id"], "entered_at": times})
 
     def diff(
         self, audience: str, since: AsOf | Instant | None = None, upto: AsOf | Instant | None = None

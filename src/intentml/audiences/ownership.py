@@ -38,9 +38,8 @@ def open_owned(
                 f"the ledger has version {found}, this package reads {version}", hint="start a new ledger"
             )
         if not same_shop(owner, shop):
-            theirs, ours = (mark.partition(" ")[0] for mark in (owner, shop))
             raise LedgerError(
-                f"the ledger belongs to shop {theirs}, and this is shop {ours}",
+                f"the ledger belongs to shop {short(owner)}, and this is shop {short(shop)}",
                 hint="each shop has a ledger of its own: name another file",
             )
         if owner != shop:
@@ -50,6 +49,11 @@ def open_owned(
         database.close()
         raise
     return database
+
+
+def short(mark: str) -> str:
+    """A shop's mark by its first word, its oldest purchase."""
+    return mark.partition(" ")[0]
 
 
 def same_shop(one: str, other: str) -> bool:

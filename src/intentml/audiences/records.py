@@ -34,6 +34,7 @@ TABLES = (
 )
 _MEMBERS = pa.schema([("customer_id", pa.string()), ("holdout", pa.bool_())])
 _MOVES = pa.schema([*_MEMBERS, ("refresh", pa.int64())])
+_ENTRIES = pa.schema([*_MEMBERS, ("entered_at", pa.int64())])
 
 # The intervals of one audience: in now; in at `upto`; come, or gone, in `since` < refresh <= `upto`.
 _NOW = "FROM audience_members WHERE audience = :audience AND left_refresh IS NULL"
@@ -129,14 +130,15 @@ class Records:
         return found.sort_by("customer_id")
 
     def entries(self, audience: str, upto: int) -> pa.Table:
-        """Who came in after the first refresh and until `upto`, each time: customer_id, holdout, refresh."""
+        """Who came in after the first refresh and until `upto`, each time, and whether they were held out."""
         # An interval that begins where another of the customer ends: in all along, the holdout changed.
         return self.database.table(
-            "SELECT a.customer_id, a.holdout, a.entered_refresh AS refresh FROM audience_members a "
+            "SELECT a.customer_id, a.holdout, r.as_of_us AS entered_at FROM audience_members a "
+            "JOIN audience_refreshes r ON r.audience = a.audience AND r.refresh = a.entered_refresh "
             "LEFT JOIN audience_members b ON b.audience = a.audience AND b.customer_id = a.customer_id "
             "AND b.left_refresh = a.entered_refresh WHERE a.audience = :audience "
             "AND a.entered_refresh > 1 AND a.entered_refresh <= :upto AND b.customer_id IS NULL",
-            _MOVES,
+            _ENTRIES,
             audience=audience,
             upto=upto,
         )

@@ -11,6 +11,48 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from intentml.model.heads import ValueHead
+from intentml.model.timing_network import TimingNetwork
+
+
+def fit_members(
+    head: TimingNetwork | ValueHead,
+    numbers: Tensor,
+    loss_of: Callable[[Tensor], Tensor],
+    *,
+    most: int,
+    passes: int,
+    batch: int,
+    rate: float,
+    pull: float,
+) -> None:
+    """Fit a fresh head of several members, which first learns the scale of its numbers.
+
+    Args:
+        head: Left as it is used: nothing is dropped any more.
+        numbers: Of all examples. Shape: (n, numbers).
+        loss_of: As of `fit_alone`.
+        most: Examples of one pass; of more, others each time.
+        passes: As of `fit_alone`, like batch, rate and pull.
+        batch: Examples of one step.
+        rate: The first step's size.
+        pull: Toward zero.
+    """
+    head.several.numbers.know(numbers)
+    a_pass = min(len(numbers), most)
+    head.train()
+    fit_alone(
+        head,
+        loss_of,
+        lambda: torch.randperm(len(numbers))[:a_pass].to(numbers.device),
+        examples=a_pass,
+        passes=passes,
+        batch=batch,
+        rate=rate,
+        pull=pull,
+    )
+    head.eval()
+
 
 def fit_alone(
     head: nn.Module,

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from intentml.fitting.examples import TimingExamples
-from intentml.fitting.last_heads import fit_alone
+from intentml.fitting.last_heads import fit_members
 from intentml.fitting.settings import TrainingConfig
 from intentml.model.correction import timing_ratio
 from intentml.model.intent_model import IntentModel
@@ -42,8 +42,6 @@ def fit_timing_network(
     numbers, hazard, event_bin, full_bins = (
         _joined(windows, name, network.device) for name in ("numbers", "hazard", "event_bin", "full_bins")
     )
-    head.several.numbers.know(numbers)
-    a_pass = min(len(numbers), _MOST_A_PASS)
 
     def loss_of(batch: Tensor) -> Tensor:
         told = (hazard[batch], event_bin[batch], full_bins[batch])
@@ -51,18 +49,10 @@ def fit_timing_network(
             [silence_losses(said, *told).mean() for said in head.members(numbers[batch])]
         ).sum()
 
-    head.train()
-    fit_alone(
-        head,
-        loss_of,
-        lambda: torch.randperm(len(numbers))[:a_pass].to(network.device),
-        examples=a_pass,
-        passes=_PASSES,
-        batch=_BATCH,
-        rate=_RATE,
-        pull=_PULL,
+    fit_members(
+        head, numbers, loss_of, most=_MOST_A_PASS, passes=_PASSES, batch=_BATCH, rate=_RATE, pull=_PULL
     )
-    network.timing = head.eval()
+    network.timing = head
 
 
 def told_by_numbers(network: IntentModel, window: TimingExamples) -> TimingExamples:

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from intentml.fitting.examples import Examples
-from intentml.fitting.last_heads import fit_alone
+from intentml.fitting.last_heads import fit_members
 from intentml.fitting.settings import TrainingConfig
 from intentml.fitting.values import Amounts
 from intentml.model.heads import ValueHead, horizon_place
@@ -69,25 +69,15 @@ def fit_value_head(
     numbers = _told([one.inputs[1] for one in taught], device)
     place = _told([np.full(len(one.amounts.orders), one.place) for one in taught], device).unsqueeze(1)
     outcomes = _Outcomes.of([one.amounts for one in taught], place.squeeze(1))
-    head.several.numbers.know(numbers)
-    a_pass = min(len(seen), _MOST_A_PASS)
 
     def loss_of(batch: Tensor) -> Tensor:
         said = head.members(seen[batch], numbers[batch], place[batch])
         return torch.stack([outcomes.losses(each, head.dispersion, batch).mean() for each in said]).sum()
 
-    head.train()
-    fit_alone(
-        head,
-        loss_of,
-        lambda: torch.randperm(len(seen))[:a_pass].to(device),
-        examples=a_pass,
-        passes=_PASSES,
-        batch=_BATCH,
-        rate=_RATE,
-        pull=_PULL,
+    fit_members(
+        head, numbers, loss_of, most=_MOST_A_PASS, passes=_PASSES, batch=_BATCH, rate=_RATE, pull=_PULL
     )
-    network.value = head.eval()
+    network.value = head
 
 
 @dataclass(frozen=True)

@@ -130,10 +130,9 @@ class ValueHead(nn.Module):
 
     def __init__(self, config: ModelConfig, sizes: Sizes) -> None:
         super().__init__()
-        self.unread = unread_numbers(config, sizes)
         self.scale = config.d_model**-0.5  # as in `Stratum`
         self.linear = nn.Linear(config.d_model, 4)
-        self.several = Members(_VALUE_MEMBERS, sizes.timing + sizes.value, 4)
+        self.several = Members(_VALUE_MEMBERS, sizes.timing + sizes.value, 4, unread_numbers(config, sizes))
         for weight in (self.linear.weight, self.linear.bias):
             nn.init.zeros_(weight)
         # Logarithm: how much wider than Poisson's the spread of orders is.
@@ -145,8 +144,6 @@ class ValueHead(nn.Module):
 
     def members(self, states: Tensor, numbers: Tensor, place: Tensor | float = 0.0) -> Tensor:
         """What each member says. Shape: (B, d), (B, numbers), (B, 1) -> (members, B, 2)."""
-        numbers = numbers.clone()
-        numbers[:, self.unread] = 0.0
         told = self.linear(states * self.scale) + self.several(numbers)
         fixed, growing = told.chunk(2, dim=-1)
         return limited(fixed + place * growing)

@@ -18,9 +18,9 @@ _WIDTH, _DROPOUT = 64, 0.2
 class Members(nn.Module):
     """Two hidden layers a member, learned side by side. Shape: (B, numbers) -> (members, B, outputs)."""
 
-    def __init__(self, members: int, numbers: int, outputs: int) -> None:
+    def __init__(self, members: int, numbers: int, outputs: int, unread: slice) -> None:
         super().__init__()
-        self.count = members
+        self.count, self.unread = members, unread
         self.numbers = Standardised(numbers, members * _WIDTH)
         self.second = nn.Parameter(torch.empty(members, _WIDTH, _WIDTH))
         self.second_bias = nn.Parameter(torch.empty(members, 1, _WIDTH))
@@ -31,7 +31,9 @@ class Members(nn.Module):
         self.drop = nn.Dropout(_DROPOUT)
 
     def forward(self, numbers: Tensor) -> Tensor:
-        """What each member says."""
+        """What each member says; the numbers that are not read count as 0."""
+        numbers = numbers.clone()
+        numbers[:, self.unread] = 0.0
         first = self.numbers(numbers).view(len(numbers), self.count, _WIDTH).transpose(0, 1)
         hidden = self.drop(functional.gelu(first))
         hidden = self.drop(functional.gelu(hidden @ self.second + self.second_bias))

@@ -23,8 +23,7 @@ class TimingNetwork(nn.Module):
 
     def __init__(self, config: ModelConfig, sizes: Sizes, bins: int) -> None:
         super().__init__()
-        self.unread = unread_numbers(config, sizes)
-        self.several = Members(_MEMBERS, sizes.timing, bins)
+        self.several = Members(_MEMBERS, sizes.timing, bins, unread_numbers(config, sizes))
 
     def forward(self, numbers: Tensor) -> Tensor:
         """The logarithms."""
@@ -32,8 +31,6 @@ class TimingNetwork(nn.Module):
 
     def members(self, numbers: Tensor) -> Tensor:
         """What each member says. Shape: (B, numbers) -> (members, B, bins)."""
-        numbers = numbers.clone()
-        numbers[:, self.unread] = 0.0
         return limited(self.several(numbers))
 
 

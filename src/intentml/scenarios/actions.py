@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 from intentml.audiences.audiences import Audiences
 from intentml.audiences.fields import field_named
 from intentml.audiences.ledger import Ledger
+from intentml.audiences.ownership import short
 from intentml.audiences.rule import Rule
 from intentml.audiences.selector import Selector
 from intentml.errors import RuleError
@@ -170,7 +171,7 @@ class _Asked:
         offer = step.offer
         told = {
             "action_id": [
-                _action_id(self.shop.partition(" ")[0], self.scenario.name, step.name, str(us), customer)
+                _action_id(short(self.shop), self.scenario.name, step.name, str(us), customer)
                 for us, customer in zip(triggered, customers, strict=True)
             ],
             "customer_id": customers,
