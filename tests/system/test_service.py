@@ -6,8 +6,6 @@ a process of its own.
 
 from __future__ import annotations
 
-import asyncio
-import importlib.util
 import json
 import os
 import subprocess
@@ -30,7 +28,8 @@ from intentml.inference.intent import IntentPredictor
 from intentml.model.timing_network import TimingGates
 from intentml.model.values import ValueGates
 from intentml.prediction import Mend
-from intentml.scores.requests import (
+from intentml.scores.scores import Scores
+from intentml.service.requests import (
     CustomersRequest,
     ExplainRequest,
     InterestedInRequest,
@@ -38,7 +37,6 @@ from intentml.scores.requests import (
     RecommendRequest,
     Request,
 )
-from intentml.scores.scores import Scores
 from intentml.shipped import shipped_folder
 from networks import perturbed
 from served import Reply, Served, served
@@ -364,38 +362,6 @@ def test_the_log_has_ids_of_requests_and_nobody_s_data(shop: Shop) -> None:
     assert "secret-7" not in log
     assert "Traceback" not in log
     assert shop.service.stdout.read_text() == f"Serving scores at {shop.service.url}\n"
-
-
-def test_a_failure_of_ours_is_told_without_what_was_asked(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    """A bug cannot be asked for over the wire: the door is handed an application that has one."""
-    spec = importlib.util.spec_from_file_location("service", shipped_folder("serving") / "service.py")
-    assert spec is not None
-    assert spec.loader is not None
-    service = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, "service", service)
-    spec.loader.exec_module(service)
-
-    async def buggy(scope: Any, receive: Any, send: Any) -> None:
-        raise KeyError(LINE["customer_id"])
-
-    sent: list[dict[str, Any]] = []
-
-    async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": b"", "more_body": False}
-
-    async def send(message: dict[str, Any]) -> None:
-        sent.append(message)
-
-    scope = {"type": "http", "method": "POST", "path": "/predict", "headers": [(b"x-request-id", b"r-1")]}
-    asyncio.run(service.Door(buggy)(scope, receive, send))
-    assert sent[0]["status"] == 500
-    error = json.loads(sent[1]["body"])["error"]
-    assert (error["code"], error["request_id"]) == ("bug", "r-1")
-    assert "request r-1 failed: KeyError" in caplog.text
-    assert "in buggy" in caplog.text
-    assert "secret-7" not in caplog.text + json.dumps(error)
 
 
 @pytest.mark.slow

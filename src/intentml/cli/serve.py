@@ -1,7 +1,7 @@
 """`serve`: the service over HTTP, on a scores folder and the model that made it.
 
 What comes in: a scores folder, a model, an address. What goes out: this process, turned into BentoML's
-server once all is found in order. What it answers is in `intentml.scores.service`.
+server once all is found in order. What it answers is in `intentml.service.shop`.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def _check(scores: Path, model: Path) -> dict[str, object]:
 
     from intentml import workflows
     from intentml.errors import IntentmlError
-    from intentml.scores.service import ScoredShop
+    from intentml.service.shop import ScoredShop
 
     if find_spec("bentoml") is None or find_spec("fastapi") is None:
         raise IntentmlError(

@@ -11,8 +11,8 @@ import pytest
 from intentml.inference.folder import load_model
 from intentml.priors.contributions import GROUPS
 from intentml.scores.folder import load_scores
-from intentml.scores.requests import PredictRequest
-from intentml.scores.service import ScoredShop
+from intentml.service.requests import PredictRequest
+from intentml.service.shop import ScoredShop
 from intentml.workflows import score, train
 from tiny import log_of
 

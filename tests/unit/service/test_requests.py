@@ -18,7 +18,7 @@ from intentml.errors import (
     UnknownCustomerError,
     UnknownTargetError,
 )
-from intentml.scores.requests import (
+from intentml.service.requests import (
     CustomersRequest,
     InterestedInRequest,
     PredictRequest,

@@ -19,14 +19,14 @@ from intentml.errors import (
     UnknownCustomerError,
     UnknownTargetError,
 )
-from intentml.scores.requests import (
+from intentml.service.requests import (
     CustomersRequest,
     ExplainRequest,
     InterestedInRequest,
     PredictRequest,
     RecommendRequest,
 )
-from intentml.scores.service import ScoredShop
+from intentml.service.shop import ScoredShop
 from intentml.workflows import score, train
 from random_shop import AS_OF, AS_OF_TEXT
 from scored_shop import HORIZONS, QUICK, frames, log, model, orders_at, scores

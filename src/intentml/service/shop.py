@@ -24,7 +24,10 @@ from intentml.scores.answers import about, explanation, recommendation
 from intentml.scores.customers import YEAR_DAYS, customer_table
 from intentml.scores.interests import SCHEMA, interest_batches
 from intentml.scores.partitions import predict_in_parts
-from intentml.scores.requests import (
+from intentml.scores.scores import Scores
+from intentml.scores.selection import one_target
+from intentml.scores.state import shop_state
+from intentml.service.requests import (
     CustomersRequest,
     ExplainRequest,
     InterestedInRequest,
@@ -32,9 +35,6 @@ from intentml.scores.requests import (
     RecommendRequest,
     check_customers,
 )
-from intentml.scores.scores import Scores
-from intentml.scores.selection import one_target
-from intentml.scores.state import shop_state
 from intentml.timeline import Snapshot
 from intentml.timeline.histories import ShopState
 
