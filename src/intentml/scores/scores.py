@@ -48,6 +48,7 @@ class Scores:
         context: Buyers per kind, target and window.
         targets: Scores per kind and horizon.
         bought: Products bought before.
+        histories: The order lines known, as `lines_by_customer` has them.
         index_path: Where the text index lies; None builds one when first asked.
     """
 
@@ -57,6 +58,7 @@ class Scores:
     context: pa.Table
     targets: Mapping[tuple[str, int], TargetScores]
     bought: Bought
+    histories: pa.Table
     index_path: Path | None = None
     _scratch: list[tempfile.TemporaryDirectory[str]] = field(default_factory=list, repr=False)
 

@@ -1,4 +1,4 @@
-"""Histories brought from outside, laid out in a shop whose state at an instant is known.
+"""Histories of single customers: taken out of a log, and laid out in a shop whose state is known.
 
 What comes in: some customers' own order lines, and the `ShopState` that a scores folder keeps. What
 goes out: the `Snapshot` that the shop's own log would give of these customers. A line that was not yet
@@ -11,17 +11,22 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from intentml.errors import TimeError
 from intentml.tables.shop import ShopTables
 from intentml.timeline.catalogue import Catalogue
-from intentml.timeline.columns import micros
+from intentml.timeline.columns import LINE_COLUMNS, micros
 from intentml.timeline.context import ShopContext
-from intentml.timeline.instants import Instant
+from intentml.timeline.instants import NEVER, Instant
 from intentml.timeline.lines import Lines, in_currency
 from intentml.timeline.log import OrderLog, rows_in
 from intentml.timeline.snapshot import Snapshot, snapshot_of
 
+# What a line says that is read again: whose it is stands as a number, so that rows of one lie together.
+HISTORY_COLUMNS = [name for name in LINE_COLUMNS if name != "customer_id"] + ["status"]
+# Told again and again: their texts are kept once.
+_FEW_TEXTS = ("product_id", "currency", "status")
 _SHOWN_ROWS = 5
 # Of a currency that no line names; -1 stands for lines that name none.
 _NO_NUMBER = -2
@@ -44,6 +49,29 @@ class ShopState:
     catalogue: Catalogue
     currency: str | None
     context: ShopContext
+
+
+def lines_by_customer(log: OrderLog) -> pa.Table:
+    """The order lines of a log that `before` has cut, as they came, customer by customer.
+
+    With the customer's id they are the history that `snapshot_of_histories` takes. A return that was not
+    yet known is left out of its line.
+
+    Returns:
+        `customer` (row in `log.customer_ids`, ascending), then `HISTORY_COLUMNS`.
+    """
+    parts = log.purchases, log.returns
+    customer, row = (np.concatenate([getattr(of, name) for of in parts]) for name in ("customer", "row"))
+    order = np.lexsort((row, customer))
+    lines = log.tables.orders.select(HISTORY_COLUMNS).take(pa.array(row[order]))
+    # A purchase that nobody has returned yet is as good as any other.
+    returned = np.concatenate([log.purchases.returned_at != NEVER, np.ones(len(log.returns), np.bool_)])
+    for name in ("returned_at", "status"):
+        known = pc.if_else(pa.array(returned[order]), lines[name], None)
+        lines = lines.set_column(lines.schema.get_field_index(name), name, known)
+    for name in _FEW_TEXTS:
+        lines = lines.set_column(lines.schema.get_field_index(name), name, lines[name].dictionary_encode())
+    return lines.add_column(0, "customer", pa.array(customer[order].astype(np.int32))).combine_chunks()
 
 
 def snapshot_of_histories(state: ShopState, tables: ShopTables) -> Snapshot:
