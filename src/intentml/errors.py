@@ -18,6 +18,7 @@ The tree::
     ├── ModelError           a model folder that cannot be used
     ├── ScoresError          a scores folder that cannot be used, or asked for what it does not hold
     ├── RuleError            a rule that is none, or asks for what these customers do not have
+    ├── ArrivalsError        a log of order lines that cannot be used
     ├── LedgerError          a ledger that cannot be used, of another shop, or asked to rewrite what was
     ├── TrackingError        a tracking store that cannot be used, or lacks the model asked for
     ├── PromotionError       a model that loses to a prior
@@ -164,6 +165,12 @@ class LedgerError(IntentmlError):
     code = "ledger"
 
 
+class ArrivalsError(IntentmlError):
+    """The log of order lines that came in cannot be read or written, or is none."""
+
+    code = "arrivals"
+
+
 class RequestError(IntentmlError):
     """A request to the service lacks a field, has an unknown one, or a value that is none."""
 
@@ -180,6 +187,12 @@ class TooLargeError(RequestError):
     """A request asks for more than is answered at once."""
 
     code = "too_large"
+
+
+class ConflictError(RequestError):
+    """A request contradicts one before it."""
+
+    code = "conflict"
 
 
 class TrackingError(IntentmlError):

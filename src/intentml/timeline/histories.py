@@ -27,6 +27,8 @@ from intentml.timeline.snapshot import Snapshot, snapshot_of
 HISTORY_COLUMNS = [name for name in LINE_COLUMNS if name != "customer_id"] + ["status"]
 # Told again and again: their texts are kept once.
 _FEW_TEXTS = ("product_id", "currency", "status")
+_TIMES = ("ordered_at", "recorded_at", "returned_at")
+_HOUR_US = 3_600_000_000
 _SHOWN_ROWS = 5
 # Of a currency that no line names; -1 stands for lines that name none.
 _NO_NUMBER = -2
@@ -72,6 +74,17 @@ def lines_by_customer(log: OrderLog) -> pa.Table:
     for name in _FEW_TEXTS:
         lines = lines.set_column(lines.schema.get_field_index(name), name, lines[name].dictionary_encode())
     return lines.add_column(0, "customer", pa.array(customer[order].astype(np.int32))).combine_chunks()
+
+
+def first_full_hour_after(orders: pa.Table, as_of: Instant) -> int:
+    """The first full hour at which all of some lines were known; `as_of` where that is later. Microseconds.
+
+    Args:
+        orders: Order lines after reading.
+        as_of: The earliest that is answered.
+    """
+    known = max(int(micros(orders[name], missing=0).max(initial=0)) for name in _TIMES)
+    return max(as_of.us, (known // _HOUR_US + 1) * _HOUR_US)
 
 
 def snapshot_of_histories(state: ShopState, tables: ShopTables) -> Snapshot:
