@@ -9,7 +9,7 @@ works out the same.
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from intentml.inference.online import read_histories
 from intentml.prediction import F64
@@ -27,6 +26,7 @@ from intentml.scores.partitions import join_targets, predict_in_parts
 from intentml.scores.scores import Scores
 from intentml.tables.lines import PURCHASE, UNUSED, line_quantities, line_roles
 from intentml.timeline.catalogue import Strings
+from intentml.timeline.columns import strings
 from intentml.timeline.histories import first_full_hour_after
 
 if TYPE_CHECKING:
@@ -118,10 +118,15 @@ class Merged:
         return merged
 
 
-def _by_customer(lines: pa.Table) -> Iterable[tuple[str, pa.Table]]:
+def _by_customer(lines: pa.Table) -> Iterator[tuple[str, pa.Table]]:
     """The lines of each customer, in the order they came."""
-    for customer in pc.unique(lines["customer_id"]).drop_null().to_pylist():
-        yield customer, lines.filter(pc.equal(lines["customer_id"], customer))
+    lines = lines.filter(lines["customer_id"].is_valid())
+    ids = strings(lines["customer_id"].combine_chunks())
+    order = np.argsort(ids, kind="stable")
+    lines, ids = lines.take(pa.array(order)), ids[order]
+    starts = np.flatnonzero(np.r_[True, ids[1:] != ids[:-1]][: len(ids)])
+    for start, end in zip(starts, [*starts[1:], len(ids)], strict=True):
+        yield ids[start], lines.slice(start, end - start)
 
 
 def _history(shop: ScoredShop, customer: str, came: pa.Table) -> pa.Table:

@@ -100,7 +100,12 @@ def snapshot_of_histories(state: ShopState, tables: ShopTables) -> Snapshot:
     Raises:
         TimeError: A line was ordered, recorded or returned at `as_of` or later.
     """
-    _refuse_the_future(tables.orders, state.as_of)
+    refuse_later(
+        tables.orders,
+        state.as_of,
+        why="which these scores cannot know about",
+        hint="send what was known before the as_of of the scores, or score the shop again",
+    )
     log = OrderLog.from_tables(tables)
     row = np.append(rows_in(log.catalogue.product_ids, state.catalogue.product_ids), -1)
     number = {name: number for number, name in enumerate(log.currencies)}
@@ -123,20 +128,26 @@ def snapshot_of_histories(state: ShopState, tables: ShopTables) -> Snapshot:
     )
 
 
-def _refuse_the_future(orders: pa.Table, as_of: Instant) -> None:
-    """Raise where a line holds what nobody knew at `as_of`."""
-    for column, happened in (
-        ("ordered_at", "ordered"),
-        ("recorded_at", "recorded"),
-        ("returned_at", "returned"),
-    ):
-        late = np.flatnonzero(micros(orders[column], missing=as_of.us - 1) >= as_of.us)
+def refuse_later(orders: pa.Table, end: Instant, why: str, hint: str) -> None:
+    """Raise where a line holds what nobody knew before an instant.
+
+    Args:
+        orders: Order lines after reading.
+        end: The instant.
+        why: It must not be, as the end of the sentence.
+        hint: What to do about it.
+
+    Raises:
+        TimeError: A line was ordered, recorded or returned then, or later.
+    """
+    for column in _TIMES:
+        late = np.flatnonzero(micros(orders[column], missing=end.us - 1) >= end.us)
         if len(late):
             lines = "1 line was" if len(late) == 1 else f"{len(late):,} lines were"
             raise TimeError(
-                f"{lines} {happened} at {as_of.iso} or later, which these scores cannot know about",
+                f"{lines} {column.removesuffix('_at')} at {end.iso} or later, {why}",
                 table="orders",
                 column=column,
                 rows=late[:_SHOWN_ROWS].tolist(),
-                hint="send what was known before the as_of of the scores, or score the shop again",
+                hint=hint,
             )
