@@ -22,7 +22,8 @@ LARGEST_BODY = 32 * 2**20
 _LARGEST_HELD = 8 * LARGEST_BODY
 # The server throws away so little by itself, and keeps the line open for the next request.
 _SMALL = 64 * 2**10
-_LINGER_BYTES, _LINGER_SECONDS = 2 * LARGEST_BODY, 2.0
+# Many clients send all of a body before they listen: refused, they hear why if they are let finish.
+_LINGER_BYTES, _LINGER_SECONDS = 8 * LARGEST_BODY, 2.0
 
 Message = dict[str, Any]
 Receive = Callable[[], Awaitable[Message]]

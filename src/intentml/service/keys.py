@@ -151,7 +151,7 @@ class Keyring:
         self._seen = seen
         try:
             self.keys = (*self.fixed, *_read(self.file))
-            log.info("%s was read again: %d keys are known", self.file, len(self.keys))
+            log.info("%s was read again; keys known: %d", self.file, len(self.keys))
         except SetupError as problem:
             log.error("the keys stay as they were: %s", problem.message)
 
@@ -170,10 +170,11 @@ class Lock:
     async def __call__(self, scope: Message, receive: Any, send: Any) -> None:
         """Pass a request on, or raise why not."""
         if scope["type"] == "http" and self.keyring and scope["path"] not in FREE:
-            scope.setdefault("state", {})["key"] = self._holder(scope)
+            self._open(scope)
         await self.app(scope, receive, send)
 
-    def _holder(self, scope: Message) -> str:
+    def _open(self, scope: Message) -> None:
+        """Write into the scope who asks, or raise."""
         presented = _presented(scope["headers"])
         if presented is None:
             raise UnauthorizedError(
@@ -184,13 +185,13 @@ class Lock:
             raise UnauthorizedError(
                 "the service does not know this key", hint="was it replaced? `intentml key new` makes one"
             )
+        scope.setdefault("state", {})["key"] = key.name
         wanted = scope_of(scope["method"], scope["path"])
         if SCOPES.index(key.scope) < SCOPES.index(wanted):
             raise ForbiddenError(
-                f"this key may {key.scope}, and this path needs the scope {wanted}",
+                f"this path needs the scope {wanted}, and the key has {key.scope}",
                 hint=f"ask with a key of the scope {wanted}",
             )
-        return key.name
 
 
 def scope_of(method: str, path: str) -> str:
