@@ -23,7 +23,9 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from intentml.errors import IntentmlError, MalformedRequestError
-from intentml.service.door import PROBES, Door, framework_error, log
+from intentml.service.admission import PROBES, Admission, Limits
+from intentml.service.door import Door, framework_error, log
+from intentml.service.keys import Keyring, Lock
 from intentml.service.requests import (
     CustomersRequest,
     ErrorAnswer,
@@ -32,6 +34,7 @@ from intentml.service.requests import (
     PredictRequest,
     RecommendRequest,
     error_body,
+    http_headers,
     http_status,
     request_error,
 )
@@ -40,13 +43,16 @@ from intentml.version import __version__
 from intentml.workflows import load_model, load_scores
 
 SCORES, MODEL, WORKERS = "INTENTML_SCORES", "INTENTML_MODEL", "INTENTML_WORKERS"
+# Read here, so that a server with wrong ones ends at its start, and not at its first request.
+LIMITS, KEYRING = Limits.of(os.environ), Keyring.of(os.environ)
+REFUSALS = (400, 401, 403, 404, 408, 409, 413, 415, 422, 429, 503)
 Asked = TypeVar("Asked")
 
 app = FastAPI(
     title="intentml",
     version=__version__,
     openapi_url=None,  # Bento's /docs.json tells these paths beside its own
-    responses={status: {"model": ErrorAnswer} for status in (400, 404, 409, 413, 422)},
+    responses={status: {"model": ErrorAnswer} for status in REFUSALS},
 )
 
 
@@ -113,7 +119,8 @@ async def answered(answer: Callable[[ScoredShop, Asked], dict[str, Any]], asked:
 @app.exception_handler(IntentmlError)
 async def refused(request: Request, problem: IntentmlError) -> JSONResponse:
     """An error of ours, with its status."""
-    return JSONResponse(error_body(problem, request.state.request_id), http_status(problem))
+    body = error_body(problem, request.state.request_id)
+    return JSONResponse(body, http_status(problem), http_headers(problem))
 
 
 @app.exception_handler(RequestValidationError)
@@ -136,7 +143,7 @@ async def not_readable(request: Request, problem: HTTPException) -> JSONResponse
 @bentoml.service(
     name="intentml",
     workers=int(os.environ.get(WORKERS, "1")),
-    traffic={"timeout": 300},
+    traffic={"timeout": LIMITS.body_seconds + LIMITS.request_seconds + 60},  # ours come first, and say more
     logging={"access": {"enabled": False}},  # Bento's own line names the client's address
 )
 @bentoml.asgi_app(app, path="/")
@@ -158,4 +165,7 @@ class Intent:
         gc.set_threshold(100_000, 50, 100)
 
 
+# From the outside inwards.
 Intent.add_asgi_middleware(Door, paths=PROBES | {"/", "/docs.json", *app.openapi()["paths"]})
+Intent.add_asgi_middleware(Lock, keyring=KEYRING)
+Intent.add_asgi_middleware(Admission, limits=LIMITS)

@@ -74,13 +74,19 @@ class Served:
 
 
 @contextmanager
-def served(folder: Path, scores: Path, model: Path | str, *options: str) -> Iterator[Served]:
-    """`intentml serve`, ready; stopped in the end by SIGTERM, which it must obey."""
+def served(
+    folder: Path, scores: Path, model: Path | str, *options: str, settings: dict[str, str] | None = None
+) -> Iterator[Served]:
+    """`intentml serve`, ready; stopped in the end by SIGTERM, which it must obey.
+
+    Keys and limits are those of `settings` alone, whatever the tests' own environment says.
+    """
     program, port = folder / "program.py", free_port()
     program.write_text(PROGRAM)
     words = ["serve", str(scores), "--model", str(model), "--port", str(port), *options]
     service = Served(f"http://127.0.0.1:{port}", folder / "stdout", folder / "stderr")
-    environment = {**os.environ, "BENTOML_HOME": str(folder / "bentoml")}
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("INTENTML_")}
+    environment = {**plain, "BENTOML_HOME": str(folder / "bentoml"), **(settings or {})}
     with service.stdout.open("w") as out, service.stderr.open("w") as log:
         process = subprocess.Popen(
             [sys.executable, str(program), *words], stdout=out, stderr=log, cwd=folder, env=environment

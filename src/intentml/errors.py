@@ -18,8 +18,19 @@ The tree::
     ├── ModelError           a model folder that cannot be used
     ├── ScoresError          a scores folder that cannot be used, or asked for what it does not hold
     ├── RuleError            a rule that is none, or asks for what these customers do not have
-    ├── ArrivalsError        a log of order lines that cannot be used
     ├── LedgerError          a ledger that cannot be used, of another shop, or asked to rewrite what was
+    ├── RequestError         a request to the service that is none, or that its sender may not make
+    │   ├── MalformedRequestError    its body is not JSON
+    │   ├── TooLargeError    it asks for more, or brings more, than is taken at once
+    │   ├── ConflictError    it contradicts one before it
+    │   ├── MediaTypeError   its body is not called JSON
+    │   ├── SlowBodyError    its body did not arrive in time
+    │   ├── UnauthorizedError        it has no key, or one that nobody has
+    │   └── ForbiddenError   its key does not open this
+    ├── UnavailableError     the service cannot answer now; says when to ask again
+    │   ├── ArrivalsError    its log of order lines cannot be used
+    │   └── TooManyRequestsError     this client asks more often than it may
+    ├── SetupError           keys or limits of the service that cannot be used
     ├── TrackingError        a tracking store that cannot be used, or lacks the model asked for
     ├── PromotionError       a model that loses to a prior
     └── PeerError            a peer that is unknown, or has no environment to run in
@@ -165,12 +176,6 @@ class LedgerError(IntentmlError):
     code = "ledger"
 
 
-class ArrivalsError(IntentmlError):
-    """The log of order lines that came in cannot be read or written, or is none."""
-
-    code = "arrivals"
-
-
 class RequestError(IntentmlError):
     """A request to the service lacks a field, has an unknown one, or a value that is none."""
 
@@ -193,6 +198,64 @@ class ConflictError(RequestError):
     """A request contradicts one before it."""
 
     code = "conflict"
+
+
+class MediaTypeError(RequestError):
+    """The body of a request is called something else than JSON."""
+
+    code = "media_type"
+
+
+class SlowBodyError(RequestError):
+    """The body of a request did not arrive in time."""
+
+    code = "slow_body"
+
+
+class UnauthorizedError(RequestError):
+    """A request has no key, or one that the service does not know."""
+
+    code = "unauthorized"
+
+
+class ForbiddenError(RequestError):
+    """A request has a key whose scope does not reach so far."""
+
+    code = "forbidden"
+
+
+class UnavailableError(IntentmlError):
+    """The service cannot answer now; the same request may be answered later.
+
+    Args:
+        message: What is the matter.
+        retry_after_s: After how many seconds it is worth asking again; at least 1.
+        **where: As of every error.
+    """
+
+    code = "unavailable"
+
+    def __init__(self, message: str, *, retry_after_s: int = 1, **where: Any) -> None:
+        self.retry_after_s = retry_after_s
+        super().__init__(message, **where)
+
+
+class ArrivalsError(UnavailableError):
+    """The log of order lines that came in cannot be read or written, or is none."""
+
+    code = "arrivals"
+
+
+class TooManyRequestsError(UnavailableError):
+    """A client asks more often than it may."""
+
+    code = "too_many_requests"
+
+
+class SetupError(IntentmlError):
+    """Keys or limits of the service that cannot be used as they were set."""
+
+    code = "setup"
 
 
 class TrackingError(IntentmlError):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -29,6 +30,7 @@ from intentml.model.timing_network import TimingGates
 from intentml.model.values import ValueGates
 from intentml.prediction import Mend
 from intentml.scores.scores import Scores
+from intentml.service.keys import Key, key_of
 from intentml.service.requests import (
     CustomersRequest,
     ExplainRequest,
@@ -325,7 +327,35 @@ def test_a_body_beyond_all_measure_is_refused_before_it_is_read_as_anything(shop
 @of_one_recipe
 def test_json_under_another_name_is_told_how_to_be_sent(shop: Shop) -> None:
     reply = shop.service.post("/interested_in", b"{}", **{"content-type": "text/plain"})
-    assert "Content-Type: application/json" in problem(reply, 400, "malformed")["hint"]
+    assert "Content-Type: application/json" in problem(reply, 415, "media_type")["hint"]
+    assert shop.service.post("/interested_in", b"{}", **{"content-type": "application/x+json"}).status == 422
+
+
+@of_one_recipe
+def test_a_key_opens_what_its_scope_reaches(shop: Shop) -> None:
+    """A service of its own: what it is told of keys and limits, it is told at its start."""
+    folder = shop.service.stdout.parent
+    keys = {"read": key_of("r" * 43), "write": key_of("w" * 43)}
+    (folder / "keys").write_text("".join(f"{Key.of(n, n, key).line}\n" for n, key in keys.items()))
+    settings = {"INTENTML_KEYS_FILE": "keys", "INTENTML_BODY_SECONDS": "0.5"}
+    asked = example("/lifecycle")
+    with served(folder, Path("scores"), Path("model"), settings=settings) as service:
+        told = service.post("/lifecycle", asked)
+        problem(told, 401, "unauthorized")
+        assert told.headers["www-authenticate"].startswith("Bearer")
+        wrong = service.post("/lifecycle", asked, **{"x-api-key": keys["read"][:-1]})
+        problem(wrong, 401, "unauthorized")
+        bearer = {"authorization": f"Bearer {keys['read']}"}
+        assert service.post("/lifecycle", asked, **bearer).status == 200
+        problem(service.post("/admin/reload", {}, **{"x-api-key": keys["write"]}), 403, "forbidden")
+        assert [service.get(path).status for path in ("/health", "/livez", "/metrics")] == [200, 200, 401]
+        with socket.create_connection(("127.0.0.1", int(service.url.rpartition(":")[2]))) as slow:
+            head = f"X-API-Key: {keys['read']}\r\nContent-Type: application/json\r\nContent-Length: 9\r\n"
+            slow.sendall(f"POST /predict HTTP/1.1\r\nHost: shop\r\n{head}\r\n{{".encode())
+            assert slow.recv(4096).startswith(b"HTTP/1.1 408 ")
+        log = service.stderr.read_text()
+    assert '"key": "read"' in log
+    assert not any(key in log for key in keys.values())
 
 
 # -- an operator's view -----------------------------------------------------------------------------
@@ -358,7 +388,18 @@ def test_the_log_has_ids_of_requests_and_nobody_s_data(shop: Shop) -> None:
     shop.service.post("/predict", {"orders": [LINE | {"quantity": "secret-7"}]})
     shop.service.get("/customers/secret-7")
     log = shop.service.stderr.read_text()
-    assert "request seen-once POST /predict: 200 in " in log
+    (line,) = [line for line in log.splitlines() if "seen-once" in line]
+    request = json.loads(line[line.index("{") : line.index("}") + 1])
+    assert request.pop("ms") > 0
+    assert request == {
+        "request_id": "seen-once",
+        "method": "POST",
+        "path": "/predict",
+        "status": 200,
+        "key": None,
+        "bytes_in": len(json.dumps({"orders": [LINE]})),
+        "bytes_out": len(told.text.encode()),
+    }
     assert "secret-7" not in log
     assert "Traceback" not in log
     assert shop.service.stdout.read_text() == f"Serving scores at {shop.service.url}\n"

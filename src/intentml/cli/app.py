@@ -19,6 +19,7 @@ from intentml.cli import (
     data,
     demo,
     explain,
+    key,
     membership,
     models,
     registry,
@@ -146,6 +147,12 @@ AUDIENCE: dict[str, tuple[Callable[..., None], tuple[str, ...]]] = {
     "forget": (membership.forget, ("audience forget C-7 scores --ledger shop.ledger",)),
     "as-of": (membership.as_of, ("audience as-of vip-lost scores --ledger shop.ledger --at 2017-10-01",)),
 }
+KEY: dict[str, tuple[Callable[..., None], tuple[str, ...]]] = {
+    "new": (
+        key.new,
+        ("key new checkout --scope read --file keys", "key new nightly-import --scope write --json"),
+    ),
+}
 SCENARIO: dict[str, tuple[Callable[..., None], tuple[str, ...]]] = {
     "list": (scenario.list_scenarios, ("scenario list",)),
     "due": (
@@ -174,6 +181,12 @@ audiences = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
+keys = typer.Typer(
+    help="Keys of the service: who may ask.",
+    epilog=_examples("key new checkout --scope read --file keys"),
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
 scenarios = typer.Typer(
     help="Scenarios: what is due to whom.",
     epilog=_examples("scenario due scores"),
@@ -184,6 +197,8 @@ for _name, (_command, _lines) in DATASETS.items():
     datasets.command(_name, epilog=_examples(*_lines))(_command)
 for _name, (_command, _lines) in AUDIENCE.items():
     audiences.command(_name, epilog=_examples(*_lines))(_command)
+for _name, (_command, _lines) in KEY.items():
+    keys.command(_name, epilog=_examples(*_lines))(_command)
 for _name, (_command, _lines) in SCENARIO.items():
     scenarios.command(_name, epilog=_examples(*_lines))(_command)
 for _name, (_command, _lines) in COMMANDS.items():
@@ -191,6 +206,7 @@ for _name, (_command, _lines) in COMMANDS.items():
 app.add_typer(audiences, name="audience")
 app.add_typer(scenarios, name="scenario")
 app.add_typer(datasets, name="datasets")
+app.add_typer(keys, name="key")
 
 
 def _version(asked: bool) -> None:

@@ -34,11 +34,12 @@ def serve(
 ) -> None:
     """Answer over HTTP, by BentoML, until stopped.
 
-    Who wants these, where customers stand, what is to be expected of a history. By default only this
-    machine can ask: the service knows no keys yet.
+    Who wants these, where customers stand, what is to be expected of a history. Who may ask is said by
+    INTENTML_KEYS_FILE or INTENTML_KEYS (see `intentml key new`); without a key only this machine can.
     """
     told = Output(json, quiet)
     _check_address(host, port)
+    _check_keys(host, told)
     folder = options.model_folder(model)  # looked up once, so that all workers have the same
     with told.step("loading scores and model"):
         about = _check(scores, folder)
@@ -83,8 +84,25 @@ def _check_address(host: str, port: int) -> None:
             ) from problem
 
 
+def _check_keys(host: str, told: Output) -> None:
+    """Raise where strangers could ask without a key; keys and limits that are wrong are told here too."""
+    from intentml.service.admission import Limits
+    from intentml.service.keys import KEYS, KEYS_FILE, Keyring
+
+    Limits.of(os.environ)
+    if Keyring.of(os.environ):
+        return
+    if not ipaddress.ip_address(host).is_loopback:
+        raise UsageError(
+            f"--host {host} lets other machines ask, and no key is configured",
+            hint=f"`intentml key new NAME --scope read --file FILE`, then {KEYS_FILE}=FILE (or {KEYS})",
+        )
+    told.note("no key is configured: only this machine can ask")
+
+
 def _become_the_server(scores: Path, model: Path, host: str, port: int, workers: int, *, quiet: bool) -> None:
     """Put BentoML's server in the place of this process, so that signals reach it as they come."""
+    from intentml.service.keys import KEYS_FILE
     from intentml.shipped import shipped_folder
 
     # A worker answers one request at a time, on one core, unless the caller says otherwise.
@@ -97,6 +115,8 @@ def _become_the_server(scores: Path, model: Path, host: str, port: int, workers:
         "INTENTML_WORKERS": str(workers),
         "BENTOML_DO_NOT_TRACK": "True",
     }
+    if keys := environment.get(KEYS_FILE):
+        environment[KEYS_FILE] = str(Path(keys).absolute())  # not resolved: a link may be turned
     if "BENTOML_HOME" not in environment:
         # A server empties the metrics of its home as it starts: two of them must not share one.
         environment["BENTOML_HOME"] = tempfile.mkdtemp(prefix="intentml-serve-")

@@ -15,11 +15,12 @@ from pathlib import Path
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
+def whole_file(path: Path, mode: int = 0o644) -> Iterator[Path]:
     """Yields a file beside `path`; at the end it takes the place of what was there.
 
     Args:
         path: Where to; its parents are made.
+        mode: Who may read it in the end; while it is written, its writer alone.
 
     Raises:
         IsADirectoryError: A folder is there.
@@ -32,7 +33,7 @@ def whole_file(path: Path) -> Iterator[Path]:
     aside = Path(name)
     try:
         yield aside
-        aside.chmod(0o644)  # as any file that a command writes; the one aside is its writer's alone
+        aside.chmod(mode)
         aside.replace(path)
     finally:
         aside.unlink(missing_ok=True)

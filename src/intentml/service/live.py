@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from intentml.errors import ArrivalsError
+from intentml.errors import RequestError
 from intentml.inference.folder import SavedModel, load_model
 from intentml.inference.online import unknown_products
 from intentml.scores.answers import about
@@ -125,7 +125,8 @@ class LiveShop:
         Raises:
             ContractError: Lines break the contract of the table orders.
             TimeError: A line is of the future.
-            ArrivalsError: No lines are taken in here, or they cannot be written.
+            RequestError: No lines are taken in here.
+            ArrivalsError: They cannot be written.
         """
         lines = request.lines()
         tables = self._shop.read(lines_table(lines))
@@ -134,7 +135,7 @@ class LiveShop:
         end = Instant.of((now + _CLOCKS_DIFFER).isoformat(), self._shop.scores.manifest.timezone)
         refuse_later(tables.orders, end, why="which is still to come", hint="check the clocks and time zones")
         if self._arrivals is None:
-            raise ArrivalsError("this service takes no order lines in", hint="start it with --orders FILE")
+            raise RequestError("this service takes no order lines in", hint="start it with --orders FILE")
         receipt = self._arrivals.append(lines, now.isoformat(), idempotency_key)
         shop = self.catch_up()
         return {

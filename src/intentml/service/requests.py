@@ -14,13 +14,18 @@ import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field
 
 from intentml.errors import (
-    ArrivalsError,
     ConflictError,
+    ForbiddenError,
     HorizonError,
     IntentmlError,
     MalformedRequestError,
+    MediaTypeError,
     RequestError,
+    SlowBodyError,
     TooLargeError,
+    TooManyRequestsError,
+    UnauthorizedError,
+    UnavailableError,
     UnknownCustomerError,
     UnknownTargetError,
     without_address,
@@ -32,12 +37,17 @@ MAX_CUSTOMERS = 1_000
 # The first that fits; what is left is a question that cannot be answered as it was asked.
 _STATUS: tuple[tuple[type[IntentmlError], int], ...] = (
     (MalformedRequestError, 400),
+    (UnauthorizedError, 401),
+    (ForbiddenError, 403),
+    (SlowBodyError, 408),
     (TooLargeError, 413),
+    (MediaTypeError, 415),
+    (TooManyRequestsError, 429),
+    (UnavailableError, 503),
     (UnknownTargetError, 404),
     (UnknownCustomerError, 404),
     (HorizonError, 409),
     (ConflictError, 409),
-    (ArrivalsError, 503),
     (IntentmlError, 422),
 )
 _SHOWN_ROWS = 5
@@ -226,8 +236,17 @@ def error_body(problem: IntentmlError, request_id: str) -> dict[str, Any]:
 
 
 def http_status(problem: IntentmlError) -> int:
-    """400 no JSON, 404 unknown target or customer, 409 horizon not scored, 413 too much, 422 the rest."""
+    """The status of an error; 422 of one that says nothing else (the table stands in serving/README)."""
     return next(status for kind, status in _STATUS if isinstance(problem, kind))
+
+
+def http_headers(problem: IntentmlError) -> dict[str, str]:
+    """What the headers of an error tell: how to come in, when to come again, that the line is closed."""
+    if isinstance(problem, UnauthorizedError):
+        return {"www-authenticate": 'Bearer realm="intentml"'}
+    if isinstance(problem, UnavailableError):
+        return {"retry-after": str(problem.retry_after_s)}
+    return {"connection": "close"} if isinstance(problem, SlowBodyError) else {}
 
 
 def check_customers(count: int, column: str) -> None:

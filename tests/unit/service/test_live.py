@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from intentml.errors import ArrivalsError, ContractError, ModelError, TimeError
+from intentml.errors import ContractError, ModelError, RequestError, TimeError
 from intentml.service.arrivals import Arrivals
 from intentml.service.live import LiveShop, Places
 from intentml.service.requests import CustomersRequest, OrdersRequest
@@ -116,7 +116,7 @@ def test_a_line_of_the_future_and_one_that_is_none_are_not_kept(live, cells, err
 
 
 def test_without_a_log_no_order_is_taken_in(places):
-    with pytest.raises(ArrivalsError, match="takes no order lines in"):
+    with pytest.raises(RequestError, match="takes no order lines in"):
         LiveShop(places).take_in(orders("new-1"), NOW, None)
 
 

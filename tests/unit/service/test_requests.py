@@ -10,11 +10,17 @@ from pydantic import ValidationError
 
 from intentml.errors import (
     DataError,
+    ForbiddenError,
     HorizonError,
     IntentmlError,
     MalformedRequestError,
+    MediaTypeError,
     RequestError,
+    SlowBodyError,
     TooLargeError,
+    TooManyRequestsError,
+    UnauthorizedError,
+    UnavailableError,
     UnknownCustomerError,
     UnknownTargetError,
 )
@@ -25,6 +31,7 @@ from intentml.service.requests import (
     RecommendRequest,
     check_customers,
     error_body,
+    http_headers,
     http_status,
     request_error,
 )
@@ -124,12 +131,26 @@ def test_a_thousand_customers_may_be_asked_about_and_no_more() -> None:
         (UnknownCustomerError("x"), 404),
         (HorizonError("x"), 409),
         (TooLargeError("x"), 413),
+        (UnauthorizedError("x"), 401),
+        (ForbiddenError("x"), 403),
+        (SlowBodyError("x"), 408),
+        (MediaTypeError("x"), 415),
+        (TooManyRequestsError("x"), 429),
+        (UnavailableError("x"), 503),
         (RequestError("x"), 422),
         (DataError("x"), 422),
     ],
 )
 def test_each_error_has_its_status(problem: IntentmlError, status: int) -> None:
     assert http_status(problem) == status
+
+
+def test_the_headers_of_an_error_say_how_to_come_in_and_when_to_come_again() -> None:
+    assert http_headers(UnauthorizedError("x")) == {"www-authenticate": 'Bearer realm="intentml"'}
+    assert http_headers(UnavailableError("x")) == {"retry-after": "1"}
+    assert http_headers(TooManyRequestsError("x", retry_after_s=9)) == {"retry-after": "9"}
+    assert http_headers(SlowBodyError("x")) == {"connection": "close"}
+    assert http_headers(RequestError("x")) == {}
 
 
 def test_the_body_of_an_error_is_that_of_contracts_with_the_id_of_the_request() -> None:

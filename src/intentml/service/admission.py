@@ -1,0 +1,176 @@
+"""How many may ask, how often and how long: what is too much is refused at once, what is inside finishes.
+
+What comes in: an ASGI application and its limits. What goes out: the application, with whole bodies, or
+an error that says when to ask again. Probes pass: a busy service is not a dead one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any
+
+from intentml.errors import SetupError, SlowBodyError, TooManyRequestsError, UnavailableError
+from intentml.service.bodies import Bodies, Message, Receive, replayed
+from intentml.service.keys import FREE
+
+PROBES = FREE | {"/metrics"}
+_MOST_CLIENTS = 10_000
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one worker takes.
+
+    Attributes:
+        waiting: Most requests inside at once, the one being answered and those that wait
+            (INTENTML_MAX_WAITING).
+        rate: Most requests a second of one key, or of one client where there are no keys; None for any
+            number (INTENTML_RATE).
+        burst: How many of them may come at once after a pause; the rate where not set (INTENTML_BURST).
+        body_seconds: How long a body may take to arrive (INTENTML_BODY_SECONDS).
+        request_seconds: How long an answer may take (INTENTML_REQUEST_SECONDS).
+    """
+
+    waiting: int = 64
+    rate: float | None = None
+    burst: float | None = None
+    body_seconds: float = 10.0
+    request_seconds: float = 60.0
+
+    @classmethod
+    def of(cls, environment: Mapping[str, str]) -> Limits:
+        """The limits that the environment sets; the defaults of the others.
+
+        Raises:
+            SetupError: One is no positive number.
+        """
+        told = {
+            field: _number(environment, name)
+            for name, field in (
+                ("INTENTML_MAX_WAITING", "waiting"),
+                ("INTENTML_RATE", "rate"),
+                ("INTENTML_BURST", "burst"),
+                ("INTENTML_BODY_SECONDS", "body_seconds"),
+                ("INTENTML_REQUEST_SECONDS", "request_seconds"),
+            )
+            if environment.get(name)
+        }
+        if told.get("waiting", 1.0) < 1:
+            raise SetupError("INTENTML_MAX_WAITING is less than 1", hint="1 lets one in at a time")
+        return cls(**told)  # type: ignore[arg-type]  # a whole number of requests is compared as any other
+
+
+class Rate:
+    """A bucket of tokens for each client: a request takes one, and they come back with time.
+
+    Args:
+        per_second: How many come back a second.
+        burst: How many a bucket holds.
+        clock: Seconds that only go forward.
+    """
+
+    def __init__(self, per_second: float, burst: float, clock: Callable[[], float] = monotonic) -> None:
+        self.per_second, self.burst, self.clock = per_second, max(burst, 1.0), clock
+        self.buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    def take(self, who: str) -> float:
+        """Take a token of `who`: 0, or how many seconds it lacks."""
+        now = self.clock()
+        tokens, since = self.buckets.get(who, (self.burst, now))
+        tokens = min(self.burst, tokens + (now - since) * self.per_second)
+        lacks = max(0.0, (1 - tokens) / self.per_second)
+        self.buckets[who] = (tokens if lacks else tokens - 1, now)
+        self.buckets.move_to_end(who)
+        if len(self.buckets) > _MOST_CLIENTS:
+            self.buckets.popitem(last=False)  # who has not asked for longest: the bucket is full by now
+        return lacks
+
+
+class Admission:
+    """Lets a request in while there is room, with its whole body, for as long as an answer may take.
+
+    Args:
+        app: What is behind it.
+        limits: How much is too much.
+    """
+
+    def __init__(self, app: Callable[..., Awaitable[None]], limits: Limits) -> None:
+        self.app, self.limits = app, limits
+        self.bodies = Bodies()
+        self.rate = None if limits.rate is None else Rate(limits.rate, limits.burst or limits.rate)
+        self.inside = 0
+
+    async def __call__(self, scope: Message, receive: Receive, send: Any) -> None:
+        """Pass a request on, or raise why not."""
+        if scope["type"] != "http" or scope["path"] in PROBES:
+            await self.app(scope, receive, send)
+            return
+        if self.rate is not None:
+            self._check_rate(self.rate, scope)
+        # Asked twice: who is refused need not send a body, and a body may take longer than there is room.
+        self._check_room()
+        state = scope.setdefault("state", {})
+        limit = asyncio.timeout(self.limits.body_seconds)  # moved on below: a second one would cost as much
+        try:
+            async with limit:
+                body = await self.bodies.read(scope, receive)
+                state["bytes_in"] = 0 if body is None else len(body)
+                limit.reschedule(asyncio.get_running_loop().time() + self.limits.request_seconds)
+                await self._answered(body, scope, receive, send)
+        except TimeoutError as problem:
+            if not limit.expired():
+                raise
+            raise (self._slow_answer() if "bytes_in" in state else self._slow_body()) from problem
+
+    async def _answered(self, body: bytes | None, scope: Message, receive: Receive, send: Any) -> None:
+        try:
+            self._check_room()
+            self.inside += 1
+            try:
+                await self.app(scope, receive if body is None else replayed(body, receive), send)
+            finally:
+                self.inside -= 1
+        finally:
+            self.bodies.release(body)
+
+    def _slow_body(self) -> SlowBodyError:
+        return SlowBodyError(
+            f"the body did not arrive within {self.limits.body_seconds:g} seconds",
+            hint="send less at once, or over a faster line",
+        )
+
+    def _slow_answer(self) -> UnavailableError:
+        return UnavailableError(
+            f"there was no answer within {self.limits.request_seconds:g} seconds",
+            hint="ask again later, or for less at once",
+        )
+
+    def _check_room(self) -> None:
+        if self.inside >= self.limits.waiting:
+            raise UnavailableError("too many requests are waiting", hint="ask again in a moment")
+
+    def _check_rate(self, rate: Rate, scope: Message) -> None:
+        client = scope.get("client")
+        # A key's name has no blank in it: no client can pass for one.
+        who = scope.get("state", {}).get("key") or f"at {client[0] if client else ''}"
+        if lacks := rate.take(who):
+            raise TooManyRequestsError(
+                f"more than {rate.per_second:g} requests a second",
+                retry_after_s=max(1, math.ceil(lacks)),
+                hint="ask less often, or for more customers at once",
+            )
+
+
+def _number(environment: Mapping[str, str], name: str) -> float:
+    try:
+        number = float(environment[name])
+    except ValueError:
+        number = math.nan
+    if not 0 < number < math.inf:
+        raise SetupError(f"{name} is no positive number", hint=f"e.g. {name}=60, or leave it out")
+    return number

@@ -1,0 +1,155 @@
+"""Admission: how many at once, how often, how long; and what is never refused."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from asgi import ask, asked, each, echo
+from intentml.errors import SetupError
+from intentml.service.admission import Admission, Limits, Rate
+from intentml.service.door import Door
+from intentml.service.keys import Key, Keyring, Lock
+
+PROBES = ("/livez", "/readyz", "/healthz", "/health", "/ready", "/version", "/metrics")
+
+
+class Clock:
+    """A stop watch that is set by hand."""
+
+    def __init__(self) -> None:
+        self.seconds = 100.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+async def slow(scope: Any, receive: Any, send: Any) -> None:
+    """An application that thinks about POST requests for a while."""
+    if scope["method"] == "POST":
+        await asyncio.sleep(0.05)
+    await echo(scope, receive, send)
+
+
+def door(app: Any = slow, **limits: Any) -> Door:
+    return Door(Admission(app, Limits(**limits)), {"/predict"})
+
+
+# -- how many ---------------------------------------------------------------------------------------
+
+
+def test_what_is_too_much_is_refused_at_once_while_what_is_inside_finishes() -> None:
+    answers = each(door(waiting=3), [asked("/predict", b"{}") for _ in range(10)])
+    assert sorted(one.status for one in answers) == [200] * 3 + [503] * 7
+    refused = answers[-1]
+    assert (refused.error["code"], refused.headers["retry-after"]) == ("unavailable", "1")
+
+
+def test_there_is_room_again_when_somebody_left_however_it_ended() -> None:
+    async def failing(scope: Any, receive: Any, send: Any) -> None:
+        raise KeyError
+
+    inside = Admission(failing, Limits(waiting=1))
+    assert [ask(Door(inside)).status for _ in range(3)] == [500] * 3
+    assert inside.inside == 0
+
+
+def test_probes_are_answered_when_nobody_else_is() -> None:
+    requests = [asked("/predict", b"{}"), *(asked(path, method="GET") for path in PROBES)]
+    answers = each(door(waiting=1, rate=0.001), requests)
+    assert [one.status for one in answers] == [200] * len(requests)
+
+
+def test_what_is_no_request_passes() -> None:
+    seen = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        seen.append(scope["type"])
+
+    for kind in ("lifespan", "websocket"):
+        asyncio.run(Door(Admission(app, Limits()))({"type": kind}, None, None))  # type: ignore[arg-type]
+    assert seen == ["lifespan", "websocket"]
+
+
+# -- how long ---------------------------------------------------------------------------------------
+
+
+def test_an_answer_that_takes_too_long_is_given_up() -> None:
+    told = ask(door(request_seconds=0.01), "/predict", b"{}")
+    assert (told.status, told.error["code"], told.headers["retry-after"]) == (503, "unavailable", "1")
+    assert "within 0.01 seconds" in told.error["message"]
+
+
+def test_a_time_out_of_the_application_s_own_is_a_failure_and_no_long_answer() -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        raise TimeoutError
+
+    assert ask(door(app)).status == 500
+
+
+# -- how often --------------------------------------------------------------------------------------
+
+
+def test_a_bucket_gives_a_burst_and_then_as_fast_as_it_fills() -> None:
+    clock = Clock()
+    rate = Rate(per_second=2, burst=3, clock=clock)
+    assert [rate.take("a") for _ in range(4)] == [0, 0, 0, 0.5]
+    assert rate.take("b") == 0, "another one's bucket"
+    clock.seconds += 0.5
+    assert [rate.take("a"), rate.take("a")] == [0, 0.5]
+    clock.seconds += 3600
+    assert [rate.take("a") for _ in range(4)] == [0, 0, 0, 0.5], "no more than a burst is saved up"
+
+
+def test_the_buckets_of_many_clients_stay_few() -> None:
+    rate = Rate(1, 1)
+    for number in range(10_050):
+        rate.take(str(number))
+    assert len(rate.buckets) == 10_000
+    assert "0" not in rate.buckets
+
+
+def test_a_client_that_asks_too_often_is_told_when_to_come_again() -> None:
+    app = door(echo, rate=0.25, burst=2)
+    answers = [ask(app, "/predict", b"{}") for _ in range(3)]
+    assert [one.status for one in answers] == [200, 200, 429]
+    assert (answers[-1].error["code"], answers[-1].headers["retry-after"]) == ("too_many_requests", "4")
+    assert ask(app, "/predict", b"{}", client="192.0.2.8").status == 200
+
+
+def test_with_keys_each_name_has_its_own_rate_wherever_it_asks_from() -> None:
+    keyring = Keyring((Key.of("a", "read", "one"), Key.of("a", "read", "two"), Key.of("b", "read", "three")))
+    app = Door(Lock(Admission(echo, Limits(rate=0.001, burst=2)), keyring))
+    asking = [("one", "192.0.2.1"), ("two", "192.0.2.2"), ("one", "192.0.2.3"), ("three", "192.0.2.1")]
+    assert [ask(app, x_api_key=key, client=where).status for key, where in asking] == [200, 200, 429, 200]
+
+
+def test_the_address_of_a_client_is_not_told(caplog: pytest.LogCaptureFixture) -> None:
+    app = door(echo, rate=0.001)
+    with caplog.at_level("INFO", "intentml.service"):
+        told = [ask(app, client="192.0.2.77") for _ in range(3)]
+    assert [one.status for one in told] == [200, 429, 429]
+    assert "192.0.2.77" not in caplog.text + str([one.sent for one in told])
+
+
+# -- how it is set ----------------------------------------------------------------------------------
+
+
+def test_limits_are_those_of_the_environment() -> None:
+    assert Limits.of({}) == Limits(64, None, None, 10, 60)
+    told = {"MAX_WAITING": "8", "RATE": "2.5", "BURST": "5", "BODY_SECONDS": "1", "REQUEST_SECONDS": "0.5"}
+    assert Limits.of({f"INTENTML_{name}": value for name, value in told.items()}) == Limits(8, 2.5, 5, 1, 0.5)
+    assert Limits.of({"INTENTML_RATE": ""}).rate is None
+
+
+@pytest.mark.parametrize("value", ["many", "0", "-1", "nan", "inf"])
+def test_a_limit_that_is_no_number_is_named(value: str) -> None:
+    with pytest.raises(SetupError, match="INTENTML_MAX_WAITING is no positive number"):
+        Limits.of({"INTENTML_MAX_WAITING": value})
+
+
+def test_less_than_one_cannot_be_inside() -> None:
+    with pytest.raises(SetupError, match="less than 1"):
+        Limits.of({"INTENTML_MAX_WAITING": "0.5"})
