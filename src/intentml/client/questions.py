@@ -149,7 +149,7 @@ def reload() -> Conversation[answers.Answer]:
 
 def of_customers(path: str, ids: str | Iterable[str]) -> list[Question]:
     """Questions about all these customers, in the order of their ids, each asked about once."""
-    wanted = sorted({str(one) for one in several(ids)})
+    wanted = sorted(set(several(ids)))
     return [post(path, {"customer_ids": batch}) for batch in batches(wanted)]
 
 
@@ -223,12 +223,12 @@ def batches(ids: Sequence[str]) -> list[list[str]]:
 
 
 def several(names: str | Iterable[str]) -> list[str]:
-    """One name or more as a list.
+    """One name or more as a list of texts; ids may be numbers, also those of numpy.
 
-    >>> several("CHEESE"), several(("BEEF", "CHEESE"))
-    (['CHEESE'], ['BEEF', 'CHEESE'])
+    >>> several("CHEESE"), several(("BEEF", 7))
+    (['CHEESE'], ['BEEF', '7'])
     """
-    return [names] if isinstance(names, str) else list(names)
+    return [names] if isinstance(names, str) else [str(one) for one in names]
 
 
 def is_plain(text: str) -> bool:
