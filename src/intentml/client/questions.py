@@ -39,7 +39,10 @@ def post(path: str, body: Mapping[str, Any], headers: tuple[tuple[str, str], ...
     b'{"customer_id":"C-7"}'
     """
     given = {name: value for name, value in body.items() if value is not None}
-    content = json.dumps(given, allow_nan=False, separators=(",", ":")).encode()
+    try:
+        content = json.dumps(given, allow_nan=False, separators=(",", ":")).encode()
+    except ValueError:
+        raise RequestError("a number is NaN or infinite", hint="JSON knows no such number") from None
     return Question("POST", path, content, (("content-type", "application/json"), *headers))
 
 

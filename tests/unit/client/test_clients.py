@@ -194,7 +194,7 @@ def test_every_other_answer_is_a_result_too():
 def test_not_ready_is_an_answer_and_anything_else_an_error():
     service = Service(refused(503, "unavailable", retry_after="1"), refused(401, "unauthorized"))
     assert service.client().ready() is False
-    with pytest.raises(ServiceError):
+    with pytest.raises(im.IntentmlError):
         service.client().ready()
     assert service.waits == []
 
@@ -303,6 +303,13 @@ def test_what_was_asked_wrongly_is_not_asked_again():
     assert (len(service.asked), service.waits, caught.value.status) == (1, [], 422)
 
 
+def test_a_number_that_is_none_is_told_before_it_is_sent():
+    service = Service()
+    with pytest.raises(RequestError, match="NaN or infinite"):
+        service.client().interested_in(category="CHEESE", share=float("nan"))
+    assert service.asked == []
+
+
 def test_a_refusal_is_raised_as_in_python_with_its_status_and_request_id():
     with pytest.raises(UnknownTargetError, match="not now") as caught:
         Service(refused(404, "unknown_target")).client().interested_in(category="CHESE")
@@ -347,7 +354,7 @@ def test_the_key_goes_to_the_service_and_into_no_text(caplog):
     shop = service.client(key=KEY, retries=1)
     told = [repr(shop), str(shop), repr(vars(shop)), repr(shop._http.headers)]
     for _ in range(2):
-        with pytest.raises(ServiceError) as caught:
+        with pytest.raises(im.IntentmlError) as caught:
             shop.health()
         told += [repr(caught.value), str(caught.value), str(caught.getrepr(showlocals=True))]
     assert service.asked[0].headers["authorization"] == f"Bearer {KEY}"

@@ -166,7 +166,7 @@ def test_a_refusal_is_the_error_of_its_code_with_all_that_was_told(code, kind):
     assert (problem.status, problem.request_id) == (409, "r-1")
 
 
-@pytest.mark.parametrize("code", ["unauthorized", "error", "service", "busy"])
+@pytest.mark.parametrize("code", ["teapot", "error", "service", "busy"])
 def test_a_code_without_a_class_keeps_its_name(code):
     problem = refusal(reply(401, body(code)))
     assert type(problem) is ServiceError
