@@ -33,7 +33,8 @@ The tree::
     ├── SetupError           keys or limits of the service that cannot be used
     ├── TrackingError        a tracking store that cannot be used, or lacks the model asked for
     ├── PromotionError       a model that loses to a prior
-    └── PeerError            a peer that is unknown, or has no environment to run in
+    ├── PeerError            a peer that is unknown, or has no environment to run in
+    └── ServiceError         the service cannot be reached, or refuses in a way that has no class here
 """
 
 from __future__ import annotations
@@ -56,6 +57,8 @@ class IntentmlError(Exception):
     """
 
     code = "error"
+    status: int | None = None
+    """The status of the HTTP answer that told it; `intentml.Client` sets it."""
 
     def __init__(
         self,
@@ -274,6 +277,26 @@ class PeerError(IntentmlError):
     """A peer that nobody knows, or an environment for peers that cannot be made."""
 
     code = "peer"
+
+
+class ServiceError(IntentmlError):
+    """The service cannot be reached, or answered what no other class stands for.
+
+    Args:
+        message: What is wrong.
+        code: What the service calls it.
+        status: Of the answer; None where there was none.
+        where: As in `IntentmlError`.
+    """
+
+    code = "service"
+
+    def __init__(
+        self, message: str, *, code: str | None = None, status: int | None = None, **where: Any
+    ) -> None:
+        self.code = code or type(self).code
+        self.status = status
+        super().__init__(message, **where)
 
 
 def without_address(text: str) -> str:
