@@ -8,30 +8,46 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import json
 import logging
 import os
 import sys
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from time import sleep
+from typing import Annotated, Any, TypeVar
 
 import bentoml
-from fastapi import FastAPI, Request
+import orjson
+from fastapi import FastAPI, Header, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
+from intentml.audiences.audiences import Audiences
+from intentml.audiences.opening import open_audiences
 from intentml.errors import IntentmlError, MalformedRequestError
+from intentml.scores.scores import Scores
 from intentml.service.admission import PROBES, Admission, Limits
+from intentml.service.arrivals import Arrivals
+from intentml.service.audiences import ServedAudiences
 from intentml.service.door import Door, framework_error, log
 from intentml.service.keys import Keyring, Lock
+from intentml.service.live import LiveShop, Places
 from intentml.service.requests import (
+    AudienceRequest,
+    CompareRequest,
     CustomersRequest,
     ErrorAnswer,
     ExplainRequest,
     InterestedInRequest,
+    MembersRequest,
+    OrdersRequest,
     PredictRequest,
+    ReasonRequest,
     RecommendRequest,
     error_body,
     http_headers,
@@ -40,13 +56,16 @@ from intentml.service.requests import (
 )
 from intentml.service.shop import ScoredShop
 from intentml.version import __version__
-from intentml.workflows import load_model, load_scores
 
 SCORES, MODEL, WORKERS = "INTENTML_SCORES", "INTENTML_MODEL", "INTENTML_WORKERS"
+ORDERS, DATA, AUDIENCES = "INTENTML_ORDERS", "INTENTML_DATA", "INTENTML_AUDIENCES"
+WATCH_SECONDS = 1.0
+AT_ONCE = 20
 # Read here, so that a server with wrong ones ends at its start, and not at its first request.
 LIMITS, KEYRING = Limits.of(os.environ), Keyring.of(os.environ)
 REFUSALS = (400, 401, 403, 404, 408, 409, 413, 415, 422, 429, 503)
-Asked = TypeVar("Asked")
+Asked, Done = TypeVar("Asked"), TypeVar("Done")
+IdempotencyKey = Annotated[str | None, Header(min_length=1, max_length=200)]
 
 app = FastAPI(
     title="intentml",
@@ -57,87 +76,191 @@ app = FastAPI(
 
 
 @app.post("/interested_in")
-async def interested_in(asked: InterestedInRequest) -> JSONResponse:
+async def interested_in(asked: InterestedInRequest) -> Response:
     """Who wants to buy these? Customers, ranked, each with the probability to buy within the horizon."""
-    return await answered(ScoredShop.interested_in, asked)
+
+    def answer(shop: ScoredShop, asked: InterestedInRequest) -> dict[str, Any]:
+        inside = None if asked.audience is None else audiences().rows(shop.scores, asked.audience)
+        return shop.interested_in(asked, inside)
+
+    return await answered(answer, asked)
 
 
 @app.post("/recommend")
-async def recommend(asked: RecommendRequest) -> JSONResponse:
+async def recommend(asked: RecommendRequest) -> Response:
     """What does this customer want? Products, ranked."""
     return await answered(ScoredShop.recommend, asked)
 
 
 @app.post("/customers")
-async def customers(asked: CustomersRequest) -> JSONResponse:
+async def customers(asked: CustomersRequest) -> Response:
     """All that is known and predicted of up to 1,000 customers."""
-    return await answered(ScoredShop.customers, asked)
+    return await answered(ScoredShop.customers, asked, at_once=len(asked.customer_ids) <= AT_ONCE)
 
 
 @app.post("/lifecycle")
-async def lifecycle(asked: CustomersRequest) -> JSONResponse:
+async def lifecycle(asked: CustomersRequest) -> Response:
     """Where up to 1,000 customers stand, against their own rhythm or the shop's."""
-    return await answered(ScoredShop.lifecycle, asked)
+    return await answered(ScoredShop.lifecycle, asked, at_once=len(asked.customer_ids) <= AT_ONCE)
 
 
 @app.post("/predict")
-async def predict(asked: PredictRequest) -> JSONResponse:
+async def predict(asked: PredictRequest) -> Response:
     """What is to be expected of up to 1,000 customers with these histories, known to the shop or not."""
     return await answered(ScoredShop.predict, asked)
 
 
 @app.post("/explain")
-async def explain(asked: ExplainRequest) -> JSONResponse:
-    """Why is a customer with this history expected to buy this, or not to order? Parts in words."""
+async def explain(asked: ExplainRequest) -> Response:
+    """Why is a customer expected to buy this, or not to order? Parts in words."""
     return await answered(ScoredShop.explain, asked)
 
 
+@app.post("/orders")
+async def orders(asked: OrdersRequest, idempotency_key: IdempotencyKey = None) -> Response:
+    """Take new order lines in: on the disk before the answer, known to every answer after it."""
+    live = bentoml.get_current_service().live
+    now = datetime.now(UTC)
+    return await aside(lambda: JSON(live.take_in(asked, now, idempotency_key)))
+
+
+@app.get("/audiences")
+async def list_audiences() -> Response:
+    """Every audience, and how many are in; or why this shop cannot have it."""
+    return await of_audiences(ServedAudiences.list)
+
+
+@app.post("/audiences/preview")
+async def preview(asked: AudienceRequest) -> Response:
+    """How many are in an audience, what each part of its rule does, how far they can be reached."""
+    return await of_audiences(ServedAudiences.preview, asked)
+
+
+@app.post("/audiences/members")
+async def members(asked: MembersRequest) -> Response:
+    """Who is in an audience, by id, page by page."""
+    return await of_audiences(ServedAudiences.members, asked)
+
+
+@app.post("/audiences/explain")
+async def explain_membership(asked: ReasonRequest) -> Response:
+    """Why is a customer in an audience, or not?"""
+    return await of_audiences(ServedAudiences.explain, asked)
+
+
+@app.post("/audiences/compare")
+async def compare(asked: CompareRequest) -> Response:
+    """Audiences side by side, and how far they are the same people."""
+    return await of_audiences(ServedAudiences.compare, asked)
+
+
+@app.post("/admin/reload")
+async def reload() -> Response:
+    """Look at once whether other scores lie where these do, and take them; every worker looks by itself."""
+    live = bentoml.get_current_service().live
+    renewed = await asyncio.to_thread(live.renew)
+    return JSON({"renewed": renewed, **live.shop.health()})
+
+
 @app.get("/health")
-async def health() -> JSONResponse:
+async def health() -> Response:
     """Which scores and which model answer."""
-    return JSONResponse(bentoml.get_current_service().shop.health())
+    return JSON(bentoml.get_current_service().live.shop.health())
+
+
+@app.get("/ready")
+async def ready() -> Response:
+    """Whether requests are answered."""
+    return JSON({"status": "ready"})
+
+
+@app.get("/version")
+async def version() -> Response:
+    """Which package, scores and model answer."""
+    shop = bentoml.get_current_service().live.shop
+    told = shop.health()
+    return JSON(
+        {"intentml": __version__, **{name: told[name] for name in ("as_of", "model", "model_version")}}
+    )
 
 
 @app.get("/", include_in_schema=False)
-async def index() -> JSONResponse:
+async def index() -> Response:
     """Where to ask; Bento's own page would fetch scripts from elsewhere."""
     paths = sorted(app.openapi()["paths"])
-    return JSONResponse({"service": "intentml", "version": __version__, "paths": paths, "docs": "/docs.json"})
+    return JSON({"service": "intentml", "version": __version__, "paths": paths, "docs": "/docs.json"})
 
 
-async def answered(answer: Callable[[ScoredShop, Asked], dict[str, Any]], asked: Asked) -> JSONResponse:
-    """The answer, worked out beside the event loop, so that health is told meanwhile.
+async def answered(
+    answer: Callable[[ScoredShop, Asked], dict[str, Any]], asked: Asked, *, at_once: bool = False
+) -> Response:
+    """The answer of the shop as it is known now, with all order lines that came in.
+
+    Args:
+        answer: What works it out.
+        asked: The request.
+        at_once: Whether it takes less than the way to another thread and back.
+    """
+    live = bentoml.get_current_service().live
+    if live.behind():
+        await aside(live.catch_up)
+    shop = live.shop
+    return JSON(answer(shop, asked)) if at_once else await aside(lambda: JSON(answer(shop, asked)))
+
+
+async def of_audiences(answer: Callable[..., dict[str, Any]], *asked: Any) -> Response:
+    """The answer of the audiences of the scores that are served now."""
+    scores = bentoml.get_current_service().live.shop.scores
+    return await aside(lambda: JSON(answer(audiences(), scores, *asked)))
+
+
+async def aside(work: Callable[[], Done]) -> Done:
+    """Work done beside the event loop, so that health is told meanwhile.
 
     One at a time: predictors keep what they laid out for the last snapshot, and more threads would only
     wait for each other. More workers are more processes.
     """
-    service = bentoml.get_current_service()
-    work = asyncio.get_running_loop().run_in_executor
-    return await work(service.one_at_a_time, lambda: JSONResponse(answer(service.shop, asked)))
+    thread = bentoml.get_current_service().one_at_a_time
+    return await asyncio.get_running_loop().run_in_executor(thread, work)
+
+
+def audiences() -> ServedAudiences:
+    """The audiences of what is served."""
+    served: ServedAudiences = bentoml.get_current_service().audiences
+    return served
+
+
+class JSON(Response):
+    """A body of JSON, by a fast encoder."""
+
+    media_type = "application/json"
+
+    def render(self, content: Any) -> bytes:
+        """The bytes."""
+        return orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
 @app.exception_handler(IntentmlError)
-async def refused(request: Request, problem: IntentmlError) -> JSONResponse:
+async def refused(request: Request, problem: IntentmlError) -> Response:
     """An error of ours, with its status."""
     body = error_body(problem, request.state.request_id)
-    return JSONResponse(body, http_status(problem), http_headers(problem))
+    return JSON(body, http_status(problem), http_headers(problem))
 
 
 @app.exception_handler(RequestValidationError)
-async def not_a_request(request: Request, problem: RequestValidationError) -> JSONResponse:
+async def not_a_request(request: Request, problem: RequestValidationError) -> Response:
     """A body that its model refuses."""
     complaints = [{**one, "loc": one["loc"][1:]} for one in problem.errors()]
     return await refused(request, request_error(complaints))
 
 
 @app.exception_handler(HTTPException)
-async def not_readable(request: Request, problem: HTTPException) -> JSONResponse:
+async def not_readable(request: Request, problem: HTTPException) -> Response:
     """What FastAPI says of a body that it cannot read, and of a path asked in the wrong way."""
     if problem.status_code == 400:
         return await refused(request, MalformedRequestError("the body is not a JSON object", hint="send one"))
-    return JSONResponse(
-        framework_error(problem.status_code, request.state.request_id), problem.status_code, problem.headers
-    )
+    body = framework_error(problem.status_code, request.state.request_id)
+    return JSON(body, problem.status_code, problem.headers)
 
 
 @bentoml.service(
@@ -155,7 +278,10 @@ class Intent:
         missing = [name for name in (SCORES, MODEL) if not os.environ.get(name)]
         if missing:
             raise IntentmlError(f"{' and '.join(missing)} must be set", hint="`intentml serve` sets them")
-        self.shop = ScoredShop.of(load_scores(os.environ[SCORES]), load_model(Path(os.environ[MODEL])))
+        places = Places(Path(os.environ[SCORES]), Path(os.environ[MODEL]))
+        log_of_orders = os.environ.get(ORDERS)
+        self.live = LiveShop(places, Arrivals(log_of_orders) if log_of_orders else None)
+        self.audiences = ServedAudiences(opening)
         self.one_at_a_time = ThreadPoolExecutor(max_workers=1)
         if torch := sys.modules.get("torch"):
             torch.set_num_threads(1)
@@ -163,6 +289,27 @@ class Intent:
         gc.collect()
         gc.freeze()
         gc.set_threshold(100_000, 50, 100)
+        threading.Thread(target=watch, args=(self.live,), daemon=True).start()
+
+
+def watch(live: LiveShop) -> None:
+    """Take other scores as soon as they lie where these do; what cannot be used is told once."""
+    told = None
+    while True:
+        sleep(WATCH_SECONDS)
+        try:
+            if live.renew():
+                gc.collect()
+                log.info(json.dumps({"renewed": live.shop.health()}))
+        except IntentmlError as problem:
+            if problem.message != told:
+                log.error(json.dumps({"not_renewed": problem.message}))
+            told = problem.message
+
+
+def opening(scores: Scores) -> Audiences:
+    """The audiences of scores, over the tables that were scored."""
+    return open_audiences(scores, os.environ.get(DATA), folder=os.environ.get(AUDIENCES))
 
 
 # From the outside inwards.

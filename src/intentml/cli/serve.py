@@ -11,6 +11,7 @@ import os
 import socket
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -29,6 +30,20 @@ def serve(
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=1, max=65_535, help="Port to listen on.")] = 3000,
     workers: Annotated[int, typer.Option("--workers", min=1, help="Processes that answer.")] = 1,
+    orders: Annotated[
+        Path | None,
+        typer.Option(
+            "--orders", metavar="FILE", help="Take new orders in: a log of them, made where it is not there."
+        ),
+    ] = None,
+    data: Annotated[
+        str | None,
+        typer.Option("--data", metavar="DIR", help="The tables that were scored, for audiences."),
+    ] = None,
+    audiences: Annotated[
+        Path | None,
+        typer.Option("--audiences", metavar="FOLDER", help="YAML files of your own beside the presets."),
+    ] = None,
     json: options.AsJson = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -42,27 +57,42 @@ def serve(
     _check_keys(host, told)
     folder = options.model_folder(model)  # looked up once, so that all workers have the same
     with told.step("loading scores and model"):
-        about = _check(scores, folder)
+        about = _check(scores, folder, orders)
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     told.answer(lambda: {"url": url, **about}, lambda: say(f"Serving {scores} at {url}"))
     sys.stdout.flush()
-    _become_the_server(scores, folder, host, port, workers, quiet=quiet)
+    places = {
+        "INTENTML_SCORES": scores,
+        "INTENTML_MODEL": folder,
+        "INTENTML_ORDERS": orders,
+        "INTENTML_DATA": data if data is None or "://" in data else Path(data),
+        "INTENTML_AUDIENCES": audiences,
+    }
+    # Not resolved: where a link leads to may change while the service runs.
+    named = {
+        name: str(place.absolute() if isinstance(place, Path) else place)
+        for name, place in places.items()
+        if place is not None
+    }
+    _become_the_server(named, host, port, workers, quiet=quiet)
 
 
-def _check(scores: Path, model: Path) -> dict[str, object]:
+def _check(scores: Path, model: Path, orders: Path | None) -> dict[str, object]:
     """What will be served; raises here, with one clear line, where a worker would fail again and again."""
     from importlib.util import find_spec
 
-    from intentml import workflows
     from intentml.errors import IntentmlError
-    from intentml.service.shop import ScoredShop
+    from intentml.service.arrivals import Arrivals
+    from intentml.service.live import Places
 
     if find_spec("bentoml") is None or find_spec("fastapi") is None:
         raise IntentmlError(
             "the service needs BentoML, which is not installed here",
             hint="run: pip install 'intentml[serving]'",
         )
-    return ScoredShop.of(workflows.load_scores(scores), workflows.load_model(model)).health()
+    if orders is not None:
+        Arrivals(orders).close()
+    return Places(scores, model).load().health()
 
 
 def _check_address(host: str, port: int) -> None:
@@ -100,7 +130,7 @@ def _check_keys(host: str, told: Output) -> None:
     told.note("no key is configured: only this machine can ask")
 
 
-def _become_the_server(scores: Path, model: Path, host: str, port: int, workers: int, *, quiet: bool) -> None:
+def _become_the_server(places: Mapping[str, str], host: str, port: int, workers: int, *, quiet: bool) -> None:
     """Put BentoML's server in the place of this process, so that signals reach it as they come."""
     from intentml.service.keys import KEYS_FILE
     from intentml.shipped import shipped_folder
@@ -110,8 +140,7 @@ def _become_the_server(scores: Path, model: Path, host: str, port: int, workers:
     environment = {
         **threads,
         **os.environ,
-        "INTENTML_SCORES": str(scores.resolve()),
-        "INTENTML_MODEL": str(model.resolve()),
+        **places,
         "INTENTML_WORKERS": str(workers),
         "BENTOML_DO_NOT_TRACK": "True",
     }

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from intentml.prediction import F64
 from intentml.scores.answers import InterestedIn
@@ -50,7 +51,13 @@ def selected(
 
 
 def ranked(
-    scores: Scores, selection: Selection, cut: Cut, days: int, customer_ids: Strings, probability: F64
+    scores: Scores,
+    selection: Selection,
+    cut: Cut,
+    days: int,
+    customer_ids: Strings,
+    probability: F64,
+    inside: npt.NDArray[np.integer] | None = None,
 ) -> InterestedIn:
     """The answer to who wants these.
 
@@ -61,10 +68,12 @@ def ranked(
         days: One of the horizons scored.
         customer_ids: Sorted ids. Shape: (n,).
         probability: Of each to buy at least one. Shape: (n,).
+        inside: Rows of the customers who alone are ranked, ascending; all of them where None.
     """
     import pandas as pd
 
-    manifest, best = scores.manifest, cut.rows(probability)
+    manifest = scores.manifest
+    best = cut.rows(probability) if inside is None else inside[cut.rows(probability[inside])]
     chosen = pd.DataFrame(
         {
             "customer_id": customer_ids[best],

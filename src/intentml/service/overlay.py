@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from intentml.errors import UnknownCustomerError, without_address
 from intentml.inference.online import read_histories
 from intentml.prediction import F64
 from intentml.scores.customers import YEAR_DAYS, customer_table
@@ -25,6 +26,7 @@ from intentml.scores.facts import Bought, bought_before
 from intentml.scores.partitions import join_targets, predict_in_parts
 from intentml.scores.scores import Scores
 from intentml.tables.lines import PURCHASE, UNUSED, line_quantities, line_roles
+from intentml.timeline import Snapshot
 from intentml.timeline.catalogue import Strings
 from intentml.timeline.columns import strings
 from intentml.timeline.histories import first_full_hour_after
@@ -67,11 +69,12 @@ def with_lines(shop: ScoredShop, overlay: Overlay, batches: Sequence[pa.Table]) 
             before = came.get(customer, overlay.lines.get(customer, mine[:0]))
             came[customer] = _told(before, mine)
     histories = [history for customer, mine in came.items() if len(history := _history(shop, customer, mine))]
-    fresh = [_scored(shop, *group) for group in _by_instant(shop, histories)]
+    snapshots = [_snapshot(shop, *group) for group in _by_instant(shop, histories)]
+    fresh = [_scored(shop, snapshot) for snapshot in snapshots]
     stay = np.array([row for row, one in enumerate(overlay.as_of) if one not in came], dtype=np.int64)
     kept = [_taken(overlay.scores, stay)] if overlay.scores is not None and len(stay) else []
     as_of = {one: instant for one, instant in overlay.as_of.items() if one not in came}
-    as_of |= {one: scores.manifest.as_of for scores in fresh for one in scores.customer_ids}
+    as_of |= {one: snapshot.as_of.iso for snapshot in snapshots for one in snapshot.customer_ids}
     return Overlay(
         lines={**overlay.lines, **came},
         scores=_joined(shop.scores, [*kept, *fresh]),
@@ -106,15 +109,15 @@ class Merged:
         known[inside] = self.scored[at[inside]] == self.anew[inside]
         return at[~known], ~known
 
-    @cached_property
-    def _rows(self) -> I64:
-        return np.searchsorted(self.customer_ids, self.anew)
+    def rows(self, customer_ids: Strings) -> I64:
+        """Where some of them stand. Shape: (n,)."""
+        return np.searchsorted(self.customer_ids, customer_ids)
 
     def values(self, scored: F64, anew: F64) -> F64:
         """One number of everybody: the overlay's where it has one. Shape: (U,), (n,) -> (V,)."""
         at, _ = self._new
         merged = np.insert(scored, at, 0.0) if len(at) else scored.copy()
-        merged[self._rows] = anew
+        merged[self.rows(self.anew)] = anew
         return merged
 
 
@@ -167,6 +170,23 @@ def _marks(lines: pa.Table) -> Iterator[tuple[object, ...]]:
     return zip(*columns, line_quantities(lines).tolist(), line_roles(lines).tolist(), strict=True)
 
 
+def snapshot_of_customer(shop: ScoredShop, overlay: Overlay, customer: str) -> Snapshot:
+    """What is known of one customer, with what came in, as of the instant of the customer's scores.
+
+    Raises:
+        UnknownCustomerError: Nobody of that id has bought anything.
+    """
+    history = shop.history(customer)
+    if customer in overlay.lines:
+        history = _told(history, overlay.lines[customer].select(history.column_names))
+    if not (line_roles(history) == PURCHASE).any():
+        raise UnknownCustomerError(
+            f"no purchase of customer {without_address(customer)!r} is known",
+            hint="of somebody who never bought there is no history to explain",
+        )
+    return _snapshot(shop, history, first_full_hour_after(history, shop.state.as_of))
+
+
 def _by_instant(shop: ScoredShop, histories: Sequence[pa.Table]) -> list[tuple[pa.Table, int]]:
     """Histories that are looked at as of the same instant, together, and that instant."""
     groups: dict[int, list[pa.Table]] = {}
@@ -175,11 +195,15 @@ def _by_instant(shop: ScoredShop, histories: Sequence[pa.Table]) -> list[tuple[p
     return [(pa.concat_tables(mine), us) for us, mine in sorted(groups.items())]
 
 
-def _scored(shop: ScoredShop, histories: pa.Table, as_of_us: int) -> Scores:
-    """Scores of the customers of some histories as of an instant, the shop being as it was scored."""
-    manifest = shop.scores.manifest
+def _snapshot(shop: ScoredShop, histories: pa.Table, as_of_us: int) -> Snapshot:
+    """The customers of some histories as of an instant, the shop being as it was scored."""
     as_of = replace(shop.state.as_of, us=as_of_us)
-    snapshot = read_histories(histories, replace(shop.state, as_of=as_of)).snapshot
+    return read_histories(histories, replace(shop.state, as_of=as_of)).snapshot
+
+
+def _scored(shop: ScoredShop, snapshot: Snapshot) -> Scores:
+    """Scores of the customers of a snapshot."""
+    manifest = shop.scores.manifest
     predictions = [
         predict_in_parts(shop.predictor, snapshot, days, shop.kinds(days)) for days in manifest.horizons
     ]
@@ -191,8 +215,7 @@ def _scored(shop: ScoredShop, histories: pa.Table, as_of_us: int) -> Scores:
         for prediction in predictions
         for kind, scores in prediction.targets.items()
     }
-    scores = shop.scores.of_others(table, targets, bought_before(snapshot))
-    return replace(scores, manifest=manifest.model_copy(update={"as_of": as_of.iso}))
+    return shop.scores.of_others(table, targets, bought_before(snapshot))
 
 
 def _taken(scores: Scores, rows: I64) -> Scores:

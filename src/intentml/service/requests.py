@@ -56,6 +56,7 @@ Whole = Annotated[int, Field(strict=True)]
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Text = Annotated[str, Field(min_length=1)]
 Names = Text | list[Text]
+Rule = Text | dict[str, Any]
 
 
 class Request(BaseModel):
@@ -73,6 +74,7 @@ class InterestedInRequest(Request):
         brand: One or more brands.
         keyword: Words that products are searched by.
         new_product: A product that is not in the catalogue.
+        audience: Only its members: a name, a rule as text or as a tree.
         limit: At most this many customers.
         min_probability: Only customers at least this likely to buy, 0 to 1.
         share: Only this share of the customers, the likeliest, 0 to 1.
@@ -84,6 +86,7 @@ class InterestedInRequest(Request):
     brand: Names = Field(default_factory=list)
     keyword: Text | None = None
     new_product: NewProduct | None = None
+    audience: Rule | None = None
     limit: Whole | None = None
     min_probability: Number | None = None
     share: Number | None = None
@@ -179,6 +182,50 @@ class PredictRequest(HistoriesRequest):
     interests: Annotated[Whole, Field(ge=0, le=100)] = 10
 
 
+class AudienceRequest(Request):
+    """One audience.
+
+    Attributes:
+        audience: Its name, a rule as text, or a rule as a tree.
+    """
+
+    audience: Rule
+
+
+class MembersRequest(AudienceRequest):
+    """Who is in an audience, some at a time.
+
+    Attributes:
+        limit: At most so many.
+        cursor: `next_cursor` of the page before; the first page where left out.
+        fields: Fields of the members that are told beside their ids.
+    """
+
+    limit: Annotated[Whole, Field(ge=1, le=10_000)] = 1_000
+    cursor: Annotated[Text, Field(max_length=20_000)] | None = None
+    fields: Annotated[list[Text], Field(max_length=50)] = Field(default_factory=list)
+
+
+class ReasonRequest(AudienceRequest):
+    """Why is a customer in an audience, or not?
+
+    Attributes:
+        customer_id: The customer.
+    """
+
+    customer_id: Text
+
+
+class CompareRequest(Request):
+    """Audiences side by side.
+
+    Attributes:
+        audiences: Names; all that the shop can have where left out.
+    """
+
+    audiences: Annotated[list[Text], Field(max_length=100)] = Field(default_factory=list)
+
+
 class OrdersRequest(Request):
     """Order lines that came in since the scores were made.
 
@@ -198,6 +245,7 @@ class ExplainRequest(HistoriesRequest):
 
     Attributes:
         orders: One customer's whole history before as_of.
+        customer_id: Or the customer, whose history the shop knows, with what came in since.
         product: A product id.
         category: A category or node.
         brand: A brand.
@@ -205,6 +253,8 @@ class ExplainRequest(HistoriesRequest):
         horizon_days: One of the horizons scored; the first where left out.
     """
 
+    orders: list[OrderLine] = Field(default_factory=list)
+    customer_id: Text | None = None
     product: Text | None = None
     category: Text | None = None
     brand: Text | None = None

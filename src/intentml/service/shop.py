@@ -15,6 +15,7 @@ from operator import itemgetter
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.types as pt
 
@@ -33,7 +34,7 @@ from intentml.scores.scores import Scores, several
 from intentml.scores.selection import one_target
 from intentml.scores.state import shop_state
 from intentml.service.arrivals import Batch
-from intentml.service.overlay import Merged, Overlay, with_lines
+from intentml.service.overlay import Merged, Overlay, snapshot_of_customer, with_lines
 from intentml.service.rankings import Rankings
 from intentml.service.requests import (
     CustomersRequest,
@@ -50,6 +51,7 @@ from intentml.tables.shop import ShopTables
 from intentml.timeline import Snapshot
 from intentml.timeline.histories import HISTORY_COLUMNS, ShopState
 
+Rows = npt.NDArray[np.integer]
 _NAMED = ("product", "category", "brand", "keyword", "new_product")
 _LIFECYCLE_COLUMNS = (
     "customer_id",
@@ -143,8 +145,13 @@ class ScoredShop:
             "rescored": len(self.overlay),
         }
 
-    def interested_in(self, request: InterestedInRequest) -> dict[str, Any]:
-        """Customers ranked for products, as the command `interested-in` answers."""
+    def interested_in(self, request: InterestedInRequest, inside: Rows | None = None) -> dict[str, Any]:
+        """Customers ranked for products, as the command `interested-in` answers.
+
+        Args:
+            request: What.
+            inside: Rows of the scores whose customers alone are ranked; everybody where None.
+        """
         asked = {name: getattr(request, name) for name in InterestedInRequest.model_fields}
         if not any(asked[name] for name in _NAMED):
             raise RequestError(
@@ -162,11 +169,13 @@ class ScoredShop:
             keyword=request.keyword,
             new_product=request.new_product,
         )
-        ids, probability = self.scores.customer_ids, self.rankings.probability(selection, days)
+        probability = self.rankings.probability(selection, days)
         if self.overlay.scores is not None:
             anew = self.overlay.scores.probability(selection, days)
-            ids, probability = self._everybody.customer_ids, self._everybody.values(probability, anew)
-        return ranked(self.scores, selection, cut, days, ids, probability).to_dict()
+            probability = self._everybody.values(probability, anew)
+        ids = self._everybody.customer_ids
+        members = None if inside is None else self._everybody.rows(self.scores.customer_ids[inside])
+        return ranked(self.scores, selection, cut, days, ids, probability, members).to_dict()
 
     def recommend(self, request: RecommendRequest) -> dict[str, Any]:
         """Products ranked for a customer, as the command `recommend` answers."""
@@ -221,18 +230,30 @@ class ScoredShop:
                 hint='name one, e.g. {"category": "CHEESE"} or {"no_order": true}',
             )
         days = self.scores.horizon(request.horizon_days)
-        customers = {line.customer_id for line in request.orders}
-        if len(customers) > 1:
-            raise RequestError(
-                f"the lines are of {len(customers):,} customers",
-                table="orders",
-                column="customer_id",
-                hint="one customer is explained at a time",
-            )
-        snapshot = read_histories(request.table(), self.state).snapshot
+        snapshot = self._snapshot(request)
         kind, target = (NO_ORDER, None) if request.no_order else one_target(snapshot.catalogue, **named)
-        found = self.predictor.explain(snapshot, customers.pop(), kind, target, days)
-        return explanation(self.scores.manifest.as_of, self.scores.manifest.model.version, found)
+        found = self.predictor.explain(snapshot, snapshot.customer_ids[0], kind, target, days)
+        return explanation(snapshot.as_of.iso, self.scores.manifest.model.version, found)
+
+    def _snapshot(self, request: ExplainRequest) -> Snapshot:
+        """The one customer of a request: with the history that it brings, or that the shop knows."""
+        if request.customer_id is None:
+            count = len({line.customer_id for line in request.orders})
+            if count > 1:
+                raise RequestError(
+                    f"the lines are of {count:,} customers",
+                    table="orders",
+                    column="customer_id",
+                    hint="one customer is explained at a time",
+                )
+            return read_histories(request.table(), self.state).snapshot
+        if request.orders:
+            raise RequestError(
+                "customer_id and orders are both given",
+                column="customer_id",
+                hint="name somebody whom the shop knows, or send a history",
+            )
+        return snapshot_of_customer(self, self.overlay, request.customer_id)
 
     @cached_property
     def _everybody(self) -> Merged:

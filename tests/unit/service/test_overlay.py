@@ -12,9 +12,11 @@ import pandas as pd
 import pytest
 
 from histories import as_json, known_lines
+from intentml.errors import RequestError, UnknownCustomerError
 from intentml.service.arrivals import Batch
 from intentml.service.requests import (
     CustomersRequest,
+    ExplainRequest,
     InterestedInRequest,
     OrdersRequest,
     PredictRequest,
@@ -212,3 +214,38 @@ def test_later_lines_do_not_wake_those_whom_they_do_not_name():
     assert told(second, one) == told(first, one)
     assert list(second.overlay.as_of) == sorted([one, two])
     assert np.array_equal(second.overlay.scores.customer_ids, sorted([one, two]))
+
+
+def test_a_customer_whom_the_shop_knows_is_explained_without_sending_a_history():
+    one = buyers()[5]
+    for now in (shop(), shop().knowing(batches([line(one)]))):
+        told = now.explain(ExplainRequest(customer_id=one, product="p1"))
+        ranking = now.interested_in(InterestedInRequest(product="p1"))["customers"]
+        (wanted,) = (row["probability"] for row in ranking if row["customer_id"] == one)
+        assert told["probability"] == pytest.approx(wanted, abs=1e-6)
+        assert told["as_of"] == now.overlay.as_of.get(one, AS_OF_TEXT + "T00:00:00+00:00")
+
+
+@pytest.mark.parametrize(
+    ("asked", "error"),
+    [
+        ({"customer_id": "nobody"}, UnknownCustomerError),
+        ({"customer_id": "c1", "orders": [line("c1")]}, RequestError),
+        ({"orders": [line("c1"), line("c2")]}, RequestError),
+    ],
+)
+def test_nobody_and_two_at_once_are_not_explained(asked, error):
+    with pytest.raises(error):
+        shop().explain(ExplainRequest.model_validate({"no_order": True, **asked}))
+
+
+def test_within_an_audience_its_members_alone_are_ranked():
+    anew = shop().knowing(batches([line("aaa"), line(buyers()[4])]))
+    inside = np.flatnonzero(np.isin(scores().customer_ids, buyers()[2:9]))
+    whole = anew.interested_in(InterestedInRequest(product="p1"))
+    some = anew.interested_in(InterestedInRequest(product="p1", limit=5), inside)
+    members = [row for row in whole["customers"] if row["customer_id"] in buyers()[2:9]]
+    assert [(row["customer_id"], row["probability"]) for row in some["customers"]] == [
+        (row["customer_id"], row["probability"]) for row in members[:5]
+    ]
+    assert [row["rank"] for row in some["customers"]] == [1, 2, 3, 4, 5]

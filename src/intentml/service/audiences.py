@@ -1,0 +1,214 @@
+"""Audiences over HTTP: who is in, page by page, how many, why, and one against another.
+
+What comes in: scores, where the tables lie that were scored, and requests. What goes out: bodies of
+responses. Audiences are of the scores' own instant: orders that came in since are known to them after the
+next scoring. Nothing that a request names is ever opened as a file.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from intentml.audiences.audience import Audience, audience_of
+from intentml.audiences.audiences import UNNAMED, Audiences
+from intentml.audiences.view import I32
+from intentml.errors import ConflictError, IntentmlError, RequestError, RuleError, UnavailableError, nearest
+from intentml.insights.comparison import comparison
+from intentml.insights.overlap import overlap
+from intentml.scores.answers import about
+from intentml.scores.scores import Scores
+from intentml.service.requests import (
+    AudienceRequest,
+    CompareRequest,
+    MembersRequest,
+    ReasonRequest,
+    Rule,
+)
+
+# How long reading a shop's tables takes, roughly: who asks meanwhile is told to come again.
+_OPENING_SECONDS = 5
+
+
+class ServedAudiences:
+    """The audiences of the scores that are served, opened when they are first asked for.
+
+    Args:
+        opening: Reads the tables of the shop that was scored; takes seconds, or minutes.
+    """
+
+    def __init__(self, opening: Callable[[Scores], Audiences]) -> None:
+        self._opening = opening
+        self._lock = threading.Lock()
+        self._of: Scores | None = None
+        self._opened: Audiences | IntentmlError | None = None
+
+    def of(self, scores: Scores) -> Audiences:
+        """The audiences of these scores.
+
+        Raises:
+            UnavailableError: They are just being opened.
+            IntentmlError: They cannot be.
+        """
+        with self._lock:
+            if self._of is not scores:
+                self._of, self._opened = scores, None
+                threading.Thread(target=self._open, args=(scores,), daemon=True).start()
+            opened = self._opened
+        if opened is None:
+            raise UnavailableError(
+                "the tables of the shop are being read for its audiences",
+                retry_after_s=_OPENING_SECONDS,
+                hint="ask again in a while",
+            )
+        if isinstance(opened, IntentmlError):
+            raise opened
+        return opened
+
+    def _open(self, scores: Scores) -> None:
+        try:
+            opened: Audiences | IntentmlError = self._opening(scores)
+        except IntentmlError as problem:
+            opened = problem
+        except Exception as problem:  # who asks must hear of it: nobody waits for this thread
+            opened = RuleError(f"the tables of the shop cannot be read: {type(problem).__name__}")
+        with self._lock:
+            if self._of is scores:
+                self._opened = opened
+
+    # -- the answers ----------------------------------------------------------------------------
+
+    def list(self, scores: Scores) -> dict[str, Any]:
+        """Every audience, how many are in, or why this shop cannot have it."""
+        ours = self.of(scores)
+        found = ours.usable()
+        return {
+            **about(scores),
+            "audiences": [
+                {
+                    "name": name,
+                    "title": ours.known[name].title,
+                    "rule": ours.known[name].text,
+                    "customers": None if isinstance(count, IntentmlError) else count,
+                    "problem": count.message if isinstance(count, IntentmlError) else None,
+                }
+                for name, count in found.items()
+            ],
+        }
+
+    def preview(self, scores: Scores, request: AudienceRequest) -> dict[str, Any]:
+        """How many are in, what each part of the rule does, how far they can be reached."""
+        ours = self.of(scores)
+        return {**about(scores), **ours.preview(meant(ours, request.audience)).model_dump(mode="json")}
+
+    def members(self, scores: Scores, request: MembersRequest) -> dict[str, Any]:
+        """Who is in, by id, some at a time.
+
+        Raises:
+            ConflictError: The page before was of other scores, or of another rule.
+        """
+        ours = self.of(scores)
+        audience = meant(ours, request.audience)
+        mark = f"{scores.manifest.model.version} {scores.manifest.as_of} {audience.version}"
+        rows = ours.selector.rows(audience.rule)
+        ids = ours.view.customer_ids[rows]
+        start = 0
+        if request.cursor is not None:
+            start = int(np.searchsorted(ids, _after(request.cursor, mark), side="right"))
+        page = slice(start, start + request.limit)
+        names = ("customer_id", *(field for field in request.fields if field != "customer_id"))
+        table = pa.table({name: ours.selector.values(name, rows[page]) for name in names})
+        more = start + request.limit < len(ids)
+        return {
+            **about(scores),
+            "audience": audience.name,
+            "total": len(ids),
+            "customers": _plain(table),
+            "next_cursor": _cursor(str(ids[page][-1]), mark) if more else None,
+        }
+
+    def explain(self, scores: Scores, request: ReasonRequest) -> dict[str, Any]:
+        """Why a customer is in, or is not: every part of the rule, with the value seen."""
+        ours = self.of(scores)
+        audience = meant(ours, request.audience)
+        reason = ours.explain(audience, request.customer_id)
+        told = {"audience": audience.name, "customer_id": request.customer_id}
+        return {**about(scores), **told, "reason": reason.model_dump(mode="json")}
+
+    def compare(self, scores: Scores, request: CompareRequest) -> dict[str, Any]:
+        """Audiences side by side, and how far they are the same people."""
+        ours = self.of(scores)
+        names = [meant(ours, name).name for name in request.audiences] or None
+        found, both = comparison(ours, names), overlap(ours, names, "inside")
+        return {
+            **about(scores),
+            "audiences": _records_of(found.reset_index()),
+            "overlap": dict(zip(map(str, both.index), _records_of(both), strict=True)),
+        }
+
+    def rows(self, scores: Scores, asked: Rule) -> I32:
+        """Rows of the members among the customers scored, ascending."""
+        ours = self.of(scores)
+        return ours.selector.rows(meant(ours, asked).rule)
+
+
+def meant(audiences: Audiences, asked: Rule) -> Audience:
+    """The audience of a request: a name, a rule as text, or a tree. Never a file.
+
+    Raises:
+        RuleError: There is none of that name, or the rule is none.
+    """
+    if isinstance(asked, Mapping):
+        return audience_of(UNNAMED, {"title": UNNAMED, "rule": dict(asked)})
+    if asked in audiences.known:
+        return audiences.known[asked]
+    if asked.replace("-", "").replace("_", "").isalnum():
+        near = nearest(asked, audiences.known)
+        raise RuleError(
+            "there is no audience of that name",
+            hint=f"perhaps {', '.join(near)}" if near else "GET /audiences lists them",
+        )
+    return audience_of(UNNAMED, {"title": UNNAMED, "rule": asked})
+
+
+def _cursor(last: str, mark: str) -> str:
+    return base64.urlsafe_b64encode(json.dumps([last, mark]).encode()).decode()
+
+
+def _after(cursor: str, mark: str) -> str:
+    """The id after which the next page begins."""
+    try:
+        last, seen = json.loads(base64.urlsafe_b64decode(cursor.encode()))
+    except (binascii.Error, ValueError, TypeError):
+        last = seen = None
+    if not isinstance(last, str) or not isinstance(seen, str):
+        raise RequestError("the cursor is none of ours", column="cursor", hint="send next_cursor as it came")
+    if seen != mark:
+        raise ConflictError(
+            "the page before was of other scores, or of another rule",
+            column="cursor",
+            hint="begin again without a cursor",
+        )
+    return last
+
+
+def _plain(table: pa.Table) -> list[dict[str, Any]]:
+    """Rows as JSON knows them: instants and dates as ISO 8601 text, NaN as null."""
+    return [
+        {
+            name: value.isoformat() if hasattr(value, "isoformat") else None if value != value else value
+            for name, value in row.items()
+        }
+        for row in table.to_pylist()
+    ]
+
+
+def _records_of(frame: Any) -> list[dict[str, Any]]:
+    return _plain(pa.Table.from_pandas(frame, preserve_index=False))
