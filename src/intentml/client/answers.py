@@ -136,13 +136,17 @@ class Accepted(Answer):
     """Order lines that the service has written down for good.
 
     Attributes:
-        accepted: How many lines.
+        accepted: How many lines; 0 where they were there already, from an earlier sending.
+        repeated: Whether they were.
         customers: Ids of the customers who were scored anew.
+        unknown_products: Products of the lines that the catalogue does not have.
         sequence: Number of this writing; answers from now on know it.
     """
 
     accepted: int
+    repeated: bool
     customers: tuple[str, ...]
+    unknown_products: tuple[str, ...]
     sequence: int
 
 

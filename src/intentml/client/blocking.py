@@ -225,7 +225,8 @@ class Client:
         """New order lines: their customers are scored anew, and every answer from then on knows them.
 
         Args:
-            orders: As in `predict`, but only what is new.
+            orders: As in `predict`, but only what is new, and of at most 1,000 customers: they are sent as
+                one, so that all of them are taken in or none.
             idempotency_key: Lines sent again under the same key count once; a new one where none is
                 given, the same for all retries of this call.
         """

@@ -17,7 +17,7 @@ from random import Random
 from typing import Any, TypeVar
 
 from intentml import errors
-from intentml.errors import IntentmlError, ServiceError
+from intentml.errors import IntentmlError, ServiceError, UnavailableError
 
 Result = TypeVar("Result")
 # Too much at once, and not ready: what the service itself says will pass.
@@ -243,6 +243,8 @@ def refusal(reply: Reply) -> IntentmlError:
     if kind := _BY_CODE.get(code):
         problem = kind(message, rows=rows, **where)
         problem.status = reply.status
+        if isinstance(problem, UnavailableError):
+            problem.retry_after_s = max(1, math.ceil(retry_after(reply.headers)))
         return problem
     return ServiceError(message, code=code, status=reply.status, rows=rows, **where)
 

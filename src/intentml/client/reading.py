@@ -91,10 +91,13 @@ def explained(body: Body) -> Explained:
 
 def accepted(body: Body) -> Accepted:
     """The answer of `/orders`."""
+    rescored = body["rescored"] if "rescored" in body else body["customers"]  # each with its as_of, or ids
     return Accepted(
         **_scores(body),
         accepted=int(body["accepted"]),
-        customers=tuple(str(one) for one in body["customers"]),
+        repeated=bool(body.get("repeated", False)),
+        customers=tuple(str(one) for one in rescored),
+        unknown_products=tuple(str(one) for one in body.get("unknown_products", ())),
         sequence=int(body["sequence"]),
     )
 

@@ -99,7 +99,8 @@ def by_path(request):
         told = {"customer_id": "C-1", "kind": "no_order", "target": None, "probability": 0.5, "logit": 0.0}
         return {**ABOUT, **told, "parts": [{"name": "base_rate", "logit": 0.0}]}
     if path == "/orders":
-        return {"accepted": len(asked["orders"]), "customers": ["C-1"], "sequence": 3, **ABOUT}
+        told = {"accepted": len(asked["orders"]), "repeated": False, "sequence": 3}
+        return {**ABOUT, **told, "rescored": {"C-1": ABOUT["as_of"]}, "unknown_products": []}
     if path == "/audiences":
         vip = {"name": "vip", "title": "VIP", "customers": 2, "problem": None}
         return {"audiences": [vip, {"name": "x", "title": "X", "customers": None, "problem": "no events"}]}
@@ -189,6 +190,20 @@ def test_every_other_answer_is_a_result_too():
     assert shop.ready() is True
     taken = shop.add_orders([LINE])
     assert (taken.accepted, taken.customers, taken.sequence) == (1, ("C-1",), 3)
+
+
+def test_orders_that_were_there_already_are_told_as_such():
+    told = {
+        **ABOUT,
+        "accepted": 0,
+        "repeated": True,
+        "sequence": 3,
+        "rescored": {},
+        "unknown_products": ["P-9"],
+    }
+    found = Service(told).client().add_orders([LINE])
+    assert (found.accepted, found.repeated, found.customers) == (0, True, ())
+    assert found.unknown_products == ("P-9",)
 
 
 def test_not_ready_is_an_answer_and_anything_else_an_error():

@@ -20,7 +20,13 @@ from intentml.client.exchange import (
     retry_after,
     silence,
 )
-from intentml.errors import HorizonError, RequestError, ServiceError, UnknownTargetError
+from intentml.errors import (
+    HorizonError,
+    RequestError,
+    ServiceError,
+    TooManyRequestsError,
+    UnknownTargetError,
+)
 
 ASKED = Question("POST", "/recommend", b"{}")
 DROPPED = Lost("ConnectError", in_time=True)
@@ -164,6 +170,12 @@ def test_a_refusal_is_the_error_of_its_code_with_all_that_was_told(code, kind):
     assert type(problem) is kind
     assert problem.to_dict() == body(code)["error"]
     assert (problem.status, problem.request_id) == (409, "r-1")
+
+
+def test_who_is_refused_for_now_is_told_when_to_ask_again():
+    problem = refusal(reply(429, body("too_many_requests"), retry_after="2.5"))
+    assert (type(problem), problem.retry_after_s, problem.status) == (TooManyRequestsError, 3, 429)
+    assert refusal(reply(503, body("unavailable"))).retry_after_s == 1
 
 
 @pytest.mark.parametrize("code", ["teapot", "error", "service", "busy"])
