@@ -223,7 +223,7 @@ def test_a_customer_whom_the_shop_knows_is_explained_without_sending_a_history()
         ranking = now.interested_in(InterestedInRequest(product="p1"))["customers"]
         (wanted,) = (row["probability"] for row in ranking if row["customer_id"] == one)
         assert told["probability"] == pytest.approx(wanted, abs=1e-6)
-        assert told["as_of"] == now.overlay.as_of.get(one, AS_OF_TEXT + "T00:00:00+00:00")
+        assert told["as_of"] == now.overlay.as_of.get(one, AS_OF.isoformat())
 
 
 @pytest.mark.parametrize(
