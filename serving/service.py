@@ -19,13 +19,14 @@ from typing import Any, TypeVar
 import bentoml
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
 from intentml.errors import IntentmlError, MalformedRequestError
 from intentml.service.admission import PROBES, Admission, Limits
 from intentml.service.door import Door, framework_error, log
 from intentml.service.keys import Keyring, Lock
+from intentml.service.meters import MEDIA_TYPE, Meters
 from intentml.service.requests import (
     CustomersRequest,
     ErrorAnswer,
@@ -45,6 +46,7 @@ from intentml.workflows import load_model, load_scores
 SCORES, MODEL, WORKERS = "INTENTML_SCORES", "INTENTML_MODEL", "INTENTML_WORKERS"
 # Read here, so that a server with wrong ones ends at its start, and not at its first request.
 LIMITS, KEYRING = Limits.of(os.environ), Keyring.of(os.environ)
+METERS = Meters(os.environ.get("PROMETHEUS_MULTIPROC_DIR"))  # Bento sets it, for its workers
 REFUSALS = (400, 401, 403, 404, 408, 409, 413, 415, 422, 429, 503)
 Asked = TypeVar("Asked")
 
@@ -98,6 +100,12 @@ async def health() -> JSONResponse:
     return JSONResponse(bentoml.get_current_service().shop.health())
 
 
+@app.get("/metrics")
+async def metrics() -> Response:
+    """How often and how fast each path was answered, for Prometheus."""
+    return Response(METERS.page(), media_type=MEDIA_TYPE)
+
+
 @app.get("/", include_in_schema=False)
 async def index() -> JSONResponse:
     """Where to ask; Bento's own page would fetch scripts from elsewhere."""
@@ -143,8 +151,10 @@ async def not_readable(request: Request, problem: HTTPException) -> JSONResponse
 @bentoml.service(
     name="intentml",
     workers=int(os.environ.get(WORKERS, "1")),
-    traffic={"timeout": LIMITS.body_seconds + LIMITS.request_seconds + 60},  # ours come first, and say more
+    # Ours come first, and say more. Not much later: Bento holds a timer of every request until then.
+    traffic={"timeout": LIMITS.body_seconds + LIMITS.request_seconds + 5},
     logging={"access": {"enabled": False}},  # Bento's own line names the client's address
+    metrics={"enabled": False},  # Bento's own name every path that anybody asked for, and keep it
 )
 @bentoml.asgi_app(app, path="/")
 class Intent:
@@ -166,6 +176,7 @@ class Intent:
 
 
 # From the outside inwards.
-Intent.add_asgi_middleware(Door, paths=PROBES | {"/", "/docs.json", *app.openapi()["paths"]})
+PATHS = PROBES | {"/", "/docs.json", *app.openapi()["paths"]}
+Intent.add_asgi_middleware(Door, paths=PATHS, observe=METERS.count)
 Intent.add_asgi_middleware(Lock, keyring=KEYRING)
 Intent.add_asgi_middleware(Admission, limits=LIMITS)
