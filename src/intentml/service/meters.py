@@ -34,11 +34,17 @@ class Meters:
             registry=self.registry,
             buckets=_SECONDS,
         )
+        # Looking a series up by its labels takes longer than counting in it.
+        self._series: dict[tuple[str, int | None], tuple[Counter, Histogram]] = {}
 
     def count(self, path: str, status: int | None, seconds: float) -> None:
         """Count a request; `status` is None where nothing was answered."""
-        self.requests.labels(path, str(status)).inc()
-        self.seconds.labels(path).observe(seconds)
+        series = self._series.get((path, status))
+        if series is None:
+            series = self.requests.labels(path, str(status)), self.seconds.labels(path)
+            self._series[path, status] = series
+        series[0].inc()
+        series[1].observe(seconds)
 
     def page(self) -> bytes:
         """What Prometheus reads."""
