@@ -21,7 +21,7 @@ from intentml.service.keys import FREE
 PROBES = FREE | {"/metrics"}
 _MOST_CLIENTS = 10_000
 # So few always find room: what they wait says little about how long requests take.
-_FEW = 8
+_FEW = 16
 _REMEMBERED, _LONGEST = 32, 0.1  # of the last answers, each as no longer than this: one stall is no crowd
 
 
