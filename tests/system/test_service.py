@@ -6,6 +6,7 @@ a process of its own.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import socket
@@ -24,6 +25,7 @@ import pytest
 import intentml as im
 from histories import as_json, known_lines
 from intentml.datasets.complete_journey import derive, read_package
+from intentml.errors import UnknownTargetError
 from intentml.inference.folder import SavedModel
 from intentml.inference.intent import IntentPredictor
 from intentml.model.timing_network import TimingGates
@@ -214,6 +216,42 @@ def test_every_number_of_a_customer_is_that_of_the_folder(shop: Shop) -> None:
 def test_who_wants_these_is_answered_as_by_the_command(shop: Shop) -> None:
     reply = shop.service.post("/interested_in", {"category": "POTATOES", "share": 0.1})
     assert reply.body == shop.scores.interested_in(category="POTATOES", share=0.1).to_dict()
+
+
+def test_the_client_says_what_the_scores_say(shop: Shop) -> None:
+    """Both clients, over the wire; what they are asked goes through DataFrames on both sides."""
+    ids, table = shop.buyers(30), shop.scores.customers
+    history = known_lines(shop.orders, AS_OF)
+    history = history[history["customer_id"].isin(ids)]
+    wanted = table[table["customer_id"].isin(ids)].sort_values("customer_id", ignore_index=True)
+    ranked = shop.scores.interested_in(category="POTATOES", limit=20)
+
+    async def awaited() -> pd.DataFrame:
+        async with im.AsyncClient(shop.service.url, timeout=60) as client:
+            return (await client.interested_in(category="POTATOES", limit=20)).customers
+
+    with im.Client(shop.service.url, timeout=60) as client:
+        found = client.interested_in(category="POTATOES", limit=20)
+        customers = client.customers(ids)
+        predicted = client.predict(history)
+        with pytest.raises(UnknownTargetError) as caught:
+            client.interested_in(category="POTATO")
+    same = {"check_dtype": False, "rtol": TOLERANCE, "atol": TOLERANCE}
+    pd.testing.assert_frame_equal(found.customers, ranked.customers, **same)
+    pd.testing.assert_frame_equal(asyncio.run(awaited()), found.customers)
+    assert (found.as_of, found.model_version) == (AS_OF, ranked.model_version)
+    assert (found.horizon_days, found.calibrated) == (ranked.horizon_days, ranked.calibrated)
+    for told in (customers.customers, predicted.customers):
+        assert told["customer_id"].tolist() == wanted["customer_id"].tolist()
+        for name in told:
+            for mine, ours in zip(told[name], wanted[name], strict=True):
+                check(None if pd.isna(mine) else mine, ours, name)
+    best = shop.scores.interests(10, horizon_days=HORIZONS[0])
+    best = best[best["customer_id"].isin(ids)]
+    assert len(predicted.interests) == len(best)
+    assert predicted.interests["probability"].sum() == pytest.approx(best["probability"].sum(), rel=TOLERANCE)
+    assert (caught.value.status, caught.value.code) == (404, "unknown_target")
+    assert caught.value.request_id
 
 
 # -- the examples -----------------------------------------------------------------------------------

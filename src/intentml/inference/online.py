@@ -55,9 +55,13 @@ def read_histories(orders: pa.Table, state: ShopState) -> Histories:
         )
     tables = shop_from_frames(orders, timezone=state.as_of.timezone, source="the request")
     _refuse_without_purchase(tables.orders)
-    products = strings(sorted_unique(tables.orders["product_id"]))
-    unknown = products[rows_in(products, state.catalogue.product_ids) < 0]
-    return Histories(snapshot_of_histories(state, tables), tuple(unknown))
+    return Histories(snapshot_of_histories(state, tables), unknown_products(tables.orders, state))
+
+
+def unknown_products(orders: pa.Table, state: ShopState) -> tuple[str, ...]:
+    """Ids on order lines that the catalogue does not have, sorted."""
+    products = strings(sorted_unique(orders["product_id"]))
+    return tuple(products[rows_in(products, state.catalogue.product_ids) < 0])
 
 
 def _refuse_without_purchase(orders: pa.Table) -> None:

@@ -20,6 +20,7 @@ from intentml.tables.contracts import CONTRACTS
 from intentml.timeline import OrderLog, Snapshot
 from intentml.timeline.catalogue import Catalogue
 from intentml.timeline.context import WINDOWS_DAYS
+from intentml.timeline.snapshot import ranges
 
 CONTEXT_SCHEMA = pa.schema(
     [
@@ -52,6 +53,12 @@ class Bought:
         last = np.full(products, np.nan)
         last[self.target[mine]] = self.last_days[mine]
         return last
+
+    def take(self, customers: npt.NDArray[np.int64]) -> Bought:
+        """Those of some customers, in this order."""
+        entries = ranges(self.indptr, customers)
+        indptr = np.concatenate([[0], np.cumsum(np.diff(self.indptr)[customers])])
+        return Bought(indptr, self.target[entries], self.last_days[entries], self.count[entries])
 
 
 def bought_before(snapshot: Snapshot) -> Bought:

@@ -29,7 +29,13 @@ from intentml.scores.vectors import broken, check_run, read_bought, read_targets
 
 MANIFEST, CUSTOMERS, INTERESTS = "manifest.json", "customers.parquet", "interests.parquet"
 PRODUCTS, CONTEXT, VECTORS, BOUGHT = "products.parquet", "context.parquet", "vectors", "bought.safetensors"
-FILES = (MANIFEST, CUSTOMERS, INTERESTS, PRODUCTS, CONTEXT, VECTORS, BOUGHT, FILE_NAME)
+# What only this package reads, laid out as it is in memory: opened at once, and shared by all who open it.
+MAPPED_CUSTOMERS, HISTORIES = "customers.arrow", "histories.arrow"
+FILES = (
+    *(MANIFEST, CUSTOMERS, INTERESTS, PRODUCTS, CONTEXT, VECTORS, BOUGHT, FILE_NAME),
+    *(MAPPED_CUSTOMERS, HISTORIES),
+)
+_ROWS_PER_BATCH = 1_000_000
 MANY_ROWS = 50_000_000
 # Of an SQLite file: page size at byte 16, number of pages at 28, the user's own number at 60.
 _SQLITE_HEADER = 100
@@ -66,18 +72,22 @@ def load_scores(folder: str | Path) -> Scores:
     folder = Path(folder)
     manifest = _read_manifest(folder)
     run = scores_id(manifest)
-    tables = {name: _read_table(folder / name, run) for name in (CUSTOMERS, PRODUCTS, CONTEXT)}
-    if tables[CUSTOMERS].num_rows != manifest.counts["customers"]:
-        raise broken(folder, f"{CUSTOMERS} has not the {manifest.counts['customers']:,} rows of the manifest")
-    _check_interests(folder / INTERESTS, run)
+    tables = {name: _read_table(folder / name, run) for name in (PRODUCTS, CONTEXT)}
+    customers, histories = (_map_table(folder / name, run) for name in (MAPPED_CUSTOMERS, HISTORIES))
+    if customers.num_rows != manifest.counts["customers"]:
+        count = manifest.counts["customers"]
+        raise broken(folder, f"{MAPPED_CUSTOMERS} has not the {count:,} rows of the manifest")
+    for name in (CUSTOMERS, INTERESTS):
+        _check_parquet(folder / name, run)
     _check_index(folder / FILE_NAME, run)
     return Scores(
         manifest=manifest,
-        table=tables[CUSTOMERS],
+        table=customers,
         products=tables[PRODUCTS],
         context=tables[CONTEXT],
         targets=_LazyTargets(folder.absolute(), manifest, tables[CONTEXT]),
         bought=read_bought(folder / BOUGHT, run),
+        histories=histories,
         index_path=folder.absolute() / FILE_NAME,
     )
 
@@ -151,6 +161,10 @@ def _write(scores: Scores, folder: Path, progress: Progress) -> None:
     run = scores_id(scores.manifest)
     for name, table in ((CUSTOMERS, scores.table), (PRODUCTS, scores.products), (CONTEXT, scores.context)):
         pq.write_table(table.replace_schema_metadata({"run": run}), folder / name, compression="zstd")
+    for name, table in ((MAPPED_CUSTOMERS, scores.table), (HISTORIES, scores.histories)):
+        marked = table.replace_schema_metadata({"run": run})
+        with pa.ipc.new_file(folder / name, marked.schema) as file:
+            file.write_table(marked, _ROWS_PER_BATCH)
     (folder / VECTORS).mkdir()
     total = len(scores.customer_ids)
     for (kind, days), targets in scores.targets.items():
@@ -201,8 +215,18 @@ def _read_table(path: Path, run: str) -> pa.Table:
     return table
 
 
-def _check_interests(path: Path, run: str) -> None:
-    """interests.parquet answers no question here, yet it must be whole and of the same run."""
+def _map_table(path: Path, run: str) -> pa.Table:
+    """The table where it lies in its file; what nobody asks for is never read."""
+    try:
+        table = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
+    except (OSError, pa.ArrowInvalid) as problem:
+        raise broken(path.parent, f"{path.name} is missing or damaged") from problem
+    _check_stamp(path, table.schema, run)
+    return table
+
+
+def _check_parquet(path: Path, run: str) -> None:
+    """What is there for others, and answers no question here, must be whole and of the same run too."""
     try:
         schema = pq.read_schema(path)
     except (OSError, pa.ArrowInvalid) as problem:

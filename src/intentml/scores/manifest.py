@@ -18,7 +18,7 @@ from intentml.scores.stages import LifecycleLimits
 if TYPE_CHECKING:
     from intentml.inference.folder import SavedModel
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 
 class ModelStamp(BaseModel):

@@ -43,7 +43,7 @@ def join(parts: Sequence[Predictions]) -> Predictions:
     return replace(
         first,
         customer_ids=np.concatenate([part.customer_ids for part in parts]),
-        targets={kind: _join_targets([part.targets[kind] for part in parts]) for kind in first.targets},
+        targets={kind: join_targets([part.targets[kind] for part in parts]) for kind in first.targets},
         no_order=_join_heads([part.no_order for part in parts]),
         orders=_join_heads([part.orders for part in parts]),
         spend=_join_heads([part.spend for part in parts]),
@@ -58,8 +58,8 @@ def _join_heads(heads: Sequence[F64 | None]) -> F64 | None:
     return np.concatenate(known) if known else None
 
 
-def _join_targets(parts: Sequence[TargetScores]) -> TargetScores:
-    """The scores of one kind; targets and their vectors are the shop's, the same in every part."""
+def join_targets(parts: Sequence[TargetScores]) -> TargetScores:
+    """The scores of one kind, of some customers after others; targets and their vectors are the shop's."""
     first = parts[0]
     return replace(
         first,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,18 +23,21 @@ from intentml.pairs.likeness import LikeProducts
 from intentml.prediction import F64, SURVIVAL_DAYS, TargetScores, sigmoid, survival_at
 from intentml.priors.union import Homes, SetUnion, homes_of
 from intentml.scores.answers import InterestedIn
+from intentml.scores.asking import ranked, selected
 from intentml.scores.facts import Bought, write_text_index
 from intentml.scores.interests import SCHEMA, best_targets, interest_batches
 from intentml.scores.keyword import FILE_NAME, Match, search
 from intentml.scores.manifest import Manifest
 from intentml.scores.newcomers import newcomer_logits
 from intentml.scores.retrieval import Cut, check_count
-from intentml.scores.selection import NewProduct, Selection, new_product_of, select
-from intentml.scores.union import set_is_calibrated, union_probability, with_whole_groups
+from intentml.scores.selection import NewProduct, Selection, new_product_of
+from intentml.scores.union import union_probability
 from intentml.timeline.catalogue import Catalogue, Strings
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_OF_THE_SHOP = ("catalogue", "homes", "like_products")
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +51,7 @@ class Scores:
         context: Buyers per kind, target and window.
         targets: Scores per kind and horizon.
         bought: Products bought before.
+        histories: The order lines known, as `lines_by_customer` has them.
         index_path: Where the text index lies; None builds one when first asked.
     """
 
@@ -57,6 +61,7 @@ class Scores:
     context: pa.Table
     targets: Mapping[tuple[str, int], TargetScores]
     bought: Bought
+    histories: pa.Table
     index_path: Path | None = None
     _scratch: list[tempfile.TemporaryDirectory[str]] = field(default_factory=list, repr=False)
 
@@ -216,41 +221,19 @@ class Scores:
             HorizonError: The horizon was not scored.
             ScoresError: A kind that was not scored, or a limit that makes no sense.
         """
-        import pandas as pd
-
         cut = Cut(limit, min_probability, share)
         cut.check()
         days = self.horizon(horizon_days)
-        selection = select(
+        selection = selected(
             self,
-            products=_several(product),
-            categories=_several(category),
-            brands=_several(brand),
+            days,
+            products=several(product),
+            categories=several(category),
+            brands=several(brand),
             keyword=keyword,
             new_product=new_product_of(new_product),
         )
-        selection = with_whole_groups(self, selection, days)
-        probability = self.probability(selection, days)
-        best = cut.rows(probability)
-        chosen = pd.DataFrame(
-            {
-                "customer_id": self.customer_ids[best],
-                "probability": probability[best],
-                "rank": np.arange(1, len(best) + 1),
-            }
-        )
-        return InterestedIn(
-            as_of=self.manifest.as_of,
-            horizon_days=days,
-            calibrated=days in self.manifest.calibrated_horizons
-            and (selection.single or set_is_calibrated(self, selection, days, float(probability.sum()))),
-            model_version=self.manifest.model.version,
-            matched_products=self._named(selection),
-            matched_by=selection.matched_by,
-            expected_buyers=float(probability[best].sum()),
-            expected_buyers_interval=self._interval(selection, probability[best], days),
-            customers=chosen,
-        )
+        return ranked(self, selection, cut, days, self.customer_ids, self.probability(selection, days))
 
     def probability(self, selection: Selection, horizon_days: int | None = None) -> F64:
         """P(buys at least one of the selected within the horizon). Shape: (U,)."""
@@ -319,27 +302,28 @@ class Scores:
 
     # -- inside ---------------------------------------------------------------------------------
 
+    def of_others(
+        self, table: pa.Table, targets: Mapping[tuple[str, int], TargetScores], bought: Bought
+    ) -> Scores:
+        """Scores of other customers of the same shop; what is the shop's own is not worked out again."""
+        others = replace(self, table=table, targets=targets, bought=bought, histories=self.histories[:0])
+        vars(others).update({name: vars(self)[name] for name in _OF_THE_SHOP if name in vars(self)})
+        return others
+
+    def find(self, customer_id: str) -> int | None:
+        """The row of a customer, None for somebody who was not scored."""
+        row = int(np.searchsorted(self.customer_ids, customer_id))
+        return row if row < len(self) and self.customer_ids[row] == customer_id else None
+
     def _row(self, customer_id: str) -> int:
         """The row of a customer."""
-        row = int(np.searchsorted(self.customer_ids, customer_id))
-        if row >= len(self) or self.customer_ids[row] != customer_id:
+        row = self.find(customer_id)
+        if row is None:
             raise UnknownCustomerError(
                 f"customer {without_address(customer_id)!r} is not among the {len(self):,} scored",
                 hint="somebody without an order is scored with a row in the customers table",
             )
         return row
-
-    def _interval(self, selection: Selection, probability: F64, days: int) -> tuple[int, int] | None:
-        """Between which the number of buyers among some customers lies nine times in ten."""
-        kinds = {kind for kind, _ in selection.columns} | ({"product"} if selection.newcomers else set())
-        independent = (probability * (1 - probability)).sum()
-        ends = self.manifest.buyers.interval(kinds, days, probability.sum(), independent)
-        return ends and (int(ends[0]), min(int(ends[1]), len(probability)))
-
-    def _named(self, selection: Selection) -> tuple[dict[str, str | None], ...]:
-        ids, names = self.catalogue.product_ids, self.catalogue.names
-        known = [{"product_id": ids[row], "name": names[row]} for row in selection.products]
-        return (*known, *({"product_id": None, "name": new.name} for new in selection.newcomers))
 
     def _index(self) -> Path:
         """The text index; built in a scratch folder for scores that were never written."""
@@ -347,11 +331,11 @@ class Scores:
             return self.index_path
         if not self._scratch:
             self._scratch.append(tempfile.TemporaryDirectory(prefix="intentml-"))
-            write_text_index(
-                Path(self._scratch[0].name) / FILE_NAME, self.catalogue, self.manifest.model.text
-            )
+            path = Path(self._scratch[0].name) / FILE_NAME
+            write_text_index(path, self.catalogue, self.manifest.model.text)
         return Path(self._scratch[0].name) / FILE_NAME
 
 
-def _several(names: str | Iterable[str]) -> tuple[str, ...]:
+def several(names: str | Iterable[str]) -> tuple[str, ...]:
+    """One name or many, as many."""
     return (names,) if isinstance(names, str) else tuple(names)

@@ -23,6 +23,7 @@ from intentml.scores.partitions import predict_in_parts
 from intentml.scores.scores import Scores
 from intentml.timeline import Instant, OrderLog, Snapshot
 from intentml.timeline.catalogue import Strings
+from intentml.timeline.histories import lines_by_customer
 from intentml.timeline.instants import check_horizon
 from intentml.version import __version__
 
@@ -77,7 +78,8 @@ def score_shop(
     check_time(model, as_of, log.timezone)
     steps = len(horizons) + 2
     progress("snapshot", 1, steps)
-    snapshot = log.as_of(as_of)
+    known = log.before(as_of)
+    snapshot = known.at_its_end()
     kinds = _kinds(config.kinds, snapshot)
     if vocabularies is not None:
         check_same_shop(snapshot, kinds, vocabularies)
@@ -128,6 +130,7 @@ def score_shop(
         context=context_table(snapshot),
         targets=targets,
         bought=bought_before(snapshot),
+        histories=lines_by_customer(known),
     )
 
 

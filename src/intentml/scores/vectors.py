@@ -1,14 +1,16 @@
-"""Target scores and past purchases as safetensors files of one scoring run.
+"""Target scores and past purchases as safetensors files of one scoring run, mapped into memory to be read.
 
 What comes in: `TargetScores`, `Bought` and the id of the run. What goes out: one file each, and the
-same numbers back, byte for byte. A file that is cut short or of another run says so.
+same numbers back, byte for byte, without reading what is not asked for; processes that map the same file
+share it. A file that is cut short or of another run says so.
 """
 
 from __future__ import annotations
 
 import json
+import mmap
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,10 @@ from intentml.prediction import LikenessTerm, Newcomer, ParentTerm, TargetScores
 from intentml.scores.facts import Bought
 from intentml.timeline.catalogue import Strings
 
+# As the safetensors format names the types that are written here.
+_TYPES = {"F32": "<f4", "F64": "<f8", "I32": "<i4", "I64": "<i8"}
+_BY_COLUMN = ".by_column"
+
 
 def broken(folder: Path, why: str) -> ScoresError:
     """What is wrong with a scores folder."""
@@ -29,20 +35,18 @@ def broken(folder: Path, why: str) -> ScoresError:
 
 
 def write_targets(path: Path, scores: TargetScores, run: str) -> None:
-    """Write the scores of one kind and horizon."""
+    """Write the scores of one kind and horizon; sparse parts by row and by column, as both are asked for."""
     arrays: dict[str, Any] = {"customers": scores.customer_vectors, "targets": scores.target_vectors}
-    arrays |= _csr_arrays("pairs", scores.pairs)
-    for number, parent in enumerate(scores.parents):
-        arrays |= _csr_arrays(f"parent{number}", parent.values)
-        arrays[f"parent{number}.of"] = parent.parent_of
+    for name, matrix in scores.sparse_parts().items():
+        arrays |= _sparse_arrays(name, matrix)
+        arrays |= _sparse_arrays(name + _BY_COLUMN, scores.by_column(name))
+    arrays |= {f"parent{number}.of": parent.parent_of for number, parent in enumerate(scores.parents)}
     about: dict[str, Any] = {
         "parents": [[parent.kind, int(parent.values.shape[1])] for parent in scores.parents],
         "alike": None,
         "newcomer": None if scores.newcomer is None else asdict(scores.newcomer),
     }
     if scores.alike is not None:
-        arrays |= _csr_arrays("alike.taste", scores.alike.taste)
-        arrays |= _csr_arrays("alike.likeness", scores.alike.likeness)
         about["alike"] = [scores.alike.weight, int(scores.alike.taste.shape[1]), scores.alike.text]
     _save(path, arrays, run, about)
 
@@ -68,9 +72,9 @@ def read_targets(path: Path, run: str, kind: str, names: Strings) -> TargetScore
     alike = None
     if about["alike"] is not None:
         weight, width, text = about["alike"]
-        taste = _csr(arrays, "alike.taste", (users, width))
-        alike = LikenessTerm(weight, taste, _csr(arrays, "alike.likeness", (width, len(names))), text)
-    return TargetScores(
+        taste = _csr(arrays, "taste", (users, width))
+        alike = LikenessTerm(weight, taste, _csr(arrays, "likeness", (width, len(names))), text)
+    scores = TargetScores(
         kind=kind,
         targets=names,
         customer_vectors=arrays["customers"],
@@ -80,6 +84,11 @@ def read_targets(path: Path, run: str, kind: str, names: Strings) -> TargetScore
         alike=alike,
         newcomer=newcomer,
     )
+    by_column = {
+        name: sparse.csc_array(_parts(arrays, name + _BY_COLUMN), shape=matrix.shape)
+        for name, matrix in scores.sparse_parts().items()
+    }
+    return replace(scores, _columns=by_column)
 
 
 def write_bought(path: Path, bought: Bought, run: str) -> None:
@@ -103,7 +112,7 @@ def check_run(path: Path, folder: Path, run: str) -> None:
         pass
 
 
-def _csr_arrays(name: str, matrix: sparse.csr_array) -> dict[str, Any]:
+def _sparse_arrays(name: str, matrix: sparse.csr_array | sparse.csc_array) -> dict[str, Any]:
     return {
         f"{name}.data": matrix.data.astype(np.float32),
         f"{name}.indices": matrix.indices.astype(np.int32),
@@ -112,8 +121,11 @@ def _csr_arrays(name: str, matrix: sparse.csr_array) -> dict[str, Any]:
 
 
 def _csr(arrays: Mapping[str, Any], name: str, shape: tuple[int, int]) -> sparse.csr_array:
-    parts = tuple(arrays[f"{name}.{part}"] for part in ("data", "indices", "indptr"))
-    return sparse.csr_array(parts, shape=shape)
+    return sparse.csr_array(_parts(arrays, name), shape=shape)
+
+
+def _parts(arrays: Mapping[str, Any], name: str) -> tuple[Any, ...]:
+    return tuple(arrays[f"{name}.{part}"] for part in ("data", "indices", "indptr"))
 
 
 def _save(path: Path, arrays: Mapping[str, Any], run: str, about: Mapping[str, Any]) -> None:
@@ -128,7 +140,26 @@ def _save(path: Path, arrays: Mapping[str, Any], run: str, about: Mapping[str, A
 def _load(path: Path, folder: Path, run: str) -> tuple[dict[str, Any], dict[str, Any]]:
     with _opened(path, folder, run) as file:
         about: dict[str, Any] = json.loads(file.metadata()["intentml"])
-        return {name: file.get_tensor(name) for name in file.keys()}, about  # noqa: SIM118
+    return _mapped(path), about
+
+
+def _mapped(path: Path) -> dict[str, Any]:
+    """The arrays of a file, where they lie in it: the library itself would copy each.
+
+    Source: the safetensors format (length of the header, header as JSON, then the arrays).
+    """
+    with path.open("rb") as file:
+        start = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(start))
+        whole = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    arrays: dict[str, Any] = {}
+    for name, told in header.items():
+        if name != "__metadata__":
+            first, end = told["data_offsets"]
+            kind = np.dtype(_TYPES[told["dtype"]])
+            flat = np.frombuffer(whole, kind, (end - first) // kind.itemsize, 8 + start + first)
+            arrays[name] = flat.reshape(told["shape"])
+    return arrays
 
 
 def _opened(path: Path, folder: Path, run: str) -> Any:

@@ -14,6 +14,7 @@ import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field
 
 from intentml.errors import (
+    ConflictError,
     ForbiddenError,
     HorizonError,
     IntentmlError,
@@ -46,6 +47,7 @@ _STATUS: tuple[tuple[type[IntentmlError], int], ...] = (
     (UnknownTargetError, 404),
     (UnknownCustomerError, 404),
     (HorizonError, 409),
+    (ConflictError, 409),
     (IntentmlError, 422),
 )
 _SHOWN_ROWS = 5
@@ -146,17 +148,22 @@ class HistoriesRequest(Request):
 
     def table(self) -> pa.Table:
         """The lines as the table orders, with the columns that any of them fills."""
-        filled = set(ORDERS.required).union(*(line.model_fields_set for line in self.orders))
-        return pa.table(
-            {
-                column.name: pa.array(
-                    [getattr(line, column.name) for line in self.orders],
-                    pa.float64() if column.kind == "number" else pa.string(),
-                )
-                for column in ORDERS.columns
-                if column.name in filled
-            }
-        )
+        return lines_table([line.model_dump(exclude_unset=True) for line in self.orders])
+
+
+def lines_table(lines: Sequence[Mapping[str, Any]]) -> pa.Table:
+    """Order lines as the table orders, with the columns that any of them fills."""
+    filled = set(ORDERS.required).union(*lines)
+    return pa.table(
+        {
+            column.name: pa.array(
+                [line.get(column.name) for line in lines],
+                pa.float64() if column.kind == "number" else pa.string(),
+            )
+            for column in ORDERS.columns
+            if column.name in filled
+        }
+    )
 
 
 class PredictRequest(HistoriesRequest):
@@ -170,6 +177,20 @@ class PredictRequest(HistoriesRequest):
 
     horizon_days: Whole | None = None
     interests: Annotated[Whole, Field(ge=0, le=100)] = 10
+
+
+class OrdersRequest(Request):
+    """Order lines that came in since the scores were made.
+
+    Attributes:
+        orders: New lines alone, of at most 1,000 customers; the shop knows what came before.
+    """
+
+    orders: list[OrderLine]
+
+    def lines(self) -> list[dict[str, Any]]:
+        """The lines as they were sent, without what was left out."""
+        return [line.model_dump(exclude_unset=True, exclude_none=True) for line in self.orders]
 
 
 class ExplainRequest(HistoriesRequest):

@@ -1,14 +1,17 @@
 """The answers of the service: a request in, the body of the response out.
 
-What comes in: scores, the model that made them, and requests. What goes out: plain dictionaries, ready
-for JSON, with the field names of the command line. Histories in a request go the way of batch scoring:
-the same snapshot, the same predictor, the same stages, the shop's own limits. It knows no HTTP.
+What comes in: scores, the model that made them, order lines that came since, and requests. What goes out:
+plain dictionaries, ready for JSON, with the field names of the command line. Histories in a request go the
+way of batch scoring: the same snapshot, the same predictor, the same stages, the shop's own limits. Who
+bought since the scores were made has the numbers of the overlay in every answer. It knows no HTTP.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -21,12 +24,17 @@ from intentml.inference.online import read_histories
 from intentml.prediction import Predictions
 from intentml.priors.explaining import NO_ORDER
 from intentml.scores.answers import about, explanation, recommendation
+from intentml.scores.asking import ranked, selected
 from intentml.scores.customers import YEAR_DAYS, customer_table
 from intentml.scores.interests import SCHEMA, interest_batches
 from intentml.scores.partitions import predict_in_parts
-from intentml.scores.scores import Scores
+from intentml.scores.retrieval import Cut
+from intentml.scores.scores import Scores, several
 from intentml.scores.selection import one_target
 from intentml.scores.state import shop_state
+from intentml.service.arrivals import Batch
+from intentml.service.overlay import Merged, Overlay, with_lines
+from intentml.service.rankings import Rankings
 from intentml.service.requests import (
     CustomersRequest,
     ExplainRequest,
@@ -34,9 +42,13 @@ from intentml.service.requests import (
     PredictRequest,
     RecommendRequest,
     check_customers,
+    lines_table,
 )
+from intentml.tables.contracts import ORDERS
+from intentml.tables.read import shop_from_frames
+from intentml.tables.shop import ShopTables
 from intentml.timeline import Snapshot
-from intentml.timeline.histories import ShopState
+from intentml.timeline.histories import HISTORY_COLUMNS, ShopState
 
 _NAMED = ("product", "category", "brand", "keyword", "new_product")
 _LIFECYCLE_COLUMNS = (
@@ -49,6 +61,8 @@ _LIFECYCLE_COLUMNS = (
     "rhythm_days",
 )
 
+_HISTORY = pa.schema([ORDERS.schema.field(name) for name in HISTORY_COLUMNS])
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ScoredShop:
@@ -58,11 +72,17 @@ class ScoredShop:
         scores: Scores of all its customers.
         predictor: What made them.
         state: The shop they were made in.
+        rankings: Probabilities asked for of late.
+        overlay: Customers whose order lines came in since.
+        sequence: Number of the newest batch of lines that is known.
     """
 
     scores: Scores
     predictor: SavedModel
     state: ShopState
+    rankings: Rankings
+    overlay: Overlay = field(default_factory=Overlay)
+    sequence: int = 0
 
     @classmethod
     def of(cls, scores: Scores, model: SavedModel) -> ScoredShop:
@@ -77,7 +97,36 @@ class ScoredShop:
                 f"the scores were made by model {stamp.version}, not by {model.fingerprint[:12]}",
                 hint="serve the model that made them, or score the shop again with this one",
             )
-        return cls(scores, model, shop_state(scores))
+        return cls(scores, model, shop_state(scores), Rankings(scores))
+
+    def knowing(self, batches: Sequence[Batch]) -> ScoredShop:
+        """The shop once it knows these order lines too."""
+        if not batches:
+            return self
+        tables = [self.read(lines_table(batch.lines)) for batch in batches if batch.lines]
+        overlay = with_lines(self, self.overlay, [table.orders for table in tables])
+        return replace(self, overlay=overlay, sequence=batches[-1].sequence)
+
+    def read(self, orders: pa.Table) -> ShopTables:
+        """Order lines of a request, read as the shop's tables are.
+
+        Raises:
+            ContractError: They break the contract.
+        """
+        return shop_from_frames(orders, timezone=self.scores.manifest.timezone, source="the request")
+
+    def kinds(self, horizon_days: int) -> list[str]:
+        """The kinds of targets scored at a horizon."""
+        return [kind for kind, days in self.scores.targets if days == horizon_days]
+
+    def history(self, customer_id: str) -> pa.Table:
+        """The order lines that the scores know of a customer, as the table orders after reading."""
+        row, lines = self.scores.find(customer_id), self.scores.histories
+        own = lines[:0] if row is None else _of_customer(lines, row)
+        own = own.drop_columns("customer").cast(
+            pa.schema([ORDERS.schema.field(name) for name in HISTORY_COLUMNS])
+        )
+        return own.add_column(0, "customer_id", pa.repeat(customer_id, len(own)).cast(pa.string()))
 
     def health(self) -> dict[str, Any]:
         """What is served."""
@@ -90,6 +139,8 @@ class ScoredShop:
             "model": manifest.model.name,
             "model_version": manifest.model.version,
             "customers": len(self.scores),
+            "sequence": self.sequence,
+            "rescored": len(self.overlay),
         }
 
     def interested_in(self, request: InterestedInRequest) -> dict[str, Any]:
@@ -99,39 +150,47 @@ class ScoredShop:
             raise RequestError(
                 f"none of {', '.join(_NAMED)} is named", hint='name at least one, e.g. {"category": "CHEESE"}'
             )
-        return self.scores.interested_in(**asked).to_dict()
+        cut = Cut(request.limit, request.min_probability, request.share)
+        cut.check()
+        days = self.scores.horizon(request.horizon_days)
+        selection = selected(
+            self.scores,
+            days,
+            products=several(request.product),
+            categories=several(request.category),
+            brands=several(request.brand),
+            keyword=request.keyword,
+            new_product=request.new_product,
+        )
+        ids, probability = self.scores.customer_ids, self.rankings.probability(selection, days)
+        if self.overlay.scores is not None:
+            anew = self.overlay.scores.probability(selection, days)
+            ids, probability = self._everybody.customer_ids, self._everybody.values(probability, anew)
+        return ranked(self.scores, selection, cut, days, ids, probability).to_dict()
 
     def recommend(self, request: RecommendRequest) -> dict[str, Any]:
         """Products ranked for a customer, as the command `recommend` answers."""
-        products = self.scores.recommend(
+        anew = self.overlay.as_of.get(request.customer_id)
+        scores = self.scores if anew is None or self.overlay.scores is None else self.overlay.scores
+        products = scores.recommend(
             request.customer_id,
             request.limit,
             keyword=request.keyword,
             exclude_bought_days=request.exclude_bought_days,
             horizon_days=request.horizon_days,
         )
-        return recommendation(self.scores, request.customer_id, products, request.horizon_days)
+        body = recommendation(scores, request.customer_id, products, request.horizon_days)
+        return body if anew is None else {**body, "as_of": anew}
 
     def customers(self, request: CustomersRequest) -> dict[str, Any]:
         """All that customers.parquet says of some customers; who was not scored is named beside."""
-        rows, unknown = self._rows(request.customer_ids)
-        return {
-            **about(self.scores),
-            "customers": _records(self.scores.table.take(rows)),
-            "unknown_customer_ids": unknown,
-        }
+        return self._told_of(request, self.scores.table.column_names)
 
     def lifecycle(self, request: CustomersRequest) -> dict[str, Any]:
         """Where some customers stand, and the boundaries between the stages."""
-        rows, unknown = self._rows(request.customer_ids)
-        table = self.scores.table
-        known = [name for name in _LIFECYCLE_COLUMNS if name in table.column_names]
-        return {
-            **about(self.scores),
-            "limits": self.scores.manifest.limits.lifecycle.model_dump(),
-            "customers": _records(table.select(known).take(rows)),
-            "unknown_customer_ids": unknown,
-        }
+        known = [name for name in _LIFECYCLE_COLUMNS if name in self.scores.table.column_names]
+        limits = self.scores.manifest.limits.lifecycle.model_dump()
+        return {"limits": limits, **self._told_of(request, known)}
 
     def predict(self, request: PredictRequest) -> dict[str, Any]:
         """What batch scoring would say of customers with these histories."""
@@ -175,15 +234,45 @@ class ScoredShop:
         found = self.predictor.explain(snapshot, customers.pop(), kind, target, days)
         return explanation(self.scores.manifest.as_of, self.scores.manifest.model.version, found)
 
-    def _rows(self, customer_ids: Sequence[str]) -> tuple[pa.Array, list[str]]:
-        """Rows of the customers, sorted by id and each once, and the ids that were not scored."""
-        wanted = np.unique(np.array(customer_ids, dtype=object))
+    @cached_property
+    def _everybody(self) -> Merged:
+        anew = self.overlay.scores
+        return Merged(self.scores.customer_ids, np.array([]) if anew is None else anew.customer_ids)
+
+    def _told_of(self, request: CustomersRequest, columns: Sequence[str]) -> dict[str, Any]:
+        """Rows of some customers, sorted by id and each once; who was scored anew, and who was not at all."""
+        wanted = sorted(set(request.customer_ids))
         check_customers(len(wanted), "customer_ids")
-        ids = self.scores.customer_ids
-        at = np.searchsorted(ids, wanted)
-        at[at == len(ids)] = 0
-        known = ids[at] == wanted if len(ids) else np.zeros(len(wanted), np.bool_)
-        return pa.array(at[known]), wanted[~known].tolist()
+        anew = {one: self.overlay.as_of[one] for one in wanted if one in self.overlay.as_of}
+        rows = {one: self.scores.find(one) for one in wanted if one not in anew}
+        tables = [
+            self.scores.table.select(columns).take(
+                pa.array([row for row in rows.values() if row is not None], pa.int64())
+            )
+        ]
+        if self.overlay.scores is not None:
+            mine = [self.overlay.scores.find(one) for one in anew]
+            tables.append(self.overlay.scores.table.select(columns).take(pa.array(mine, pa.int64())))
+        told = [record for table in tables for record in _records(table)]
+        return {
+            **about(self.scores),
+            "customers": sorted(told, key=itemgetter("customer_id")),
+            "rescored": anew,
+            "unknown_customer_ids": [one for one, row in rows.items() if row is None],
+        }
+
+
+def _of_customer(lines: pa.Table, row: int) -> pa.Table:
+    """The lines of one customer, found without reading those of the others."""
+    start = 0
+    for chunk in lines["customer"].chunks:
+        owners = chunk.to_numpy()
+        first, end = np.searchsorted(owners, [row, row + 1])
+        if end > first:  # a customer's lines may go on in the next chunk
+            rest = _of_customer(lines.slice(start + len(owners)), row) if end == len(owners) else lines[:0]
+            return pa.concat_tables([lines.slice(start + first, end - first), rest])
+        start += len(owners)
+    return lines[:0]
 
 
 def _interests(snapshot: Snapshot, prediction: Predictions, keep: int) -> dict[str, list[dict[str, Any]]]:

@@ -1,4 +1,4 @@
-"""Histories brought from outside, laid out in a shop whose state at an instant is known.
+"""Histories of single customers: taken out of a log, and laid out in a shop whose state is known.
 
 What comes in: some customers' own order lines, and the `ShopState` that a scores folder keeps. What
 goes out: the `Snapshot` that the shop's own log would give of these customers. A line that was not yet
@@ -11,17 +11,24 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from intentml.errors import TimeError
 from intentml.tables.shop import ShopTables
 from intentml.timeline.catalogue import Catalogue
-from intentml.timeline.columns import micros
+from intentml.timeline.columns import LINE_COLUMNS, micros
 from intentml.timeline.context import ShopContext
-from intentml.timeline.instants import Instant
+from intentml.timeline.instants import NEVER, Instant
 from intentml.timeline.lines import Lines, in_currency
 from intentml.timeline.log import OrderLog, rows_in
 from intentml.timeline.snapshot import Snapshot, snapshot_of
 
+# What a line says that is read again: whose it is stands as a number, so that rows of one lie together.
+HISTORY_COLUMNS = [name for name in LINE_COLUMNS if name != "customer_id"] + ["status"]
+# Told again and again: their texts are kept once.
+_FEW_TEXTS = ("product_id", "currency", "status")
+_TIMES = ("ordered_at", "recorded_at", "returned_at")
+_HOUR_US = 3_600_000_000
 _SHOWN_ROWS = 5
 # Of a currency that no line names; -1 stands for lines that name none.
 _NO_NUMBER = -2
@@ -46,6 +53,40 @@ class ShopState:
     context: ShopContext
 
 
+def lines_by_customer(log: OrderLog) -> pa.Table:
+    """The order lines of a log that `before` has cut, as they came, customer by customer.
+
+    With the customer's id they are the history that `snapshot_of_histories` takes. A return that was not
+    yet known is left out of its line.
+
+    Returns:
+        `customer` (row in `log.customer_ids`, ascending), then `HISTORY_COLUMNS`.
+    """
+    parts = log.purchases, log.returns
+    customer, row = (np.concatenate([getattr(of, name) for of in parts]) for name in ("customer", "row"))
+    order = np.lexsort((row, customer))
+    lines = log.tables.orders.select(HISTORY_COLUMNS).take(pa.array(row[order]))
+    # A purchase that nobody has returned yet is as good as any other.
+    returned = np.concatenate([log.purchases.returned_at != NEVER, np.ones(len(log.returns), np.bool_)])
+    for name in ("returned_at", "status"):
+        known = pc.if_else(pa.array(returned[order]), lines[name], None)
+        lines = lines.set_column(lines.schema.get_field_index(name), name, known)
+    for name in _FEW_TEXTS:
+        lines = lines.set_column(lines.schema.get_field_index(name), name, lines[name].dictionary_encode())
+    return lines.add_column(0, "customer", pa.array(customer[order].astype(np.int32))).combine_chunks()
+
+
+def first_full_hour_after(orders: pa.Table, as_of: Instant) -> int:
+    """The first full hour at which all of some lines were known; `as_of` where that is later. Microseconds.
+
+    Args:
+        orders: Order lines after reading.
+        as_of: The earliest that is answered.
+    """
+    known = max(int(micros(orders[name], missing=0).max(initial=0)) for name in _TIMES)
+    return max(as_of.us, (known // _HOUR_US + 1) * _HOUR_US)
+
+
 def snapshot_of_histories(state: ShopState, tables: ShopTables) -> Snapshot:
     """The snapshot of the customers of some order lines, as the shop's own log would have it.
 
@@ -59,7 +100,12 @@ def snapshot_of_histories(state: ShopState, tables: ShopTables) -> Snapshot:
     Raises:
         TimeError: A line was ordered, recorded or returned at `as_of` or later.
     """
-    _refuse_the_future(tables.orders, state.as_of)
+    refuse_later(
+        tables.orders,
+        state.as_of,
+        why="which these scores cannot know about",
+        hint="send what was known before the as_of of the scores, or score the shop again",
+    )
     log = OrderLog.from_tables(tables)
     row = np.append(rows_in(log.catalogue.product_ids, state.catalogue.product_ids), -1)
     number = {name: number for number, name in enumerate(log.currencies)}
@@ -82,20 +128,26 @@ def snapshot_of_histories(state: ShopState, tables: ShopTables) -> Snapshot:
     )
 
 
-def _refuse_the_future(orders: pa.Table, as_of: Instant) -> None:
-    """Raise where a line holds what nobody knew at `as_of`."""
-    for column, happened in (
-        ("ordered_at", "ordered"),
-        ("recorded_at", "recorded"),
-        ("returned_at", "returned"),
-    ):
-        late = np.flatnonzero(micros(orders[column], missing=as_of.us - 1) >= as_of.us)
+def refuse_later(orders: pa.Table, end: Instant, why: str, hint: str) -> None:
+    """Raise where a line holds what nobody knew before an instant.
+
+    Args:
+        orders: Order lines after reading.
+        end: The instant.
+        why: It must not be, as the end of the sentence.
+        hint: What to do about it.
+
+    Raises:
+        TimeError: A line was ordered, recorded or returned then, or later.
+    """
+    for column in _TIMES:
+        late = np.flatnonzero(micros(orders[column], missing=end.us - 1) >= end.us)
         if len(late):
             lines = "1 line was" if len(late) == 1 else f"{len(late):,} lines were"
             raise TimeError(
-                f"{lines} {happened} at {as_of.iso} or later, which these scores cannot know about",
+                f"{lines} {column.removesuffix('_at')} at {end.iso} or later, {why}",
                 table="orders",
                 column=column,
                 rows=late[:_SHOWN_ROWS].tolist(),
-                hint="send what was known before the as_of of the scores, or score the shop again",
+                hint=hint,
             )

@@ -34,6 +34,8 @@ FILES = {
     "vectors",
     "bought.safetensors",
     "products.fts.sqlite",
+    "customers.arrow",
+    "histories.arrow",
 }
 
 
@@ -78,7 +80,7 @@ def test_every_file_may_be_read_by_a_service_of_another_user(written):
 
 def test_the_manifest_tells_what_the_scores_are_of(written):
     manifest = json.loads((written / "manifest.json").read_text())
-    assert manifest["schema_version"] == 3
+    assert manifest["schema_version"] == 4
     assert manifest["as_of"] == "2024-03-31T00:00:00+00:00"
     assert manifest["horizons"] == [28, 14]
     assert manifest["timezone"] == "UTC"
@@ -251,7 +253,7 @@ def test_a_missing_or_cut_vectors_file_is_named(copied):
 def test_a_manifest_of_another_version_is_told(copied):
     manifest = json.loads((copied / "manifest.json").read_text())
     (copied / "manifest.json").write_text(json.dumps(manifest | {"schema_version": 99}))
-    refused(copied, "schema version 99, this package reads 3")
+    refused(copied, "schema version 99, this package reads 4")
 
 
 @pytest.mark.parametrize("content", ["[]", '"scores"', "null", "{}"])

@@ -6,13 +6,15 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from histories import known_lines
 from intentml.errors import TimeError
 from intentml.tables.read import shop_from_frames
 from intentml.timeline import OrderLog, Snapshot
-from intentml.timeline.histories import ShopState, snapshot_of_histories
+from intentml.timeline.histories import ShopState, lines_by_customer, snapshot_of_histories
 from random_shop import AS_OF as AS_OF_INSTANT
 from random_shop import AS_OF_TEXT, random_shop
 from same import assert_same, snapshot_arrays
@@ -42,6 +44,26 @@ def test_histories_become_the_snapshot_of_the_shop_s_own_log(seed):
         mine = lines[lines["customer_id"].isin(whole.customer_ids[rows])]
         told = snapshot_of_histories(state, shop_from_frames(mine))
         assert_same(snapshot_arrays(told), snapshot_arrays(unlisted(whole.take(rows))))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_lines_taken_out_of_a_log_are_the_history_of_their_customer(seed):
+    log = log_of(random_shop(seed, customers=30, lines=600))
+    known, state = log.before(AS_OF_TEXT), state_of(log, AS_OF_TEXT)
+    whole, lines = known.at_its_end(), lines_by_customer(known)
+    for row in np.flatnonzero(whole.n_orders > 0):
+        mine = lines.filter(pc.equal(lines["customer"], row))
+        named = mine.set_column(0, "customer_id", pa.repeat(whole.customer_ids[row], len(mine)))
+        told = snapshot_of_histories(state, shop_from_frames(named))
+        assert_same(snapshot_arrays(told), snapshot_arrays(unlisted(whole.take([row]))))
+
+
+def test_lines_taken_out_of_a_log_know_nothing_of_what_came_after():
+    frames = random_shop(0, customers=30, lines=600)
+    lines = lines_by_customer(log_of(frames).before(AS_OF_TEXT))
+    for column in ("ordered_at", "recorded_at", "returned_at"):
+        assert pc.max(lines[column]).as_py() < AS_OF_INSTANT
+    assert lines["returned_at"].null_count < len(lines)
 
 
 def line(**cells: object) -> pd.DataFrame:

@@ -1,0 +1,163 @@
+"""Order lines that came in since the scores were made: a log on disk that outlives every crash.
+
+What comes in: order lines as a client sent them. What goes out: a number for each telling, in the order they
+came, and all that came after a number. It is an SQLite file in WAL mode: a line is on the disk before its
+number is told, and every process that has the file open sees it at its next look.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from intentml.errors import ArrivalsError, ConflictError
+
+VERSION = 1
+Line = Mapping[str, Any]
+# How long a writer waits for another one, in seconds.
+_PATIENCE = 10.0
+_TABLES = """
+CREATE TABLE batches (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    lines TEXT NOT NULL,
+    received_at TEXT NOT NULL,
+    idempotency_key TEXT UNIQUE,
+    digest TEXT NOT NULL
+);
+"""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Lines that came together.
+
+    Attributes:
+        sequence: Its number; later ones are higher.
+        lines: The lines, in the columns of the table orders.
+    """
+
+    sequence: int
+    lines: Sequence[Line]
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What became of a telling.
+
+    Attributes:
+        sequence: The number of its batch.
+        repeated: Whether it had been told before, under the same key.
+    """
+
+    sequence: int
+    repeated: bool
+
+
+class Arrivals:
+    """The log, opened; made where it is not there.
+
+    Args:
+        path: The file.
+
+    Raises:
+        ArrivalsError: It is no such log, of another version, or cannot be written.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self._one_at_a_time = threading.Lock()
+        with self._told():
+            self._db = sqlite3.connect(
+                self.path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False
+            )
+            self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute("PRAGMA synchronous = FULL")  # on the disk when it is committed
+            with self._writing():
+                (version,) = self._db.execute("PRAGMA user_version").fetchone()
+                (tables,) = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+                if not version and not tables:
+                    self._db.execute(_TABLES)
+                    self._db.execute(f"PRAGMA user_version = {VERSION}")
+                elif version != VERSION:
+                    raise ArrivalsError(
+                        f"{self.path.name} is no log of orders of version {VERSION}",
+                        hint="name a file that is not there yet",
+                    )
+
+    def append(self, lines: Sequence[Line], received_at: str, idempotency_key: str | None = None) -> Receipt:
+        """Keep lines; when this returns they are on the disk.
+
+        Args:
+            lines: Order lines that keep their contract.
+            received_at: The instant, ISO 8601.
+            idempotency_key: The sender's own name of this telling: told again under it, the lines are not
+                kept a second time.
+
+        Raises:
+            ConflictError: Other lines were told under this key.
+            ArrivalsError: They cannot be written.
+        """
+        text = json.dumps(list(lines), ensure_ascii=False, sort_keys=True)
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        with self._one_at_a_time, self._told(), self._writing():
+            if idempotency_key is not None:
+                query = "SELECT sequence, digest FROM batches WHERE idempotency_key = ?"
+                before = self._db.execute(query, (idempotency_key,)).fetchone()
+                if before is not None:
+                    if before[1] != digest:
+                        raise ConflictError(
+                            "other order lines were sent under this Idempotency-Key",
+                            hint="send new lines under a key of their own",
+                        )
+                    return Receipt(before[0], repeated=True)
+            row = self._db.execute(
+                "INSERT INTO batches (lines, received_at, idempotency_key, digest) VALUES (?, ?, ?, ?)",
+                (text, received_at, idempotency_key, digest),
+            )
+            return Receipt(int(row.lastrowid or 0), repeated=False)
+
+    def newest(self) -> int:
+        """The number of the newest batch; 0 before the first."""
+        with self._one_at_a_time, self._told():
+            (newest,) = self._db.execute("SELECT max(sequence) FROM batches").fetchone()
+        return newest or 0
+
+    def since(self, sequence: int) -> list[Batch]:
+        """The batches after a number, in the order they came."""
+        query = "SELECT sequence, lines FROM batches WHERE sequence > ? ORDER BY sequence"
+        with self._one_at_a_time, self._told():
+            rows = self._db.execute(query, (sequence,)).fetchall()
+        return [Batch(number, json.loads(lines)) for number, lines in rows]
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._db.close()
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """All that is done inside is kept, or none of it."""
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """What SQLite says of the file, as an error of ours."""
+        try:
+            yield
+        except sqlite3.Error as problem:
+            raise ArrivalsError(
+                f"the log of orders {self.path.name} cannot be used: {type(problem).__name__}",
+                hint="it is an SQLite file that this service may write, on a local disk with space left",
+            ) from problem

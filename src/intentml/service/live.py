@@ -1,0 +1,171 @@
+"""A scored shop that stays up to date: it takes order lines in, and new scores, while it answers.
+
+What comes in: where scores, model and the log of arrivals lie. What goes out: at any moment one `ScoredShop`,
+whole and of one version; who holds an older one may finish with it. It reads files and answers nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from intentml.errors import RequestError
+from intentml.inference.folder import SavedModel, load_model
+from intentml.inference.online import unknown_products
+from intentml.scores.answers import about
+from intentml.scores.folder import MANIFEST, load_scores
+from intentml.service.arrivals import Arrivals, Batch
+from intentml.service.requests import OrdersRequest, check_customers, lines_table
+from intentml.service.shop import ScoredShop
+from intentml.timeline import Instant
+from intentml.timeline.columns import sorted_unique, strings
+from intentml.timeline.histories import refuse_later
+
+CURRENT = "current"
+# Clocks of two machines differ a little.
+_CLOCKS_DIFFER = timedelta(minutes=5)
+log = logging.getLogger("intentml.service")
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where a shop's scores and the model that made them lie.
+
+    Attributes:
+        scores: A scores folder, or a root whose `current` is one.
+        model: A model folder, or a root whose `current` is one.
+    """
+
+    scores: Path
+    model: Path
+
+    def mark(self) -> tuple[object, ...]:
+        """Changes whenever other scores lie there."""
+        folder = _current(self.scores)
+        told = (folder / MANIFEST).stat()
+        return str(folder), told.st_ino, told.st_mtime_ns
+
+    def load(self, model: SavedModel | None = None) -> ScoredShop:
+        """The scores that lie there, with the model that made them: this one, if it is, else the one there.
+
+        Raises:
+            ScoresError: The scores cannot be used.
+            ModelError: The model cannot, or did not make them.
+        """
+        scores = load_scores(_current(self.scores))
+        if model is None or model.fingerprint != scores.manifest.model.fingerprint:
+            model = load_model(_current(self.model))
+        return ScoredShop.of(scores, model)
+
+
+class LiveShop:
+    """One shop, up to date.
+
+    Args:
+        places: Where its scores lie.
+        arrivals: The log of order lines; None where none are taken in.
+    """
+
+    def __init__(self, places: Places, arrivals: Arrivals | None = None) -> None:
+        self._places, self._arrivals = places, arrivals
+        self._one_at_a_time, self._renewing = threading.Lock(), threading.Lock()
+        self._mark = places.mark()
+        self._shop = places.load()
+        self.catch_up()
+
+    @property
+    def shop(self) -> ScoredShop:
+        """The shop as it is known at this moment; ask `behind` first."""
+        return self._shop
+
+    def behind(self) -> bool:
+        """Whether order lines came in that the shop does not know; cheap enough to ask at every request."""
+        return self._arrivals is not None and self._arrivals.newest() > self._shop.sequence
+
+    def catch_up(self) -> ScoredShop:
+        """Take in what came in, here or by another process."""
+        with self._one_at_a_time:
+            if self._arrivals is not None:
+                self._shop = _knowing(self._shop, self._arrivals.since(self._shop.sequence))
+            return self._shop
+
+    def renew(self) -> bool:
+        """Take other scores in the place of these, if others lie there; what came in since stays known.
+
+        Raises:
+            IntentmlError: They cannot be used; the shop stays as it was.
+        """
+        with self._renewing:
+            try:
+                mark = self._places.mark()
+            except OSError:
+                return False  # they are just being put in place
+            if mark == self._mark:
+                return False
+            new = self._places.load(self._shop.predictor)  # while the old ones go on answering
+            with self._one_at_a_time:
+                if self._arrivals is not None:
+                    new = _knowing(new, self._arrivals.since(0))
+                self._shop, self._mark = new, mark
+            return True
+
+    def take_in(self, request: OrdersRequest, now: datetime, idempotency_key: str | None) -> dict[str, Any]:
+        """Keep order lines, and score the customers they name anew.
+
+        Args:
+            request: The lines.
+            now: The instant; lines of a later one are refused.
+            idempotency_key: As of `Arrivals.append`.
+
+        Raises:
+            ContractError: Lines break the contract of the table orders.
+            TimeError: A line is of the future.
+            RequestError: No lines are taken in here.
+            ArrivalsError: They cannot be written.
+        """
+        lines = request.lines()
+        tables = self._shop.read(lines_table(lines))
+        customers = strings(sorted_unique(tables.orders["customer_id"]))
+        check_customers(len(customers), "orders")
+        end = Instant.of((now + _CLOCKS_DIFFER).isoformat(), self._shop.scores.manifest.timezone)
+        refuse_later(tables.orders, end, why="which is still to come", hint="check the clocks and time zones")
+        if self._arrivals is None:
+            raise RequestError("this service takes no order lines in", hint="start it with --orders FILE")
+        receipt = self._arrivals.append(lines, now.isoformat(), idempotency_key)
+        shop = self.catch_up()
+        return {
+            **about(shop.scores),
+            "accepted": 0 if receipt.repeated else len(lines),
+            "repeated": receipt.repeated,
+            "sequence": receipt.sequence,
+            "rescored": {one: shop.overlay.as_of[one] for one in customers if one in shop.overlay.as_of},
+            "unknown_products": unknown_products(tables.orders, shop.state),
+        }
+
+
+def _current(place: Path) -> Path:
+    """The folder meant: the place itself, or what its `current` is at this moment."""
+    inside = place / CURRENT
+    return inside.resolve() if inside.exists() else place.resolve()
+
+
+def _knowing(shop: ScoredShop, batches: Sequence[Batch]) -> ScoredShop:
+    """The shop once it knows these lines. What it cannot take in is left out, and the log says so.
+
+    The lines are on the disk: one batch that breaks the scoring must not end all answers.
+    """
+    try:
+        return shop.knowing(batches)
+    except Exception:
+        for batch in batches:
+            try:
+                shop = shop.knowing([batch])
+            except Exception as problem:
+                log.error("order lines %s were not taken in: %s", batch.sequence, type(problem).__name__)
+                shop = replace(shop, sequence=batch.sequence)
+        return shop

@@ -1,0 +1,220 @@
+"""Customers whose order lines came in after the scores were made, scored anew.
+
+What comes in: a scored shop and order lines that it does not know. What goes out: scores of these
+customers alone, which stand in the place of the shop's. A customer's numbers depend on that customer's
+lines and the shop, not on when or with whom they came: every worker, and every start after a crash,
+works out the same.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from intentml.inference.online import read_histories
+from intentml.prediction import F64
+from intentml.scores.customers import YEAR_DAYS, customer_table
+from intentml.scores.facts import Bought, bought_before
+from intentml.scores.partitions import join_targets, predict_in_parts
+from intentml.scores.scores import Scores
+from intentml.tables.lines import PURCHASE, UNUSED, line_quantities, line_roles
+from intentml.timeline.catalogue import Strings
+from intentml.timeline.columns import strings
+from intentml.timeline.histories import first_full_hour_after
+
+if TYPE_CHECKING:
+    from intentml.service.shop import ScoredShop
+
+I64 = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Overlay:
+    """Customers scored anew.
+
+    Attributes:
+        lines: What came in of each customer, as the table orders after reading.
+        scores: Of these customers; None where there are none.
+        as_of: Of which instant each customer's scores are, ISO 8601.
+    """
+
+    lines: Mapping[str, pa.Table] = field(default_factory=dict)
+    scores: Scores | None = None
+    as_of: Mapping[str, str] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return 0 if self.scores is None else len(self.scores)
+
+
+def with_lines(shop: ScoredShop, overlay: Overlay, batches: Sequence[pa.Table]) -> Overlay:
+    """The overlay once these lines came in too; customers whom they do not name stay as they are.
+
+    Args:
+        shop: The shop, as it was scored.
+        overlay: What came before.
+        batches: Order lines, as the table orders after reading, as they came together.
+    """
+    came: dict[str, pa.Table] = {}
+    for lines in batches:
+        for customer, mine in _by_customer(lines):
+            before = came.get(customer, overlay.lines.get(customer, mine[:0]))
+            came[customer] = _told(before, mine)
+    histories = [history for customer, mine in came.items() if len(history := _history(shop, customer, mine))]
+    fresh = [_scored(shop, *group) for group in _by_instant(shop, histories)]
+    stay = np.array([row for row, one in enumerate(overlay.as_of) if one not in came], dtype=np.int64)
+    kept = [_taken(overlay.scores, stay)] if overlay.scores is not None and len(stay) else []
+    as_of = {one: instant for one, instant in overlay.as_of.items() if one not in came}
+    as_of |= {one: scores.manifest.as_of for scores in fresh for one in scores.customer_ids}
+    return Overlay(
+        lines={**overlay.lines, **came},
+        scores=_joined(shop.scores, [*kept, *fresh]),
+        as_of=dict(sorted(as_of.items())),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Merged:
+    """The customers of a shop and of an overlay, as one sorted list.
+
+    Attributes:
+        scored: Ids of the shop's scores, sorted. Shape: (U,).
+        anew: Ids of the overlay, sorted. Shape: (n,).
+    """
+
+    scored: Strings
+    anew: Strings
+
+    @cached_property
+    def customer_ids(self) -> Strings:
+        """Everybody, sorted. Shape: (V,)."""
+        at, strangers = self._new
+        return np.insert(self.scored, at, self.anew[strangers]) if len(at) else self.scored
+
+    @cached_property
+    def _new(self) -> tuple[I64, npt.NDArray[np.bool_]]:
+        """Before which rows those stand whom the scores do not know, and who of the overlay they are."""
+        at = np.searchsorted(self.scored, self.anew)
+        known = np.zeros(len(at), np.bool_)
+        inside = at < len(self.scored)
+        known[inside] = self.scored[at[inside]] == self.anew[inside]
+        return at[~known], ~known
+
+    @cached_property
+    def _rows(self) -> I64:
+        return np.searchsorted(self.customer_ids, self.anew)
+
+    def values(self, scored: F64, anew: F64) -> F64:
+        """One number of everybody: the overlay's where it has one. Shape: (U,), (n,) -> (V,)."""
+        at, _ = self._new
+        merged = np.insert(scored, at, 0.0) if len(at) else scored.copy()
+        merged[self._rows] = anew
+        return merged
+
+
+def _by_customer(lines: pa.Table) -> Iterator[tuple[str, pa.Table]]:
+    """The lines of each customer, in the order they came."""
+    lines = lines.filter(lines["customer_id"].is_valid())
+    ids = strings(lines["customer_id"].combine_chunks())
+    order = np.argsort(ids, kind="stable")
+    lines, ids = lines.take(pa.array(order)), ids[order]
+    starts = np.flatnonzero(np.r_[True, ids[1:] != ids[:-1]][: len(ids)])
+    for start, end in zip(starts, [*starts[1:], len(ids)], strict=True):
+        yield ids[start], lines.slice(start, end - start)
+
+
+def _history(shop: ScoredShop, customer: str, came: pa.Table) -> pa.Table:
+    """All that is known of a customer; nothing where the scores know every line, or nothing was bought."""
+    known = shop.history(customer)
+    whole = _told(known, came.select(known.column_names))
+    bought = (line_roles(whole) == PURCHASE).any()
+    return whole if bought and not whole.equals(known) else whole[:0]
+
+
+def _told(known: pa.Table, more: pa.Table) -> pa.Table:
+    """What is known once more lines were told; a line that was told before is the same line.
+
+    Of lines alike, as many are known as any one telling has. One that was returned since takes the place of
+    what it was; one that counts as nothing (cancelled, say) is left out.
+    """
+    before: dict[tuple[object, ...], deque[int]] = defaultdict(deque)
+    for row, mark in enumerate(_marks(known)):
+        before[mark].append(row)
+    old, new = set(range(len(known))), []
+    was_returned, is_returned = known["returned_at"].is_valid(), more["returned_at"].is_valid()
+    for row, mark in enumerate(_marks(more)):
+        if mark[-1] == UNUSED:
+            continue
+        same = before[mark].popleft() if before[mark] else None
+        if same is None:
+            new.append(row)
+        elif is_returned[row].as_py() and not was_returned[same].as_py():
+            old.remove(same)
+            new.append(row)
+    kept = known.take(pa.array(sorted(old), pa.int64()))
+    return pa.concat_tables([kept, more.take(pa.array(new, pa.int64()))])
+
+
+def _marks(lines: pa.Table) -> Iterator[tuple[object, ...]]:
+    """What tells each line from others, and at the end what it counts as."""
+    columns = [lines[name].to_pylist() for name in ("order_id", "product_id", "ordered_at")]
+    return zip(*columns, line_quantities(lines).tolist(), line_roles(lines).tolist(), strict=True)
+
+
+def _by_instant(shop: ScoredShop, histories: Sequence[pa.Table]) -> list[tuple[pa.Table, int]]:
+    """Histories that are looked at as of the same instant, together, and that instant."""
+    groups: dict[int, list[pa.Table]] = {}
+    for history in histories:
+        groups.setdefault(first_full_hour_after(history, shop.state.as_of), []).append(history)
+    return [(pa.concat_tables(mine), us) for us, mine in sorted(groups.items())]
+
+
+def _scored(shop: ScoredShop, histories: pa.Table, as_of_us: int) -> Scores:
+    """Scores of the customers of some histories as of an instant, the shop being as it was scored."""
+    manifest = shop.scores.manifest
+    as_of = replace(shop.state.as_of, us=as_of_us)
+    snapshot = read_histories(histories, replace(shop.state, as_of=as_of)).snapshot
+    predictions = [
+        predict_in_parts(shop.predictor, snapshot, days, shop.kinds(days)) for days in manifest.horizons
+    ]
+    year = shop.predictor.predict(snapshot, YEAR_DAYS, kinds=())
+    limits = manifest.limits
+    table, _ = customer_table(snapshot, predictions, year, limits.lifecycle, limits.importance)
+    targets = {
+        (kind, prediction.horizon_days): scores
+        for prediction in predictions
+        for kind, scores in prediction.targets.items()
+    }
+    scores = shop.scores.of_others(table, targets, bought_before(snapshot))
+    return replace(scores, manifest=manifest.model_copy(update={"as_of": as_of.iso}))
+
+
+def _taken(scores: Scores, rows: I64) -> Scores:
+    """Scores of some customers, in this order."""
+    targets = {key: of.take(rows) for key, of in scores.targets.items()}
+    return scores.of_others(scores.table.take(pa.array(rows)), targets, scores.bought.take(rows))
+
+
+def _joined(shop: Scores, parts: Sequence[Scores]) -> Scores | None:
+    """Scores of the customers of all parts, sorted by id."""
+    if not parts:
+        return None
+    bought = [part.bought for part in parts]
+    joined = shop.of_others(
+        pa.concat_tables([part.table for part in parts]).cast(shop.table.schema.remove_metadata()),
+        {key: join_targets([part.targets[key] for part in parts]) for key in parts[0].targets},
+        Bought(
+            np.concatenate([[0], np.cumsum(np.concatenate([np.diff(one.indptr) for one in bought]))]),
+            *(
+                np.concatenate([getattr(one, name) for one in bought])
+                for name in ("target", "last_days", "count")
+            ),
+        ),
+    )
+    return _taken(joined, np.argsort(joined.customer_ids, kind="stable"))
