@@ -99,9 +99,7 @@ def _best(
     columns = {
         "customer": pa.array(row),
         "kind": pa.repeat(scores.kind, len(row)).cast(pa.string()),
-        "target": pa.array(scores.targets[target], pa.string())
-        if names is None
-        else names.take(pa.array(target)),
+        "target": told,
         "horizon_days": pa.repeat(days, len(row)).cast(pa.int32()),
         "probability": pa.array(sigmoid(logits[row, target].astype(np.float64))),
         "rank": pa.array(rank.astype(np.int32)),
