@@ -88,10 +88,14 @@ class IntentPredictor:
     ) -> Explanation:
         """Why a customer's probability is what it is; as `PriorPredictor.explain`."""
         question = asked(self.prior, snapshot, customer, kind, target, horizon_days)
-        alone = IntentPredictor(self.prior.apart(), self.correction)
+        alone = self.apart()
         answer = alone.predict(question.one, horizon_days, kinds=question.kinds)
         reckoning = corrected(alone, question, reckoned(alone.prior, question), answer)
         return explained(question, reckoning, answer)
+
+    def apart(self) -> IntentPredictor:
+        """The same predictor with caches of its own, as `PriorPredictor.apart`."""
+        return IntentPredictor(self.prior.apart(), self.correction)
 
     def _corrected(self, snapshot: Snapshot, scores: TargetScores, days: int) -> TargetScores:
         """The scores of one kind with what the open gates let in."""

@@ -38,6 +38,12 @@ class DesignCache:
         self._shop: tuple[object, object] = (None, None)
         self._of_shop: dict[Hashable, Any] = {}
 
+    def apart(self) -> DesignCache:
+        """A cache of its own that begins with what is known of the shop."""
+        other = DesignCache()
+        other._shop, other._of_shop = self._shop, dict(self._of_shop)
+        return other
+
     def of_shop(self, snapshot: Snapshot, what: Hashable, make: Callable[[], Made]) -> Made:
         """What `make` returns, which must not depend on whose snapshot it is; made once a shop."""
         if snapshot.catalogue is not self._shop[0] or snapshot.shop is not self._shop[1]:
@@ -157,8 +163,11 @@ class PriorPredictor:
         return explained(question, reckoned(alone, question), answer)
 
     def apart(self) -> PriorPredictor:
-        """The same predictor with a cache of its own: a question about one leaves the crowd's alone."""
-        return replace(self, designs=DesignCache())
+        """The same predictor with a cache of its own: a question about one leaves the crowd's alone.
+
+        And whoever predicts in another thread needs one: a cache serves one at a time.
+        """
+        return replace(self, designs=self.designs.apart())
 
     def _heads(self, snapshot: Snapshot, horizon_days: int) -> dict[str, F64 | None]:
         """No order with its survival curve, orders and spend."""
