@@ -108,7 +108,7 @@ def fit_model(
     from intentml.fitting.judging import Court
     from intentml.fitting.sets import fit_union
 
-    past = Past(log.before(as_of), neighbours=config.neighbours)
+    past = Past(log.before(as_of).drawn(config.customers), neighbours=config.neighbours)
     priors = fit_priors_on(past, config, progress)
     windows = _complete_windows(past, config)
     validation = {days: cutoffs[0] for days, cutoffs in windows.items()}

@@ -48,6 +48,8 @@ class PriorsConfig(BaseModel):
         windows: Past windows a horizon, the newest for validation; more make the weights steady, fewer
             let them follow change.
         kinds: Kinds of targets.
+        customers: Most customers learned from, so that memory is bounded; of a larger shop so many are drawn
+            by a hash of their ids.
         sample_per_window: Unbought pairs kept a window and sort; more costs time, fewer a steady fit.
         neighbours: Whether what is bought together speaks for what a customer will buy.
         text: What speaks for a product that nobody has bought: products of like name by their letters
@@ -63,6 +65,7 @@ class PriorsConfig(BaseModel):
     )
     windows: int = Field(3, ge=1, le=12)
     kinds: tuple[Kind, ...] = get_args(Kind)
+    customers: int = Field(200_000, ge=1)
     sample_per_window: int = Field(SAMPLE_PER_WINDOW, ge=1_000)
     neighbours: bool = True
     text: TextKind = "hashed"
@@ -100,7 +103,8 @@ def fit_priors(
         TimeError: There is no order before `as_of`.
     """
     config = config or PriorsConfig()
-    return fit_priors_on(Past(log.before(as_of), neighbours=config.neighbours), config, progress)
+    past = Past(log.before(as_of).drawn(config.customers), neighbours=config.neighbours)
+    return fit_priors_on(past, config, progress)
 
 
 def fit_priors_on(past: Past, config: PriorsConfig, progress: Progress) -> FittedPriors:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from hashlib import blake2b
 
 import numpy as np
 import numpy.typing as npt
@@ -163,6 +164,29 @@ class OrderLog:
             purchases=_recode(purchases, customers, products),
             returns=_recode(returns.take(customers[returns.customer]), customers, products),
             until=instant,
+        )
+
+    def drawn(self, most: int) -> OrderLog:
+        """The log of so many of its customers, by a hash of their ids; itself where it has no more.
+
+        Whoever is drawn among few is drawn among more too, whatever else is in the log.
+        """
+        if len(self.customer_ids) <= most:
+            return self
+        marks = [blake2b(str(one).encode(), digest_size=8).digest() for one in self.customer_ids]
+        kept = np.zeros(len(marks), np.bool_)
+        kept[np.argsort(np.frombuffer(b"".join(marks), ">u8"), kind="stable")[:most]] = True
+        products = np.ones(len(self.catalogue), np.bool_)
+        purchases, returns = (
+            _recode(lines.take(kept[lines.customer]), kept, products)
+            for lines in (self.purchases, self.returns)
+        )
+        return replace(
+            self,
+            customer_ids=self.customer_ids[kept],
+            customer_since=self.customer_since[kept],
+            purchases=purchases,
+            returns=returns,
         )
 
     def unsold(self, product_ids: Strings, before: AsOf | Instant) -> OrderLog:

@@ -280,3 +280,31 @@ def test_a_line_without_a_product_is_not_taken_back():
     nameless = (log.purchases.product < 0).sum()
     young = log.unsold(log.catalogue.product_ids, AS_OF)
     assert (young.purchases.product < 0).sum() == nameless
+
+
+def test_a_draw_of_customers_is_the_log_of_these_alone():
+    frames = random_shop(0, customers=30, lines=600)
+    whole, drawn = log_of(frames), log_of(frames).drawn(12)
+    assert len(drawn.customer_ids) == 12
+    wanted = np.flatnonzero(np.isin(whole.customer_ids, drawn.customer_ids))
+    told, mine = whole.as_of(AS_OF_TEXT), drawn.as_of(AS_OF_TEXT)
+    rows = np.flatnonzero(np.isin(told.customer_ids, whole.customer_ids[wanted]))
+    assert mine.customer_ids.tolist() == told.customer_ids[rows].tolist()
+    assert_same(of_customers(mine), of_customers(told.take(rows)))
+
+
+def of_customers(snapshot):
+    """What a snapshot says of its customers, by the products' names."""
+    names = np.append(snapshot.catalogue.product_ids, "none").astype(str)
+    orders = {name: getattr(snapshot.orders, name) for name in ("customer", "age_days", "spend", "items")}
+    return orders | {"product": names[snapshot.line_product], "amount": snapshot.line_amount}
+
+
+def test_who_is_drawn_among_few_is_drawn_among_more_and_a_small_shop_is_left_whole():
+    log = log_of(random_shop(0, customers=30, lines=600))
+    draws = [set(log.drawn(count).customer_ids) for count in (5, 12, 20)]
+    assert draws[0] < draws[1] < draws[2]
+    assert log.drawn(len(log.customer_ids)) is log
+    assert set(log.before(AS_OF_TEXT).drawn(12).customer_ids) >= draws[1] & set(
+        log.before(AS_OF_TEXT).customer_ids
+    )
