@@ -13,7 +13,7 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,19 +25,23 @@ import orjson
 from fastapi import FastAPI, Header, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
 from intentml.audiences.audiences import Audiences
 from intentml.audiences.opening import open_audiences
 from intentml.errors import IntentmlError, MalformedRequestError
 from intentml.scores.scores import Scores
+from intentml.service import responses as answers
 from intentml.service.admission import PROBES, Admission, Limits
 from intentml.service.arrivals import Arrivals
 from intentml.service.audiences import ServedAudiences
+from intentml.service.document import Document, document
 from intentml.service.door import Door, framework_error, log
 from intentml.service.keys import Keyring, Lock
 from intentml.service.live import LiveShop, Places
 from intentml.service.meters import MEDIA_TYPE, Meters
+from intentml.service.parsing import parsed
 from intentml.service.requests import (
     AudienceRequest,
     CompareRequest,
@@ -72,12 +76,36 @@ IdempotencyKey = Annotated[str | None, Header(min_length=1, max_length=200)]
 app = FastAPI(
     title="intentml",
     version=__version__,
-    openapi_url=None,  # Bento's /docs.json tells these paths beside its own
+    openapi_url=None,  # /docs.json is made of it below
     responses={status: {"model": ErrorAnswer} for status in REFUSALS},
 )
 
 
-@app.post("/interested_in")
+class StrictRequest(Request):
+    """A request whose body is read as the standard has it."""
+
+    async def json(self) -> Any:
+        """What the body says."""
+        return parsed(await self.body())
+
+
+class StrictRoute(APIRoute):
+    """A path that is asked by such requests."""
+
+    def get_route_handler(self) -> Callable[[Request], Awaitable[Response]]:
+        """What answers."""
+        answer = super().get_route_handler()
+
+        async def handler(request: Request) -> Response:
+            return await answer(StrictRequest(request.scope, request.receive))
+
+        return handler
+
+
+app.router.route_class = StrictRoute
+
+
+@app.post("/interested_in", response_model=answers.InterestedInAnswer)
 async def interested_in(asked: InterestedInRequest) -> Response:
     """Who wants to buy these? Customers, ranked, each with the probability to buy within the horizon."""
 
@@ -88,37 +116,37 @@ async def interested_in(asked: InterestedInRequest) -> Response:
     return await answered(answer, asked)
 
 
-@app.post("/recommend")
+@app.post("/recommend", response_model=answers.RecommendAnswer)
 async def recommend(asked: RecommendRequest) -> Response:
     """What does this customer want? Products, ranked."""
     return await answered(ScoredShop.recommend, asked)
 
 
-@app.post("/customers")
+@app.post("/customers", response_model=answers.CustomersAnswer)
 async def customers(asked: CustomersRequest) -> Response:
     """All that is known and predicted of up to 1,000 customers."""
     return await answered(ScoredShop.customers, asked, at_once=len(asked.customer_ids) <= AT_ONCE)
 
 
-@app.post("/lifecycle")
+@app.post("/lifecycle", response_model=answers.LifecycleAnswer)
 async def lifecycle(asked: CustomersRequest) -> Response:
     """Where up to 1,000 customers stand, against their own rhythm or the shop's."""
     return await answered(ScoredShop.lifecycle, asked, at_once=len(asked.customer_ids) <= AT_ONCE)
 
 
-@app.post("/predict")
+@app.post("/predict", response_model=answers.PredictAnswer)
 async def predict(asked: PredictRequest) -> Response:
     """What is to be expected of up to 1,000 customers with these histories, known to the shop or not."""
     return await answered(ScoredShop.predict, asked)
 
 
-@app.post("/explain")
+@app.post("/explain", response_model=answers.ExplainAnswer)
 async def explain(asked: ExplainRequest) -> Response:
     """Why is a customer expected to buy this, or not to order? Parts in words."""
     return await answered(ScoredShop.explain, asked)
 
 
-@app.post("/orders")
+@app.post("/orders", response_model=answers.OrdersAnswer)
 async def orders(asked: OrdersRequest, idempotency_key: IdempotencyKey = None) -> Response:
     """Take new order lines in: on the disk before the answer, known to every answer after it."""
     live = bentoml.get_current_service().live
@@ -126,37 +154,37 @@ async def orders(asked: OrdersRequest, idempotency_key: IdempotencyKey = None) -
     return await aside(lambda: JSON(live.take_in(asked, now, idempotency_key)))
 
 
-@app.get("/audiences")
+@app.get("/audiences", response_model=answers.AudiencesAnswer)
 async def list_audiences() -> Response:
     """Every audience, and how many are in; or why this shop cannot have it."""
     return await of_audiences(ServedAudiences.list)
 
 
-@app.post("/audiences/preview")
+@app.post("/audiences/preview", response_model=answers.PreviewAnswer)
 async def preview(asked: AudienceRequest) -> Response:
     """How many are in an audience, what each part of its rule does, how far they can be reached."""
     return await of_audiences(ServedAudiences.preview, asked)
 
 
-@app.post("/audiences/members")
+@app.post("/audiences/members", response_model=answers.MembersAnswer)
 async def members(asked: MembersRequest) -> Response:
     """Who is in an audience, by id, page by page."""
     return await of_audiences(ServedAudiences.members, asked)
 
 
-@app.post("/audiences/explain")
+@app.post("/audiences/explain", response_model=answers.ReasonAnswer)
 async def explain_membership(asked: ReasonRequest) -> Response:
     """Why is a customer in an audience, or not?"""
     return await of_audiences(ServedAudiences.explain, asked)
 
 
-@app.post("/audiences/compare")
+@app.post("/audiences/compare", response_model=answers.CompareAnswer)
 async def compare(asked: CompareRequest) -> Response:
     """Audiences side by side, and how far they are the same people."""
     return await of_audiences(ServedAudiences.compare, asked)
 
 
-@app.post("/admin/reload")
+@app.post("/admin/reload", response_model=answers.ReloadAnswer)
 async def reload() -> Response:
     """Look at once whether other scores lie where these do, and take them; every worker looks by itself."""
     live = bentoml.get_current_service().live
@@ -164,19 +192,19 @@ async def reload() -> Response:
     return JSON({"renewed": renewed, **live.shop.health()})
 
 
-@app.get("/health")
+@app.get("/health", response_model=answers.HealthAnswer)
 async def health() -> Response:
     """Which scores and which model answer."""
     return JSON(bentoml.get_current_service().live.shop.health())
 
 
-@app.get("/ready")
+@app.get("/ready", response_model=answers.ReadyAnswer)
 async def ready() -> Response:
     """Whether requests are answered."""
     return JSON({"status": "ready"})
 
 
-@app.get("/version")
+@app.get("/version", response_model=answers.VersionAnswer)
 async def version() -> Response:
     """Which package, scores and model answer."""
     shop = bentoml.get_current_service().live.shop
@@ -266,7 +294,11 @@ async def not_a_request(request: Request, problem: RequestValidationError) -> Re
 async def not_readable(request: Request, problem: HTTPException) -> Response:
     """What FastAPI says of a body that it cannot read, and of a path asked in the wrong way."""
     if problem.status_code == 400:
-        return await refused(request, MalformedRequestError("the body is not a JSON object", hint="send one"))
+        said = problem.__cause__
+        ours = said if isinstance(said, MalformedRequestError) else None
+        return await refused(
+            request, ours or MalformedRequestError("the body is not a JSON object", hint="send one")
+        )
     body = framework_error(problem.status_code, request.state.request_id)
     return JSON(body, problem.status_code, problem.headers)
 
@@ -327,3 +359,4 @@ PATHS = PROBES | {"/", "/docs.json", *app.openapi()["paths"]}
 Intent.add_asgi_middleware(Door, paths=PATHS, observe=METERS.count)
 Intent.add_asgi_middleware(Lock, keyring=KEYRING)
 Intent.add_asgi_middleware(Admission, limits=LIMITS)
+Intent.add_asgi_middleware(Document, told=document(app.openapi(), Path(__file__).parent / "examples"))

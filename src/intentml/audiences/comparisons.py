@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
 
+_LONGEST_PATTERN = 1_000
+
+
 def compared(column: ir.Column, field: RuleField, asked: Comparison, timezone: str) -> ir.BooleanValue:
     """The comparison of a column; false where the column is null, but for `is null`.
 
@@ -108,8 +111,10 @@ def _pattern(text: str) -> str:
     Raises:
         RuleError: It is none.
     """
+    if len(text) > _LONGEST_PATTERN:
+        raise RuleError(f"a regular expression has at most {_LONGEST_PATTERN:,} characters")
     try:
         re.compile(text)
-    except re.error as problem:
+    except (re.error, RecursionError, OverflowError) as problem:
         raise RuleError(f"{text!r} is no regular expression: {problem}") from None
     return text

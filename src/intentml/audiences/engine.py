@@ -1,16 +1,20 @@
 """Where rules run: an in-memory DuckDB that holds the shop's tables and what leaves found.
 
 What comes in: Arrow tables and Ibis expressions. What goes out: Ibis tables, SQL text and Arrow. Spark has
-the same four verbs; nothing else of an engine is asked for.
+the same five verbs; nothing else of an engine is asked for.
 """
 
 from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pyarrow as pa
+
+from intentml.errors import RuleError
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -24,6 +28,9 @@ class Engine(Protocol):
 
     def kept(self, name: str, expression: ir.Table) -> ir.Table:
         """The expression's rows, worked out once, as a table of that name."""
+
+    def drop(self, name: str) -> None:
+        """Let go of a table."""
 
     def sql(self, expression: ir.Expr) -> str:
         """The expression in the engine's SQL."""
@@ -58,9 +65,14 @@ class DuckDBEngine:
     def kept(self, name: str, expression: ir.Table) -> ir.Table:
         """The expression's rows."""
         told = self.sql(expression)
-        with self._one_at_a_time:
+        with self._one_at_a_time, _refused():
             self._connection.execute(f'CREATE OR REPLACE TABLE "{name}" AS {told}')
         return self._backend.table(name)
+
+    def drop(self, name: str) -> None:
+        """Its room is free again."""
+        with self._one_at_a_time:
+            self._connection.execute(f'DROP TABLE IF EXISTS "{name}"')
 
     def sql(self, expression: ir.Expr) -> str:
         """DuckDB's SQL."""
@@ -70,6 +82,21 @@ class DuckDBEngine:
 
     def arrow(self, sql: str) -> pa.Table:
         """The answer."""
-        with self._one_at_a_time:
+        with self._one_at_a_time, _refused():
             answer: pa.Table = self._connection.sql(sql).to_arrow_table()
         return answer
+
+
+@contextmanager
+def _refused() -> Iterator[None]:
+    """What DuckDB finds wrong with a rule's values; its own words may hold somebody's."""
+    import duckdb
+
+    try:
+        yield
+    except (duckdb.InvalidInputException, duckdb.DataError) as problem:
+        raise RuleError(
+            f"DuckDB cannot answer the rule: {type(problem).__name__}",
+            hint="regular expressions are those of RE2: without look-around and references back, "
+            "and at most 1,000 repetitions",
+        ) from None

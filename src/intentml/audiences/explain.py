@@ -13,8 +13,8 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from intentml.audiences.leaves import Comparison, InAudience, WithinKm
-from intentml.audiences.rule import All, Group, Rule, parts_of
-from intentml.audiences.selector import Selector
+from intentml.audiences.rule import All, NoneOf, Rule, leaves, parts_of
+from intentml.audiences.selector import Bools, Selector
 from intentml.audiences.text import text_of
 
 
@@ -75,21 +75,32 @@ def why(selector: Selector, rule: Rule, customer_id: str) -> Reason:
         RuleError: Nobody has that id, or the rule cannot be asked.
     """
     row = selector.view.row_of(customer_id)
-    return _reason(selector, rule, row)
+    selector.condition(rule)  # an audience that leads back to itself has no leaves to end at
+    asked = list(_asked(selector, rule))
+    return _reason(selector, rule, row, (bool(fit[0]) for fit in selector.fits(asked, row)))
 
 
-def _reason(selector: Selector, rule: Rule, row: int) -> Reason:
-    parts: tuple[Rule, ...] = ()
-    if isinstance(rule, Group):
-        parts = parts_of(rule)
-    elif isinstance(rule, InAudience):
-        parts = (selector.rule_named(rule.audience),)
-    return Reason(
-        rule=text_of(rule),
-        holds=selector.holds(rule, row),
-        seen=None if parts else _seen(selector, rule, row),
-        parts=tuple(_reason(selector, part, row) for part in parts),
-    )
+def _asked(selector: Selector, rule: Rule) -> Iterator[Rule]:
+    """The leaves of a rule and of the audiences that it names, in order."""
+    parts = _parts(selector, rule)
+    for part in parts:
+        yield from _asked(selector, part)
+    if not parts:
+        yield rule
+
+
+def _parts(selector: Selector, rule: Rule) -> tuple[Rule, ...]:
+    return (selector.rule_named(rule.audience),) if isinstance(rule, InAudience) else parts_of(rule)
+
+
+def _reason(selector: Selector, rule: Rule, row: int, fits: Iterator[bool]) -> Reason:
+    """The reason; `fits` says of each leaf, in order, whether it holds."""
+    parts = tuple(_reason(selector, part, row, fits) for part in _parts(selector, rule))
+    if not parts:
+        return Reason(rule=text_of(rule), holds=next(fits), seen=_seen(selector, rule, row))
+    hold = [part.holds for part in parts]
+    holds = not any(hold) if isinstance(rule, NoneOf) else all(hold) if isinstance(rule, All) else any(hold)
+    return Reason(rule=text_of(rule), holds=holds, parts=parts)
 
 
 def _seen(selector: Selector, leaf: Any, row: int) -> dict[str, Any]:
@@ -103,15 +114,23 @@ def _seen(selector: Selector, leaf: Any, row: int) -> dict[str, Any]:
 
 def funnel(selector: Selector, rule: Rule) -> Clause:
     """How many customers fit the rule, each of its parts, and, within `all`, the parts so far."""
-    parts = parts_of(rule)
-    clauses = [funnel(selector, part) for part in parts]
-    if isinstance(rule, All):
-        so_far = [All(all=parts[: end + 1]) for end in range(len(parts))]
-        clauses = [
-            clause.model_copy(update={"remaining": selector.count(first)})
-            for clause, first in zip(clauses, so_far, strict=True)
-        ]
-    return Clause(rule=text_of(rule), customers=selector.count(rule), parts=tuple(clauses))
+    return _clause(rule, selector.fits(list(leaves(rule))))[0]
+
+
+def _clause(rule: Rule, fits: Iterator[Bools]) -> tuple[Clause, Bools]:
+    """A node, and who fits it; `fits` says of each leaf, in order, who does. Shape: (U,)."""
+    who: Bools | None = None
+    clauses: list[Clause] = []
+    for part in parts_of(rule):
+        clause, mine = _clause(part, fits)
+        who = mine if who is None else who & mine if isinstance(rule, All) else who | mine
+        left = {"remaining": int(who.sum())} if isinstance(rule, All) else {}
+        clauses.append(clause.model_copy(update=left))
+    if who is None:
+        who = next(fits)
+    elif isinstance(rule, NoneOf):
+        who = ~who
+    return Clause(rule=text_of(rule), customers=int(who.sum()), parts=tuple(clauses)), who
 
 
 def _shown(value: Any) -> str:

@@ -41,6 +41,9 @@ _WORDS: Mapping[Kind, str] = {
 }
 
 
+_LONGEST_SHOWN = 80
+
+
 @dataclass(frozen=True)
 class RuleField:
     """A column that rules may name.
@@ -131,7 +134,8 @@ def _fitting(value: Scalar, field: RuleField, timezone: str) -> Scalar | Instant
     """One value as the field has it."""
     match field.kind:
         case "number" if isinstance(value, int | float) and not isinstance(value, bool):
-            return value
+            if isinstance(value, float) or -(2**63) <= value < 2**63:
+                return value
         case "flag" if isinstance(value, bool):
             return value
         case "text" | "list" if isinstance(value, str):
@@ -142,10 +146,17 @@ def _fitting(value: Scalar, field: RuleField, timezone: str) -> Scalar | Instant
             except TimeError:
                 pass
     raise RuleError(
-        f"{field.name} is {_WORDS[field.kind]}, and {value!r} is not",
+        f"{field.name} is {_WORDS[field.kind]}, and {_shown(value)} is not",
         column=field.name,
         hint="write dates as 2024-03-01" if field.kind == "instant" else None,
     )
+
+
+def _shown(value: Scalar) -> str:
+    """The value as its author wrote it, if it is no longer than a line."""
+    if isinstance(value, int) and abs(value) >= 2**63:
+        return "one of 19 digits or more"  # Python refuses to write thousands of them
+    return repr(value) if len(repr(value)) <= _LONGEST_SHOWN else f"{repr(value)[:_LONGEST_SHOWN]}..."
 
 
 def _some(names: Iterable[str]) -> str:

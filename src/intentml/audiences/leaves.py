@@ -12,7 +12,6 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    FiniteFloat,
     StrictBool,
     StrictFloat,
     StrictInt,
@@ -31,9 +30,12 @@ OF_LISTS = ("in", "not in")
 OF_PAIRS = ("between", "not between")
 
 Scalar = StrictBool | StrictInt | Annotated[StrictFloat, Field(allow_inf_nan=False)] | StrictStr
+# A flag and a number in quotes are none.
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+Whole = Annotated[int, Field(strict=True)]
 Names = tuple[Annotated[str, Field(min_length=1)], ...]
-Days = Annotated[FiniteFloat, Field(gt=0)]
-Share = Annotated[float, Field(gt=0, le=1)]
+Days = Annotated[Number, Field(gt=0)]
+Share = Annotated[Number, Field(gt=0, le=1)]
 
 
 class Frozen(BaseModel):
@@ -75,8 +77,8 @@ class Comparison(Frozen):
 class Bounds(Frozen):
     """What a number has to reach and must not pass, both ends inside."""
 
-    at_least: FiniteFloat | None = None
-    at_most: FiniteFloat | None = None
+    at_least: Number | None = None
+    at_most: Number | None = None
 
     @model_validator(mode="after")
     def _some(self) -> Bounds:
@@ -173,7 +175,7 @@ class _Best(Frozen):
     """
 
     top_share: Share | None = None
-    top: int | None = Field(None, gt=0)
+    top: Whole | None = Field(None, gt=0)
 
 
 class Interest(_Products, _Best):
@@ -185,7 +187,7 @@ class Interest(_Products, _Best):
     """
 
     min_probability: Share | None = None
-    horizon_days: int | None = Field(None, gt=0)
+    horizon_days: Whole | None = Field(None, gt=0)
 
     @model_validator(mode="after")
     def _asks(self) -> Interest:
@@ -211,17 +213,17 @@ class Likeness(_Best):
 class Circle(Frozen):
     """Around a point on the map, the edge inside; great-circle distance."""
 
-    latitude: float = Field(ge=-90, le=90)
-    longitude: float = Field(ge=-180, le=180)
-    km: FiniteFloat = Field(gt=0)
+    latitude: Number = Field(ge=-90, le=90)
+    longitude: Number = Field(ge=-180, le=180)
+    km: Number = Field(gt=0)
 
 
 class Bucket(Frozen):
     """A share of the customers that is the same on every engine and day: `start <= hash(salt + id) < end`."""
 
     salt: str = Field(min_length=1)
-    start: float = Field(0.0, ge=0, lt=1)
-    end: float = Field(gt=0, le=1)
+    start: Number = Field(0.0, ge=0, lt=1)
+    end: Number = Field(gt=0, le=1)
 
     @model_validator(mode="after")
     def _opens(self) -> Bucket:

@@ -287,12 +287,16 @@ class _Reader:
         if found.endswith("%"):
             self._at -= 1
             raise self.expected("a number, not a percentage")
-        return int(found) if re.fullmatch(r"[-+]?\d+", found) else float(found)
+        return int(found) if re.fullmatch(r"[-+]?\d{1,300}", found) else float(found)
 
     def _share(self) -> float:
         """A percentage, or a number."""
         found = self._next(("number",), "a percentage, such as 20%")
-        return float(Decimal(found[:-1]) / 100) if found.endswith("%") else float(found)
+        try:
+            return float(Decimal(found[:-1]) / 100) if found.endswith("%") else float(found)
+        except ArithmeticError:
+            self._at -= 1
+            raise self.expected("a percentage, such as 20%") from None
 
     def _value(self) -> Any:
         if self._took("true"):

@@ -27,6 +27,7 @@ from intentml.audiences.leaves import (
 from intentml.errors import RuleError
 
 MAX_DEPTH, MAX_LEAVES = 32, 500
+MAX_VALUES = 10_000
 
 
 class All(Frozen):
@@ -105,6 +106,12 @@ def rule_of(told: Any) -> Rule:
         raise RuleError(
             f"the rule has {count} leaves, more than {MAX_LEAVES}", hint="use `in`, or audiences of audiences"
         )
+    values = sum(_values(leaf) for leaf in leaves(rule))
+    if values > MAX_VALUES:
+        raise RuleError(
+            f"the rule names {values:,} values, more than {MAX_VALUES:,}",
+            hint="name a field that they have in common, such as a category or a region",
+        )
     return rule
 
 
@@ -133,6 +140,16 @@ def leaves(rule: Rule) -> Iterator[Leaf]:
             yield from leaves(part)
     else:
         yield rule
+
+
+def _values(leaf: Leaf) -> int:
+    """How many values a leaf names."""
+    if isinstance(leaf, Comparison):
+        return len(leaf.value) if isinstance(leaf.value, tuple) else 1
+    match leaf:
+        case Purchased(purchased=asked) | Happened(event=asked) | InterestedIn(interested_in=asked):
+            return sum(len(value) for _, value in asked if isinstance(value, tuple))
+    return 0
 
 
 def _depth(node: Any) -> int:

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import reduce
 from operator import add, and_, or_
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from intentml.audiences.bucket import buckets
@@ -48,6 +49,12 @@ from intentml.timeline.catalogue import Strings
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
+
+
+Bools = npt.NDArray[np.bool_]
+_HISTORIES = ("lines", "events")
+_AT_ONCE = 32
+_SQL_FOR_EACH = 8  # texts of SQL that are kept beside each table
 
 
 class Selector:
@@ -86,10 +93,28 @@ class Selector:
         """How many fit."""
         return int(self._answer("count", rule, lambda who: who.aggregate(n=who.count()))["n"][0].as_py())
 
-    def holds(self, rule: Rule, row: int) -> bool:
-        """Whether one customer fits."""
-        who = self._customers.filter(self._customers["row"] == row).filter(self.condition(rule))
-        return bool(len(self._engine.arrow(self._engine.sql(who.select("row")))))
+    def fits(self, rules: Sequence[Rule], row: int | None = None) -> Iterator[Bools]:
+        """Of each rule, who fits it: everybody by row, or one customer alone. Shape: (U,) or (1,).
+
+        Many are asked at once: to say a question in SQL takes longer than to answer it.
+        """
+        who = self._customers if row is None else self._customers.filter(self._customers["row"] == row)
+        for start in range(0, len(rules), _AT_ONCE):
+            asked = {f"n{number}": rule for number, rule in enumerate(rules[start : start + _AT_ONCE])}
+            told = {name: self.condition(rule) for name, rule in asked.items()}
+            answer = self._engine.arrow(self._engine.sql(who.select("row", **told)))
+            order = np.argsort(answer["row"].to_numpy())
+            for name in asked:
+                yield answer[name].to_numpy()[order]
+
+    def forget(self, more_than: int = 0) -> None:
+        """Let go of what leaves found and of the SQL over it, where more than so many are kept."""
+        found = [key for key in self._kept if key not in _HISTORIES]
+        if len(found) <= more_than and len(self._sql) <= _SQL_FOR_EACH * more_than:
+            return
+        self._sql.clear()
+        for key in found:
+            self._engine.drop(self._kept.pop(key).get_name())
 
     def seen(self, leaf: Leaf, row: int) -> dict[str, Any]:
         """What a leaf over histories, models or hashes saw of a customer who fits it; else nothing."""
@@ -103,6 +128,7 @@ class Selector:
 
     def values(self, field: str, rows: I32) -> pa.ChunkedArray:
         """A field of some customers. Shape: (n,)."""
+        field_named(field, self.view.fields)
         if field not in self.view.points:
             return self.view.customers[field].take(rows)
         told = self._customers.select("row", points=self._column(field)).order_by("row")

@@ -37,6 +37,11 @@ class SparkEngine:
         self._session.sql(self.sql(expression)).cache().createOrReplaceTempView(name)
         return self._backend.table(name)
 
+    def drop(self, name: str) -> None:
+        """Its rows are no longer cached."""
+        self._session.catalog.uncacheTable(name)
+        self._session.catalog.dropTempView(name)
+
     def sql(self, expression: ir.Expr) -> str:
         """Spark's SQL."""
         return str(self._backend.compile(expression))

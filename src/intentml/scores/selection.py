@@ -37,7 +37,7 @@ class NewProduct(BaseModel):
     name: str | None = None
     category: str | None = None
     brand: str | None = None
-    price: float | None = Field(None, gt=0, allow_inf_nan=False)
+    price: float | None = Field(None, gt=0, strict=True, allow_inf_nan=False)
 
 
 Column = tuple[str, str]

@@ -19,6 +19,8 @@ import pyarrow as pa
 
 from intentml.audiences.audience import Audience, audience_of
 from intentml.audiences.audiences import UNNAMED, Audiences
+from intentml.audiences.leaves import Happened, InterestedIn, Purchased, SimilarTo
+from intentml.audiences.rule import leaves
 from intentml.audiences.view import I32
 from intentml.errors import ConflictError, IntentmlError, RequestError, RuleError, UnavailableError, nearest
 from intentml.insights.comparison import comparison
@@ -35,6 +37,9 @@ from intentml.service.requests import (
 
 # How long reading a shop's tables takes, roughly: who asks meanwhile is told to come again.
 _OPENING_SECONDS = 5
+# Parts of a rule that read a history or rank everybody: of a rule sent, and kept for the next ones.
+_HEAVY = (Purchased, Happened, InterestedIn, SimilarTo)
+_MOST_HEAVY, _MOST_KEPT = 50, 256
 
 
 class ServedAudiences:
@@ -70,6 +75,7 @@ class ServedAudiences:
             )
         if isinstance(opened, IntentmlError):
             raise opened
+        opened.selector.forget(more_than=_MOST_KEPT)
         return opened
 
     def _open(self, scores: Scores) -> None:
@@ -123,7 +129,7 @@ class ServedAudiences:
         if request.cursor is not None:
             start = int(np.searchsorted(ids, _after(request.cursor, mark), side="right"))
         page = slice(start, start + request.limit)
-        names = ("customer_id", *(field for field in request.fields if field != "customer_id"))
+        names = dict.fromkeys(["customer_id", *request.fields])
         table = pa.table({name: ours.selector.values(name, rows[page]) for name in names})
         more = start + request.limit < len(ids)
         return {
@@ -166,7 +172,7 @@ def meant(audiences: Audiences, asked: Rule) -> Audience:
         RuleError: There is none of that name, or the rule is none.
     """
     if isinstance(asked, Mapping):
-        return audience_of(UNNAMED, {"title": UNNAMED, "rule": dict(asked)})
+        return _affordable(audience_of(UNNAMED, {"title": UNNAMED, "rule": dict(asked)}))
     if asked in audiences.known:
         return audiences.known[asked]
     if asked.replace("-", "").replace("_", "").isalnum():
@@ -175,7 +181,18 @@ def meant(audiences: Audiences, asked: Rule) -> Audience:
             "there is no audience of that name",
             hint=f"perhaps {', '.join(near)}" if near else "GET /audiences lists them",
         )
-    return audience_of(UNNAMED, {"title": UNNAMED, "rule": asked})
+    return _affordable(audience_of(UNNAMED, {"title": UNNAMED, "rule": asked}))
+
+
+def _affordable(audience: Audience) -> Audience:
+    """A rule that somebody sent, which may not keep all others waiting."""
+    count = sum(isinstance(leaf, _HEAVY) for leaf in leaves(audience.rule))
+    if count > _MOST_HEAVY:
+        raise RuleError(
+            f"the rule asks {count} times about purchases, events, interests or likeness; here at most {_MOST_HEAVY}",
+            hint="name several products or types in one part, or keep the rule as an audience of the shop",
+        )
+    return audience
 
 
 def _cursor(last: str, mark: str) -> str:
@@ -186,7 +203,7 @@ def _after(cursor: str, mark: str) -> str:
     """The id after which the next page begins."""
     try:
         last, seen = json.loads(base64.urlsafe_b64decode(cursor.encode()))
-    except (binascii.Error, ValueError, TypeError):
+    except (binascii.Error, ValueError, TypeError, RecursionError):
         last = seen = None
     if not isinstance(last, str) or not isinstance(seen, str):
         raise RequestError("the cursor is none of ours", column="cursor", hint="send next_cursor as it came")

@@ -22,6 +22,7 @@ from intentml.service.requests import error_body, http_headers, http_status
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_MOST_FRAMES = 30  # the innermost: what recursed too deeply has a thousand
 _HUNG_UP = 499  # in the log alone, as proxies write it: nobody was there to be answered
 _FRAMEWORK_ERRORS = {
     404: ("not_found", "there is no such path"),
@@ -71,7 +72,7 @@ class Door:
             await _refuse(MalformedRequestError("the client hung up"), scope, receive, reply)
             reply.status = _HUNG_UP
         except Exception as problem:
-            where = [line.strip() for line in traceback.format_tb(problem.__traceback__)]
+            where = [line.strip() for line in traceback.format_tb(problem.__traceback__, -_MOST_FRAMES)]
             failure = {"request_id": request_id, "failure": type(problem).__name__, "where": where}
             log.error(json.dumps(failure))
             await reply.instead(framework_error(500, request_id), 500)

@@ -14,6 +14,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
+
 from intentml.errors import RequestError
 from intentml.inference.folder import SavedModel, load_model
 from intentml.inference.online import unknown_products
@@ -133,6 +136,7 @@ class LiveShop:
         """
         lines = request.lines()
         tables = self._shop.read(lines_table(lines))
+        _refuse_nobody(tables.orders)
         customers = strings(sorted_unique(tables.orders["customer_id"]))
         check_customers(len(customers), "orders")
         end = Instant.of((now + _CLOCKS_DIFFER).isoformat(), self._shop.scores.manifest.timezone)
@@ -155,6 +159,19 @@ def _current(place: Path) -> Path:
     """The folder meant: the place itself, or what its `current` is at this moment."""
     inside = place / CURRENT
     return inside.resolve() if inside.exists() else place.resolve()
+
+
+def _refuse_nobody(orders: pa.Table) -> None:
+    """Raise where a line is of nobody: it would be kept, and never be known."""
+    rows = np.flatnonzero(orders["customer_id"].is_null().to_numpy())
+    if len(rows):
+        raise RequestError(
+            "orders.customer_id: it is empty, or a word for nothing",
+            table="orders",
+            column="customer_id",
+            rows=rows[:5].tolist(),
+            hint="send lines of known or new customers; others come with the shop's tables",
+        )
 
 
 def _knowing(shop: ScoredShop, batches: Sequence[Batch]) -> ScoredShop:

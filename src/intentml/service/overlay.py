@@ -135,7 +135,7 @@ def _by_customer(lines: pa.Table) -> Iterator[tuple[str, pa.Table]]:
     order = np.argsort(ids, kind="stable")
     lines, ids = lines.take(pa.array(order)), ids[order]
     starts = np.flatnonzero(np.r_[True, ids[1:] != ids[:-1]][: len(ids)])
-    for start, end in zip(starts, [*starts[1:], len(ids)], strict=True):
+    for start, end in zip(starts, [*starts, len(ids)][1:], strict=True):
         yield ids[start], lines.slice(start, end - start)
 
 
