@@ -11,6 +11,7 @@ import gc
 import json
 import logging
 import os
+import signal
 import sys
 import threading
 from collections.abc import Callable
@@ -293,10 +294,16 @@ class Intent:
 
 
 def watch(live: LiveShop) -> None:
-    """Take other scores as soon as they lie where these do; what cannot be used is told once."""
-    told = None
+    """Take other scores as soon as they lie where these do; what cannot be used is told once.
+
+    And end with the server that started this worker, however that ended.
+    """
+    told, server = None, os.getppid()
     while True:
         sleep(WATCH_SECONDS)
+        if os.getppid() != server:  # it was killed: a worker left over would hold the port, and answer on it
+            os.kill(os.getpid(), signal.SIGTERM)
+            return
         try:
             if live.renew():
                 gc.collect()
