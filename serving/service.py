@@ -298,10 +298,13 @@ def watch(live: LiveShop) -> None:
 
     And end with the server that started this worker, however that ended.
     """
-    told, server = None, os.getppid()
+    told = None
+    server = os.getppid() if "worker" in Path(sys.argv[0]).parts else None
     while True:
         sleep(WATCH_SECONDS)
-        if os.getppid() != server:  # it was killed: a worker left over would hold the port, and answer on it
+        if (
+            server is not None and os.getppid() != server
+        ):  # it was killed: a worker left over would hold the port, and answer on it
             os.kill(os.getpid(), signal.SIGTERM)
             return
         try:

@@ -29,10 +29,10 @@ from intentml.service.arrivals import Arrivals
 from intentml.shipped import shipped_folder
 from intentml.tables.read import read_shop
 from intentml.workflows import score
+from on_the_wire import Answer, Ask, Service, at_rate
 from random_shop import AS_OF_TEXT
 from scored_shop import HORIZONS, frames, log, model
 from served import Served, descendants, killed, served, started
-from wire import Answer, Ask, Service, at_rate
 
 pytestmark = pytest.mark.slow
 FIRST, SECOND, THIRD = (f"2024-{day}T00:00:00+00:00" for day in ("03-31", "04-03", "04-04"))
