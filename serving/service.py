@@ -38,6 +38,7 @@ from intentml.service.audiences import ServedAudiences
 from intentml.service.door import Door, framework_error, log
 from intentml.service.keys import Keyring, Lock
 from intentml.service.live import LiveShop, Places
+from intentml.service.meters import MEDIA_TYPE, Meters
 from intentml.service.requests import (
     AudienceRequest,
     CompareRequest,
@@ -64,6 +65,7 @@ WATCH_SECONDS = 1.0
 AT_ONCE = 20
 # Read here, so that a server with wrong ones ends at its start, and not at its first request.
 LIMITS, KEYRING = Limits.of(os.environ), Keyring.of(os.environ)
+METERS = Meters(os.environ.get("PROMETHEUS_MULTIPROC_DIR"))  # Bento sets it, for its workers
 REFUSALS = (400, 401, 403, 404, 408, 409, 413, 415, 422, 429, 503)
 Asked, Done = TypeVar("Asked"), TypeVar("Done")
 IdempotencyKey = Annotated[str | None, Header(min_length=1, max_length=200)]
@@ -185,6 +187,12 @@ async def version() -> Response:
     )
 
 
+@app.get("/metrics")
+async def metrics() -> Response:
+    """How often and how fast each path was answered, for Prometheus."""
+    return Response(METERS.page(), media_type=MEDIA_TYPE)
+
+
 @app.get("/", include_in_schema=False)
 async def index() -> Response:
     """Where to ask; Bento's own page would fetch scripts from elsewhere."""
@@ -267,8 +275,10 @@ async def not_readable(request: Request, problem: HTTPException) -> Response:
 @bentoml.service(
     name="intentml",
     workers=int(os.environ.get(WORKERS, "1")),
-    traffic={"timeout": LIMITS.body_seconds + LIMITS.request_seconds + 60},  # ours come first, and say more
+    # Ours come first, and say more. Not much later: Bento holds a timer of every request until then.
+    traffic={"timeout": LIMITS.body_seconds + LIMITS.request_seconds + 5},
     logging={"access": {"enabled": False}},  # Bento's own line names the client's address
+    metrics={"enabled": False},  # Bento's own name every path that anybody asked for, and keep it
 )
 @bentoml.asgi_app(app, path="/")
 class Intent:
@@ -323,6 +333,7 @@ def opening(scores: Scores) -> Audiences:
 
 
 # From the outside inwards.
-Intent.add_asgi_middleware(Door, paths=PROBES | {"/", "/docs.json", *app.openapi()["paths"]})
+PATHS = PROBES | {"/", "/docs.json", *app.openapi()["paths"]}
+Intent.add_asgi_middleware(Door, paths=PATHS, observe=METERS.count)
 Intent.add_asgi_middleware(Lock, keyring=KEYRING)
 Intent.add_asgi_middleware(Admission, limits=LIMITS)

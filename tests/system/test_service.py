@@ -370,14 +370,14 @@ def test_json_under_another_name_is_told_how_to_be_sent(shop: Shop) -> None:
 
 
 @of_one_recipe
-def test_a_key_opens_what_its_scope_reaches(shop: Shop) -> None:
+def test_a_key_opens_what_its_scope_reaches(shop: Shop, tmp_path: Path) -> None:
     """A service of its own: what it is told of keys and limits, it is told at its start."""
     folder = shop.service.stdout.parent
     keys = {"read": key_of("r" * 43), "write": key_of("w" * 43)}
-    (folder / "keys").write_text("".join(f"{Key.of(n, n, key).line}\n" for n, key in keys.items()))
+    (tmp_path / "keys").write_text("".join(f"{Key.of(n, n, key).line}\n" for n, key in keys.items()))
     settings = {"INTENTML_KEYS_FILE": "keys", "INTENTML_BODY_SECONDS": "0.5"}
     asked = example("/lifecycle")
-    with served(folder, Path("scores"), Path("model"), settings=settings) as service:
+    with served(tmp_path, folder / "scores", folder / "model", settings=settings) as service:
         told = service.post("/lifecycle", asked)
         problem(told, 401, "unauthorized")
         assert told.headers["www-authenticate"].startswith("Bearer")
@@ -407,7 +407,9 @@ def test_health_readiness_and_metrics_are_told(shop: Shop) -> None:
     assert [shop.service.get(path).status for path in ("/livez", "/readyz", "/healthz")] == [200] * 3
     shop.service.post("/lifecycle", example("/lifecycle"))
     metrics = shop.service.get("/metrics").text
-    assert 'endpoint="/lifecycle",http_response_code="200"' in metrics
+    assert 'intentml_requests_total{path="/lifecycle",status="200"}' in metrics
+    shop.service.get("/customers/secret-7")
+    assert "secret-7" not in shop.service.get("/metrics").text
     assert "/predict" in shop.service.get("/").body["paths"]
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from intentml.fitting.examples import CandidatePairs
-from intentml.model.correction import learned_of_pairs, low_rank
+from intentml.model.correction import learned_of_pairs, low_rank, target_vectors
 from intentml.model.heads import TargetCodes, horizon_place
 from intentml.model.intent_model import IntentModel
 from intentml.prediction import F32
@@ -45,7 +45,7 @@ def corrections(
         candidates: Pairs with history or neighbours, of the same customers and targets.
     """
     place = horizon_place(days)
-    repeat, explore = low_rank(network, states, kind, codes, place)
+    repeat, explore = low_rank(network, states, kind, target_vectors(network, kind, codes), place)
     who = np.repeat(np.arange(len(states)), np.diff(candidates.indptr))
     numbers = candidates.numbers(np.arange(len(who)))
     learned = np.zeros((len(states), len(codes.own)), np.float32)

@@ -16,6 +16,7 @@ from intentml.fitting.slices import Past, Slice
 from intentml.fitting.split import drawn
 from intentml.fitting.windows import Cutoffs
 from intentml.pairs.candidates import candidates_of
+from intentml.pairs.ease import EaseWeights
 from intentml.pairs.likeness import Likeness
 from intentml.priors.designs import UNSOLD, Design, design_of
 from intentml.priors.linear import LinearPrior, fit_new, levelled
@@ -84,6 +85,6 @@ def _without(part: Slice, known: Slice, days: int, activity: str, likeness: Like
         known.kind(KIND),
         1.0 - known.activity(activity).no_order(snapshot, days)[:, 0],
         days,
-        candidates_of(history, nothing, nothing),
-        likeness.of(snapshot),
+        candidates_of(history, nothing, EaseWeights.of(nothing)),
+        likeness=likeness.of(snapshot),
     )

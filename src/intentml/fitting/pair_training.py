@@ -18,7 +18,7 @@ from intentml.fitting.examples import Examples, TargetExamples, logits_at
 from intentml.fitting.last_heads import fit_alone
 from intentml.fitting.losses import on_device
 from intentml.fitting.settings import TrainingConfig
-from intentml.model.correction import low_rank
+from intentml.model.correction import low_rank, target_vectors
 from intentml.model.heads import TargetCodes, horizon_place
 from intentml.model.intent_model import IntentModel
 from intentml.model.losses import pair_losses
@@ -76,7 +76,9 @@ class _Window:
         column = what.astype(np.int32)
         place = horizon_place(examples.horizon_days)
         codes = on_device(examples.codes, network.device)
-        repeat, explore = low_rank(network, states, examples.kind, codes, place)
+        repeat, explore = low_rank(
+            network, states, examples.kind, target_vectors(network, examples.kind, codes), place
+        )
         seen = at_pairs(examples.seen, who, column) > 0
         said = np.where(seen, repeat.at(who, what), explore.at(who, what))
         bought = at_pairs(examples.bought, who, column)

@@ -128,7 +128,9 @@ class Slice:
         """
         ordering = 1.0 - self.activity(activity).no_order(self.snapshot, days)[:, 0]
         fitted, history = self.kind(kind), self.history(kind)
-        return design_of(self.snapshot, history, fitted, ordering, days, self.candidates(kind), likeness)
+        return design_of(
+            self.snapshot, history, fitted, ordering, days, self.candidates(kind), likeness=likeness
+        )
 
     def eligible(self, kind: str) -> npt.NDArray[np.int64]:
         """Targets to learn from: bought by enough customers, at most the most bought. Sorted."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from intentml.model.correction import learned_of_pairs, low_rank
+from intentml.model.correction import learned_of_pairs, low_rank, target_vectors
 from intentml.model.heads import TargetCodes
 from intentml.model.states import target_codes
 from intentml.prediction import Predictions, logit
@@ -72,7 +72,8 @@ def _of_sequence(predictor: IntentPredictor, question: Question, *, seen: bool) 
     correction, one, kind = predictor.correction, question.one, question.kind
     place = correction.place(kind, question.horizon_days)
     codes = _codes(predictor, question)
-    of_repeat, of_explore = low_rank(correction.network, correction.states(one), kind, codes, place)
+    vectors = target_vectors(correction.network, kind, codes)
+    of_repeat, of_explore = low_rank(correction.network, correction.states(one), kind, vectors, place)
     here = np.zeros(1, np.int64)
     return float((of_repeat if seen else of_explore).at(here, here)[0])
 

@@ -17,6 +17,7 @@ from intentml.model.correction import (
     corrected_silence,
     learned_of_pairs,
     low_rank,
+    target_vectors,
 )
 from intentml.model.states import target_codes
 from intentml.model.tensors import F32
@@ -87,10 +88,14 @@ class IntentPredictor:
     ) -> Explanation:
         """Why a customer's probability is what it is; as `PriorPredictor.explain`."""
         question = asked(self.prior, snapshot, customer, kind, target, horizon_days)
-        alone = IntentPredictor(self.prior.apart(), self.correction)
+        alone = self.apart()
         answer = alone.predict(question.one, horizon_days, kinds=question.kinds)
         reckoning = corrected(alone, question, reckoned(alone.prior, question), answer)
         return explained(question, reckoning, answer)
+
+    def apart(self) -> IntentPredictor:
+        """The same predictor with caches of its own, as `PriorPredictor.apart`."""
+        return IntentPredictor(self.prior.apart(), self.correction)
 
     def _corrected(self, snapshot: Snapshot, scores: TargetScores, days: int) -> TargetScores:
         """The scores of one kind with what the open gates let in."""
@@ -102,11 +107,18 @@ class IntentPredictor:
             return scores
         design = self.prior.design(snapshot, kind, days)
         every = np.arange(len(scores))
-        codes = target_codes(correction.network, correction.vocabulary, snapshot.catalogue, kind, every)
+        codes = self.prior.designs.of_shop(
+            snapshot,
+            ("codes", kind),
+            lambda: target_codes(correction.network, correction.vocabulary, snapshot.catalogue, kind, every),
+        )
+        vectors = self.prior.designs.of_shop(
+            snapshot, ("vectors", kind), lambda: target_vectors(correction.network, kind, codes)
+        )
         states = self.states.get(correction, snapshot)
         of_repeat, of_explore = (
             _of_buyers(part, snapshot)
-            for part in low_rank(correction.network, states, kind, codes, correction.place(kind, days))
+            for part in low_rank(correction.network, states, kind, vectors, correction.place(kind, days))
         )
         learned: F32 | float = 0.0
         if repeat.pairs or explore.pairs:

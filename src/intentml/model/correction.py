@@ -131,8 +131,15 @@ def value_ratio(network: IntentModel, states: F32, numbers: F32, place: float) -
     return ratio
 
 
+def target_vectors(network: IntentModel, kind: str, codes: TargetCodes) -> tuple[F32, F32]:
+    """What repeat and explore know of targets, whoever asks and for how long. Shape: (J, rank + 3) each."""
+    with torch.inference_mode():
+        repeat, explore = network.head(kind).targets(codes)
+        return repeat.cpu().numpy(), explore.cpu().numpy()
+
+
 def low_rank(
-    network: IntentModel, states: F32, kind: str, codes: TargetCodes, place: float
+    network: IntentModel, states: F32, kind: str, targets: tuple[F32, F32], place: float
 ) -> tuple[LowRank, LowRank]:
     """Corrections of repeat and of explore, before any gate.
 
@@ -140,16 +147,14 @@ def low_rank(
         network: The network.
         states: Shape: (U, d).
         kind: Kind of the targets.
-        codes: Of the targets, on the network's device. Length J.
+        targets: Of `target_vectors`.
         place: `horizon_place` of the horizon.
     """
     head = network.head(kind)
     with torch.inference_mode():
         told = torch.from_numpy(states).to(network.device)
-        repeat, explore = head.targets(codes)
-        vectors = (head.repeat(told, place), repeat, head.explore(told, place), explore)
-        of_repeat, to_repeat, of_explore, to_explore = (vector.cpu().numpy() for vector in vectors)
-    return LowRank(of_repeat, to_repeat), LowRank(of_explore, to_explore)
+        repeat, explore = (of(told, place).cpu().numpy() for of in (head.repeat, head.explore))
+    return LowRank(repeat, targets[0]), LowRank(explore, targets[1])
 
 
 def learned_of_pairs(

@@ -47,6 +47,11 @@ class TargetCodes:
     row: Tensor | None = None
     trust: Tensor | None = None
 
+    def take(self, which: Tensor) -> TargetCodes:
+        """The codes of some of them, each as often as it is named. Shape: (n,)."""
+        rest = (self.category, self.brand, self.row, self.trust)
+        return TargetCodes(self.own[which], *(None if codes is None else codes[which] for codes in rest))
+
 
 class Stratum(nn.Module):
     """Low-rank correction of one stratum, repeat or explore.

@@ -53,13 +53,17 @@ class PairNetwork(nn.Module):
         """
         if not self.reads:
             return numbers.new_zeros(len(target))
+        told = torch.as_tensor(place, dtype=numbers.dtype, device=numbers.device).reshape(-1, 1)
+        spread = len(target) > len(codes.own)
+        if not spread:
+            codes = codes.take(target)
+            told = told if len(told) == 1 else told[target]
         if codes.row is None or codes.trust is None or codes.category is None or codes.brand is None:
             vectors = self.own(codes.own)
         else:
             trusted = codes.trust.unsqueeze(-1) * self.own(codes.row)
             vectors = trusted + self.category(codes.category) + self.brand(codes.brand)
-        told = torch.as_tensor(place, dtype=numbers.dtype, device=numbers.device).reshape(-1, 1)
-        at_horizon = self.horizon(told)
-        # By target first, then spread over the pairs: there are far fewer targets.
-        hidden = functional.gelu(self.numbers(numbers) + (self.target(vectors) + at_horizon)[target])
+        of_target = self.target(vectors) + self.horizon(told)
+        # By target first, then spread over the pairs, where there are fewer targets.
+        hidden = functional.gelu(self.numbers(numbers) + (of_target[target] if spread else of_target))
         return self.last(functional.gelu(self.second(hidden))).squeeze(-1)  # type: ignore[no-any-return]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from intentml.pairs.ease import ease_scores
+from intentml.pairs.ease import EaseWeights, ease_scores
 from intentml.pairs.history import F64, I64, PairTable
 from intentml.pairs.neighbours import neighbour_scores
 from intentml.timeline.keys import distinct
@@ -37,13 +37,13 @@ class Candidates:
     ease: F64
 
 
-def candidates_of(history: PairTable, similarity: sparse.csr_array, weight: sparse.csr_array) -> Candidates:
+def candidates_of(history: PairTable, similarity: sparse.csr_array, ease: EaseWeights) -> Candidates:
     """The candidates of some customers.
 
     Args:
         history: What they bought.
         similarity: Of `fit_neighbours`, in the numbering of the history. Shape: (J, J).
-        weight: Of `fit_ease`, likewise. Shape: (J, J).
+        ease: Item-item weights, likewise.
     """
     scores = neighbour_scores(history, similarity)
     count = max(1, history.n_targets)
@@ -57,5 +57,5 @@ def candidates_of(history: PairTable, similarity: sparse.csr_array, weight: spar
         own=np.searchsorted(pair, own),
         near=np.searchsorted(pair, near),
         neighbours=scores.data.astype(np.float64),
-        ease=ease_scores(history, weight, indptr, pair % count),
+        ease=ease_scores(history, ease, indptr, pair % count),
     )

@@ -8,6 +8,8 @@ Source: Steck, Embarrassingly Shallow Autoencoders for Sparse Data, WWW 2019.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from scipy import sparse
 
@@ -47,28 +49,47 @@ def fit_ease(pairs: PairTable, targets: np.ndarray) -> Neighbours:
     )
 
 
-def ease_scores(pairs: PairTable, weight: sparse.csr_array, indptr: I64, target: I64) -> F64:
+@dataclass(frozen=True)
+class EaseWeights:
+    """Weights laid out for scoring: the targets that any other speaks for, and what is said of each.
+
+    Attributes:
+        column: Where each target stands among those, -1 for the others. Shape: (J,).
+        weight: Of each bought target on each of those. Shape: (J, K), sparse.
+    """
+
+    column: I64
+    weight: sparse.csr_array
+
+    @classmethod
+    def of(cls, weight: sparse.csr_array) -> EaseWeights:
+        """Those of `fit_ease`. Shape: (J, J), sparse."""
+        told = np.unique(weight.indices)
+        column = np.full(weight.shape[1], -1)
+        column[told] = np.arange(len(told))
+        return cls(column, weight[:, told].tocsr())
+
+
+def ease_scores(pairs: PairTable, ease: EaseWeights, indptr: I64, target: I64) -> F64:
     """Each customer's taste times the weights, at some pairs.
 
     Args:
         pairs: History.
-        weight: Of `fit_ease`. Shape: (J, J).
+        ease: The weights, in the numbering of the history.
         indptr: Row pointers of the wanted pairs over the customers of `pairs`. Shape: (U + 1,).
         target: Their targets. Shape: (n,).
     """
     scores = np.zeros(len(target))
-    column = np.full(pairs.n_targets, -1)
-    told = np.unique(weight.indices)
-    if not len(told):
+    told = ease.weight.shape[1]
+    if not told:
         return scores
-    column[told] = np.arange(len(told))
-    taste, compact = weights(pairs), weight[:, told].tocsr()
-    rows = max(1, _CELLS_AT_ONCE // len(told))
+    taste = weights(pairs)
+    rows = max(1, _CELLS_AT_ONCE // told)
     for start in range(0, pairs.n_customers, rows):
         stop = min(start + rows, pairs.n_customers)
-        laid_out = (taste[start:stop] @ compact).toarray()
+        laid_out = (taste[start:stop] @ ease.weight).toarray()
         at = slice(indptr[start], indptr[stop])
         who = np.repeat(np.arange(stop - start), np.diff(indptr[start : stop + 1]))
-        what = column[target[at]]
+        what = ease.column[target[at]]
         scores[at] = np.where(what >= 0, laid_out[who, what], 0.0)
     return scores

@@ -7,7 +7,7 @@ is the same bit for bit alone and in a crowd. It knows nothing of likelihoods, f
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -28,6 +28,7 @@ _NEGLIGIBLE_DECAY = 40.0
 
 _LARGEST_EXPONENT = 600.0
 _LEAST_NODE = 1e-14
+_FEW = 2_000
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,21 @@ def death_time_nodes(
     Yields:
         The nodes in order; the sum of their `mass` is the integral.
     """
-    abscissae, weights = np.polynomial.legendre.leggauss(nodes)
+    for abscissa, weight in zip(*_legendre(nodes), strict=True):
+        yield _node(purchase_shape, alpha, death_shape, beta, lower, upper, abscissa, weight)
+
+
+def _node(
+    purchase_shape: Floats,
+    alpha: float,
+    death_shape: float,
+    beta: float,
+    lower: Floats,
+    upper: Floats,
+    abscissa: Floats,
+    weight: Floats,
+) -> DeathNode:
+    """The node at an abscissa; at several, where those have an axis of their own in front."""
     nearest_pole = lower + min(alpha, beta)
     purchase_pole = lower + alpha
     death_pole = lower + beta
@@ -88,19 +103,15 @@ def death_time_nodes(
     )
     log_span = np.log1p(span / nearest_pole)
     log_factor = np.log(death_shape * nearest_pole / death_pole)
-    for abscissa, weight in zip(abscissae, weights, strict=True):
-        log_growth = log_span * (0.5 * (1.0 + abscissa))
-        elapsed = nearest_pole * np.expm1(log_growth)
-        log_purchase_scale = log_growth if alpha <= beta else np.log1p(elapsed / purchase_pole)
-        log_death_scale = log_growth if beta <= alpha else np.log1p(elapsed / death_pole)
-        log_density = (
-            log_factor
-            + log_growth
-            - purchase_shape * log_purchase_scale
-            - (death_shape + 1.0) * log_death_scale
-        )
-        mass = (0.5 * weight) * log_span * np.exp(log_density)
-        yield DeathNode(mass, log_purchase_scale, log_death_scale, elapsed)
+    log_growth = log_span * (0.5 * (1.0 + abscissa))
+    elapsed = nearest_pole * np.expm1(log_growth)
+    log_purchase_scale = log_growth if alpha <= beta else np.log1p(elapsed / purchase_pole)
+    log_death_scale = log_growth if beta <= alpha else np.log1p(elapsed / death_pole)
+    log_density = (
+        log_factor + log_growth - purchase_shape * log_purchase_scale - (death_shape + 1.0) * log_death_scale
+    )
+    mass = (0.5 * weight) * log_span * np.exp(log_density)
+    return DeathNode(mass, log_purchase_scale, log_death_scale, elapsed)
 
 
 def death_integral(
@@ -110,10 +121,25 @@ def death_integral(
 
     Arguments as in `death_time_nodes`.
     """
+    law = purchase_shape, alpha, death_shape, beta, lower, upper
+    masses: Iterable[Floats]
+    if lower.size > _FEW:
+        masses = (node.mass for node in death_time_nodes(*law))
+    else:
+        # Of few customers the steps cost more than what is done in them: all nodes in one.
+        abscissae, weights = (of.reshape(-1, *(1,) * lower.ndim) for of in _legendre(DEATH_NODES))
+        masses = _node(*law, abscissae, weights).mass
     total = np.zeros_like(lower)
-    for node in death_time_nodes(purchase_shape, alpha, death_shape, beta, lower, upper):
-        total += node.mass
+    for mass in masses:
+        total += mass
     return total
+
+
+@lru_cache(maxsize=16)
+def _legendre(nodes: int) -> tuple[Floats, Floats]:
+    """Gauss-Legendre abscissae and weights on [-1, 1]."""
+    abscissae, weights = np.polynomial.legendre.leggauss(nodes)
+    return abscissae, weights
 
 
 @lru_cache(maxsize=4096)

@@ -7,7 +7,7 @@ without laying them out: pairs without history or neighbours have customer and t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +15,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from intentml.pairs.candidates import Candidates, candidates_of
-from intentml.pairs.ease import fit_ease
+from intentml.pairs.ease import EaseWeights, fit_ease
 from intentml.pairs.history import HALF_LIVES_DAYS, PairTable, pair_history
 from intentml.pairs.neighbours import Neighbours, fit_neighbours, weights
 from intentml.prediction import LikenessTerm, TextKind, logit
@@ -56,7 +56,9 @@ class KindParameters:
 
     def candidates(self, history: PairTable, targets: Strings) -> Candidates:
         """The candidates of some customers, whose history numbers `targets`."""
-        return candidates_of(history, self.neighbours.aligned(targets), self.ease.aligned(targets))
+        return candidates_of(
+            history, self.neighbours.aligned(targets), EaseWeights.of(self.ease.aligned(targets))
+        )
 
     def aligned(self, targets: Strings) -> tuple[F64, F64]:
         """Shape and rate in another numbering; targets unknown here get the median."""
@@ -136,6 +138,41 @@ def fit_kind(snapshot: Snapshot, history: PairTable) -> KindParameters:
     )
 
 
+@dataclass(frozen=True)
+class OfShop:
+    """What the features of a kind take from the shop alone, whoever its customers are.
+
+    Attributes:
+        target: Features per target. Shape: (J,) each.
+        shape: Gamma shape of the purchase rates. Shape: (J,).
+        rate: Their Gamma rate. Shape: (J,).
+        similarity: Item-item neighbours. Shape: (J, J), sparse.
+        ease: Item-item weights.
+        parents: Levels above: what the features are called, kind of the parent, parent of each target.
+    """
+
+    target: dict[str, F64]
+    shape: F64
+    rate: F64
+    similarity: sparse.csr_array
+    ease: EaseWeights
+    parents: tuple[tuple[str, str, npt.NDArray[np.int32]], ...]
+
+
+def of_shop(snapshot: Snapshot, fitted: KindParameters) -> OfShop:
+    """Work it out, of any part of the shop."""
+    targets = snapshot.catalogue.targets(fitted.kind).targets
+    shape, rate = fitted.aligned(targets)
+    return OfShop(
+        target=_target_features(snapshot, fitted.kind),
+        shape=shape,
+        rate=rate,
+        similarity=fitted.neighbours.aligned(targets),
+        ease=EaseWeights.of(fitted.ease.aligned(targets)),
+        parents=tuple(_levels_above(snapshot.catalogue, fitted.kind)),
+    )
+
+
 def design_of(
     snapshot: Snapshot,
     history: PairTable,
@@ -143,6 +180,7 @@ def design_of(
     order_probability: F64,
     horizon_days: int,
     candidates: Candidates | None = None,
+    known: OfShop | None = None,
     likeness: tuple[sparse.csr_array, TextKind] | None = None,
 ) -> Design:
     """Lay out the features.
@@ -153,15 +191,16 @@ def design_of(
         fitted: What was fitted for the kind.
         order_probability: P(at least one order within the horizon). Shape: (U,).
         horizon_days: The horizon.
-        candidates: `fitted.candidates(...)`, if they were found already.
+        candidates: Of these customers, if they were found already.
+        known: `of_shop(snapshot, fitted)`, if it was worked out already.
         likeness: Of the targets by their text, where new ones are to be scored by it, and what texts were
             compared by. Shape: (J, J), sparse.
     """
     targets = snapshot.catalogue.targets(history.kind).targets
+    shop = known or of_shop(snapshot, fitted)
     if candidates is None:
-        candidates = fitted.candidates(history, targets)
+        candidates = candidates_of(history, shop.similarity, shop.ease)
     customer = _customer_features(snapshot, history, order_probability)
-    target = _target_features(snapshot, history.kind)
     pair_target = candidates.target
 
     def scatter(values: npt.ArrayLike, at: I64) -> F64:
@@ -169,10 +208,10 @@ def design_of(
         full[at] = values
         return full
 
-    shape, rate = fitted.aligned(targets)
+    rates = shop.shape, shop.rate
     features = {
         name: scatter(values, candidates.own)
-        for name, values in _history_features(snapshot, history, shape, rate, horizon_days).items()
+        for name, values in _history_features(snapshot, history, *rates, horizon_days).items()
     }
     seen = features["seen"] > 0
     features["near"] = scatter(1.0, candidates.near)
@@ -182,12 +221,12 @@ def design_of(
         kind=history.kind,
         targets=targets,
         customer=customer,
-        target=target,
+        target=shop.target,
         indptr=candidates.indptr,
         pair_target=pair_target,
         seen=seen,
         pair=features,
-        parents=tuple(_parents(snapshot, history.kind)),
+        parents=tuple(_parents(snapshot, shop)),
         new=snapshot.shop.popularity[history.kind][0] == 0,
         alike=None if likeness is None else LikenessTerm(1.0, weights(history), *likeness),
     )
@@ -263,16 +302,22 @@ def _history_features(
     return features
 
 
-def _parents(snapshot: Snapshot, kind: str) -> list[Parent]:
+def _levels_above(catalogue: Catalogue, kind: str) -> Iterator[tuple[str, str, npt.NDArray[np.int32]]]:
+    """The category and brand of products, the departments of categories: as `OfShop.parents`."""
+    for name in PARENT_KINDS.get(kind, ()):
+        of_kind = "category_node" if name == "root" else name
+        if len(catalogue.targets(of_kind)):
+            yield (
+                name,
+                of_kind,
+                _roots(catalogue) if name == "root" else catalogue.targets(name).of_products(),
+            )
+
+
+def _parents(snapshot: Snapshot, shop: OfShop) -> list[Parent]:
     """History with the category and brand of a product, or with the department of a category."""
     parents = []
-    for parent_kind in PARENT_KINDS.get(kind, ()):
-        if parent_kind == "root":
-            history_kind, parent_of = "category_node", _roots(snapshot.catalogue)
-        else:
-            history_kind, parent_of = parent_kind, snapshot.catalogue.targets(parent_kind).of_products()
-        if not len(snapshot.catalogue.targets(history_kind)):
-            continue
+    for parent_kind, history_kind, parent_of in shop.parents:
         history = pair_history(snapshot, history_kind)
         size = (len(snapshot), history.n_targets)
         columns = {

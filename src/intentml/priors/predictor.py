@@ -6,7 +6,7 @@ snapshot from the one it was trained on onward, for all customers or for one, at
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -16,7 +16,7 @@ from intentml.pairs.history import pair_history
 from intentml.pairs.likeness import Likeness
 from intentml.prediction import F64, SURVIVAL_DAYS, Predictions, at_least_ordering
 from intentml.priors.activity import ActivityPrior
-from intentml.priors.designs import Design, KindParameters, design_of
+from intentml.priors.designs import Design, KindParameters, design_of, of_shop
 from intentml.priors.explaining import Explanation, asked, explained, reckoned
 from intentml.priors.linear import LinearPrior, interpolate
 from intentml.priors.spend import SpendPrior
@@ -27,11 +27,31 @@ Made = TypeVar("Made")
 
 
 class DesignCache:
-    """What was made of the last snapshot asked for, shared by predictors that were fitted together."""
+    """What was made of the last snapshot asked for, shared by predictors that were fitted together.
+
+    What is made of the shop alone stays for as long as snapshots of other customers of it are asked for.
+    """
 
     def __init__(self) -> None:
         self._snapshot: Snapshot | None = None
         self._made: dict[tuple[str, int], Any] = {}
+        self._shop: tuple[object, object] = (None, None)
+        self._of_shop: dict[Hashable, Any] = {}
+
+    def apart(self) -> DesignCache:
+        """A cache of its own that begins with what is known of the shop."""
+        other = DesignCache()
+        other._shop, other._of_shop = self._shop, dict(self._of_shop)
+        return other
+
+    def of_shop(self, snapshot: Snapshot, what: Hashable, make: Callable[[], Made]) -> Made:
+        """What `make` returns, which must not depend on whose snapshot it is; made once a shop."""
+        if snapshot.catalogue is not self._shop[0] or snapshot.shop is not self._shop[1]:
+            self._shop, self._of_shop = (snapshot.catalogue, snapshot.shop), {}
+        if what not in self._of_shop:
+            self._of_shop[what] = make()
+        made: Made = self._of_shop[what]
+        return made
 
     def get(self, snapshot: Snapshot, what: str, horizon_days: int, make: Callable[[], Made]) -> Made:
         """What `make` returns, made at the first call for a snapshot and horizon."""
@@ -113,6 +133,7 @@ class PriorPredictor:
                 self.kinds[kind],
                 self.designs.get(snapshot, "ordering", horizon_days, ordering),
                 horizon_days,
+                known=self.designs.of_shop(snapshot, kind, lambda: of_shop(snapshot, self.kinds[kind])),
                 likeness=self.likeness.of(snapshot) if kind == "product" else None,
             )
 
@@ -142,8 +163,11 @@ class PriorPredictor:
         return explained(question, reckoned(alone, question), answer)
 
     def apart(self) -> PriorPredictor:
-        """The same predictor with a cache of its own: a question about one leaves the crowd's alone."""
-        return replace(self, designs=DesignCache())
+        """The same predictor with a cache of its own: a question about one leaves the crowd's alone.
+
+        And whoever predicts in another thread needs one: a cache serves one at a time.
+        """
+        return replace(self, designs=self.designs.apart())
 
     def _heads(self, snapshot: Snapshot, horizon_days: int) -> dict[str, F64 | None]:
         """No order with its survival curve, orders and spend."""

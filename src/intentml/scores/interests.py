@@ -71,16 +71,18 @@ def interest_batches(
         customer_ids: Sorted ids, the rows of every part. Shape: (U,).
         keep: Targets a customer, kind and horizon; None for all.
     """
-    named = [(scores, days, pa.array(scores.targets, pa.string())) for scores, days in parts if len(scores)]
-    if not named:
+    parts = [part for part in parts if len(part[0])]
+    if not parts:
         return
-    sizes = [len(scores) for scores, _, _ in named]
+    sizes = [len(scores) for scores, _ in parts]
     rows = sum(size if keep is None else min(keep, size) for size in sizes)
     step = max(1, min(_ROWS_PER_BATCH // rows, _CELLS_AT_ONCE // max(sizes)))
     ids = pa.array(customer_ids, pa.string())
+    # Of many customers every target is told again and again, of one hardly any.
+    named = [pa.array(of.targets, pa.string()) if len(of) < rows * len(ids) else None for of, _ in parts]
     for start in range(0, len(ids), step):
         customers = slice(start, start + step)
-        found = [_best(*part, customers, keep) for part in named]
+        found = [_best(*part, names, customers, keep) for part, names in zip(parts, named, strict=True)]
         by_customer = np.argsort(np.concatenate([row for row, _ in found]), kind="stable")
         table = pa.Table.from_batches([batch for _, batch in found]).take(pa.array(by_customer))
         owner = ids[customers].take(table["customer"].combine_chunks())
@@ -88,15 +90,16 @@ def interest_batches(
 
 
 def _best(
-    scores: TargetScores, days: int, names: pa.Array, customers: slice, keep: int | None
+    scores: TargetScores, days: int, names: pa.Array | None, customers: slice, keep: int | None
 ) -> tuple[I64, pa.RecordBatch]:
     """The best targets of one kind and horizon of some customers, and whose each is, from 0."""
     logits = scores.rows(customers)
     row, target, rank = best_targets(logits, keep)
+    told = pa.array(scores.targets[target], pa.string()) if names is None else names.take(pa.array(target))
     columns = {
         "customer": pa.array(row),
         "kind": pa.repeat(scores.kind, len(row)).cast(pa.string()),
-        "target": names.take(pa.array(target)),
+        "target": told,
         "horizon_days": pa.repeat(days, len(row)).cast(pa.int32()),
         "probability": pa.array(sigmoid(logits[row, target].astype(np.float64))),
         "rank": pa.array(rank.astype(np.int32)),

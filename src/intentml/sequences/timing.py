@@ -44,8 +44,20 @@ class TimingStatistics:
         return np.diff(self.active_indptr)
 
 
+# As a cached property would call it, of a room that the snapshot does not know.
+_KEPT = "_timing_statistics"
+
+
 def timing_statistics(snapshot: Snapshot) -> TimingStatistics:
-    """The timing of the snapshot's customers."""
+    """The timing of the snapshot's customers; worked out once a snapshot, and kept with it."""
+    kept = vars(snapshot)
+    if _KEPT not in kept:
+        kept[_KEPT] = _worked_out(snapshot)
+    statistics: TimingStatistics = kept[_KEPT]
+    return statistics
+
+
+def _worked_out(snapshot: Snapshot) -> TimingStatistics:
     orders, indptr = snapshot.orders, snapshot.order_indptr
     buyer = np.flatnonzero(np.diff(indptr) > 0)
     new_day = np.ones(len(orders), bool)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from time import monotonic
@@ -20,6 +20,9 @@ from intentml.service.keys import FREE
 
 PROBES = FREE | {"/metrics"}
 _MOST_CLIENTS = 10_000
+# So few always find room: what they wait says little about how long requests take.
+_FEW = 16
+_REMEMBERED, _LONGEST = 32, 0.1  # of the last answers, each as no longer than this: one stall is no crowd
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,8 @@ class Limits:
         rate: Most requests a second of one key, or of one client where there are no keys; None for any
             number (INTENTML_RATE).
         burst: How many of them may come at once after a pause; the rate where not set (INTENTML_BURST).
+        queue_seconds: How long a request may have to wait for those before it, as the last answers went
+            (INTENTML_QUEUE_SECONDS).
         body_seconds: How long a body may take to arrive (INTENTML_BODY_SECONDS).
         request_seconds: How long an answer may take (INTENTML_REQUEST_SECONDS).
     """
@@ -39,6 +44,7 @@ class Limits:
     waiting: int = 64
     rate: float | None = None
     burst: float | None = None
+    queue_seconds: float = 0.25
     body_seconds: float = 10.0
     request_seconds: float = 60.0
 
@@ -55,6 +61,7 @@ class Limits:
                 ("INTENTML_MAX_WAITING", "waiting"),
                 ("INTENTML_RATE", "rate"),
                 ("INTENTML_BURST", "burst"),
+                ("INTENTML_QUEUE_SECONDS", "queue_seconds"),
                 ("INTENTML_BODY_SECONDS", "body_seconds"),
                 ("INTENTML_REQUEST_SECONDS", "request_seconds"),
             )
@@ -91,6 +98,41 @@ class Rate:
         return lacks
 
 
+class Queue:
+    """Those inside, and how long one more would wait for them.
+
+    Args:
+        most: How many may be inside at once.
+        seconds: How long the next one may have to wait.
+        clock: Seconds that only go forward.
+    """
+
+    def __init__(self, most: int, seconds: float, clock: Callable[[], float] = monotonic) -> None:
+        self.most, self.seconds, self.clock = most, seconds, clock
+        self.inside = 0
+        self._left = clock()
+        self._times: deque[float] = deque(maxlen=_REMEMBERED)
+
+    def has_room(self) -> bool:
+        """Whether one more may come in."""
+        if self.inside < _FEW or not self._times:
+            return self.inside < self.most
+        each = sum(self._times) / len(self._times)
+        return self.inside < self.most and self.inside * each < self.seconds
+
+    def enter(self) -> float:
+        """One comes in; what `leave` wants to be told."""
+        self.inside += 1
+        return self.clock()
+
+    def leave(self, entered: float) -> None:
+        """One goes: it took the time since it came, or since the one before it went."""
+        now = self.clock()
+        self._times.append(min(now - max(entered, self._left), _LONGEST))
+        self._left = now
+        self.inside -= 1
+
+
 class Admission:
     """Lets a request in while there is room, with its whole body, for as long as an answer may take.
 
@@ -103,7 +145,7 @@ class Admission:
         self.app, self.limits = app, limits
         self.bodies = Bodies()
         self.rate = None if limits.rate is None else Rate(limits.rate, limits.burst or limits.rate)
-        self.inside = 0
+        self.queue = Queue(limits.waiting, limits.queue_seconds)
 
     async def __call__(self, scope: Message, receive: Receive, send: Any) -> None:
         """Pass a request on, or raise why not."""
@@ -130,11 +172,11 @@ class Admission:
     async def _answered(self, body: bytes | None, scope: Message, receive: Receive, send: Any) -> None:
         try:
             self._check_room()
-            self.inside += 1
+            entered = self.queue.enter()
             try:
                 await self.app(scope, receive if body is None else replayed(body, receive), send)
             finally:
-                self.inside -= 1
+                self.queue.leave(entered)
         finally:
             self.bodies.release(body)
 
@@ -151,7 +193,7 @@ class Admission:
         )
 
     def _check_room(self) -> None:
-        if self.inside >= self.limits.waiting:
+        if not self.queue.has_room():
             raise UnavailableError("too many requests are waiting", hint="ask again in a moment")
 
     def _check_rate(self, rate: Rate, scope: Message) -> None:

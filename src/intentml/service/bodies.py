@@ -91,7 +91,9 @@ class Bodies:
 def left_unread(headers: dict[bytes, bytes]) -> bool:
     """Whether a body that nobody read is more than the server should throw away by itself."""
     try:
-        return _length(headers) > _SMALL
+        length = _length(headers)
+        # Who waits to be told to go on, and hears something else, may send the body or the next request.
+        return length > _SMALL or (length > 0 and b"expect" in headers)
     except MalformedRequestError:
         return True
 

@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 from time import perf_counter
 from typing import Any
 
-from intentml.errors import IntentmlError, SlowBodyError
+from intentml.errors import IntentmlError, MalformedRequestError, SlowBodyError
 from intentml.service.admission import PROBES
 from intentml.service.bodies import ClientGoneError, Message, Receive, drained, left_unread
 from intentml.service.requests import error_body, http_headers, http_status
@@ -42,11 +42,17 @@ class Door:
 
     Args:
         app: What is behind it.
-        paths: Paths that the log may name; of others only what the route is called.
+        paths: Paths that may be named; of others only what the route is called.
+        observe: Told of each request but probes: its path as it may be named, status and seconds.
     """
 
-    def __init__(self, app: Callable[..., Awaitable[None]], paths: Collection[str] = PROBES) -> None:
-        self.app, self.paths = app, paths
+    def __init__(
+        self,
+        app: Callable[..., Awaitable[None]],
+        paths: Collection[str] = PROBES,
+        observe: Callable[[str, int | None, float], None] | None = None,
+    ) -> None:
+        self.app, self.paths, self.observe = app, paths, observe
 
     async def __call__(self, scope: Message, receive: Receive, send: Any) -> None:
         """Serve one request."""
@@ -61,30 +67,36 @@ class Door:
         except IntentmlError as problem:
             await _refuse(problem, scope, receive, reply)
         except ClientGoneError:
+            # Nobody hears it; but what stands around the door may wait until something was said.
+            await _refuse(MalformedRequestError("the client hung up"), scope, receive, reply)
             reply.status = _HUNG_UP
         except Exception as problem:
             where = [line.strip() for line in traceback.format_tb(problem.__traceback__)]
             failure = {"request_id": request_id, "failure": type(problem).__name__, "where": where}
             log.error(json.dumps(failure))
             await reply.instead(framework_error(500, request_id), 500)
-        if scope["path"] not in PROBES and log.isEnabledFor(logging.INFO):
-            log.info(json.dumps(self._line(scope, reply, 1000 * (perf_counter() - started))))
+        if scope["path"] not in PROBES:
+            self._tell(scope, reply, perf_counter() - started)
 
-    def _line(self, scope: Message, reply: _Reply, ms: float) -> Message:
-        """What the log says of a request: nothing that it brought but its id."""
+    def _tell(self, scope: Message, reply: _Reply, seconds: float) -> None:
+        """To the log and to who observes: nothing that a request brought but its id."""
         path = scope["path"]
         if path not in self.paths:
             path = getattr(scope.get("route"), "path", "(unknown path)")  # with {name}, not the name
-        return {
-            "request_id": reply.request_id,
-            "method": scope["method"] if scope["method"] in _METHODS else "(other)",
-            "path": path,
-            "status": reply.status,
-            "ms": round(ms, 2),
-            "key": scope["state"].get("key"),
-            "bytes_in": scope["state"].get("bytes_in"),
-            "bytes_out": reply.bytes_out,
-        }
+        if self.observe is not None:
+            self.observe(path, reply.status, seconds)
+        if log.isEnabledFor(logging.INFO):
+            line = {
+                "request_id": reply.request_id,
+                "method": scope["method"] if scope["method"] in _METHODS else "(other)",
+                "path": path,
+                "status": reply.status,
+                "ms": round(1000 * seconds, 2),
+                "key": scope["state"].get("key"),
+                "bytes_in": scope["state"].get("bytes_in"),
+                "bytes_out": reply.bytes_out,
+            }
+            log.info(json.dumps(line))
 
 
 class _Reply:

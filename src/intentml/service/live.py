@@ -20,6 +20,7 @@ from intentml.inference.online import unknown_products
 from intentml.scores.answers import about
 from intentml.scores.folder import MANIFEST, load_scores
 from intentml.service.arrivals import Arrivals, Batch
+from intentml.service.overlay import warm
 from intentml.service.requests import OrdersRequest, check_customers, lines_table
 from intentml.service.shop import ScoredShop
 from intentml.timeline import Instant
@@ -76,6 +77,7 @@ class LiveShop:
         self._one_at_a_time, self._renewing = threading.Lock(), threading.Lock()
         self._mark = places.mark()
         self._shop = places.load()
+        warm(self._shop)
         self.catch_up()
 
     @property
@@ -108,6 +110,7 @@ class LiveShop:
             if mark == self._mark:
                 return False
             new = self._places.load(self._shop.predictor)  # while the old ones go on answering
+            warm(new)
             with self._one_at_a_time:
                 if self._arrivals is not None:
                     new = _knowing(new, self._arrivals.since(0))

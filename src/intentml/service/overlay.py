@@ -82,6 +82,13 @@ def with_lines(shop: ScoredShop, overlay: Overlay, batches: Sequence[pa.Table]) 
     )
 
 
+def warm(shop: ScoredShop) -> None:
+    """Work out, before anybody waits for it, what scoring anybody anew needs of the shop."""
+    owners = shop.scores.histories["customer"]
+    for row in owners[:1].to_pylist():
+        _scored(shop, snapshot_of_customer(shop, Overlay(), shop.scores.customer_ids[row]))
+
+
 @dataclass(frozen=True, eq=False)
 class Merged:
     """The customers of a shop and of an overlay, as one sorted list.

@@ -99,7 +99,9 @@ class ScoredShop:
                 f"the scores were made by model {stamp.version}, not by {model.fingerprint[:12]}",
                 hint="serve the model that made them, or score the shop again with this one",
             )
-        return cls(scores, model, shop_state(scores), Rankings(scores))
+        # Shops take turns while new scores are taken in, and a predictor's caches serve one thread.
+        alone = replace(model, predictor=model.predictor.apart())
+        return cls(scores, alone, shop_state(scores), Rankings(scores))
 
     def knowing(self, batches: Sequence[Batch]) -> ScoredShop:
         """The shop once it knows these order lines too."""
@@ -125,10 +127,8 @@ class ScoredShop:
         """The order lines that the scores know of a customer, as the table orders after reading."""
         row, lines = self.scores.find(customer_id), self.scores.histories
         own = lines[:0] if row is None else _of_customer(lines, row)
-        own = own.drop_columns("customer").cast(
-            pa.schema([ORDERS.schema.field(name) for name in HISTORY_COLUMNS])
-        )
-        return own.add_column(0, "customer_id", pa.repeat(customer_id, len(own)).cast(pa.string()))
+        columns = {field.name: _told_column(own, field) for field in _HISTORY}
+        return pa.table({"customer_id": pa.repeat(customer_id, len(own)).cast(pa.string()), **columns})
 
     def health(self) -> dict[str, Any]:
         """What is served."""
@@ -281,6 +281,13 @@ class ScoredShop:
             "rescored": anew,
             "unknown_customer_ids": [one for one, row in rows.items() if row is None],
         }
+
+
+def _told_column(lines: pa.Table, field: pa.Field) -> pa.Array | pa.ChunkedArray:
+    """A column in its contract's type; nulls where no line of the shop has a value."""
+    if field.name not in lines.column_names:
+        return pa.nulls(len(lines), field.type)
+    return lines[field.name].cast(field.type)
 
 
 def _of_customer(lines: pa.Table, row: int) -> pa.Table:

@@ -60,7 +60,7 @@ def lines_by_customer(log: OrderLog) -> pa.Table:
     yet known is left out of its line.
 
     Returns:
-        `customer` (row in `log.customer_ids`, ascending), then `HISTORY_COLUMNS`.
+        `customer` (row in `log.customer_ids`, ascending), then those of `HISTORY_COLUMNS` that have a value.
     """
     parts = log.purchases, log.returns
     customer, row = (np.concatenate([getattr(of, name) for of in parts]) for name in ("customer", "row"))
@@ -73,6 +73,7 @@ def lines_by_customer(log: OrderLog) -> pa.Table:
         lines = lines.set_column(lines.schema.get_field_index(name), name, known)
     for name in _FEW_TEXTS:
         lines = lines.set_column(lines.schema.get_field_index(name), name, lines[name].dictionary_encode())
+    lines = lines.drop_columns([name for name in HISTORY_COLUMNS if lines[name].null_count == len(lines)])
     return lines.add_column(0, "customer", pa.array(customer[order].astype(np.int32))).combine_chunks()
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from intentml.inference.intent import IntentPredictor
-from intentml.model.correction import Gates, learned_of_pairs, low_rank, value_ratio
+from intentml.model.correction import Gates, learned_of_pairs, low_rank, target_vectors, value_ratio
 from intentml.model.heads import horizon_place
 from intentml.model.states import target_codes
 from intentml.model.values import ValueGates
@@ -143,7 +143,9 @@ def test_open_gates_give_what_the_network_says_of_each_stratum(kind, days):
     place = correction.place(kind, days)
     says = [
         (part.customer @ part.target.T) * (snapshot().n_orders > 0)[:, np.newaxis]
-        for part in low_rank(correction.network, states, kind, codes, place)
+        for part in low_rank(
+            correction.network, states, kind, target_vectors(correction.network, kind, codes), place
+        )
     ]
     logits, learned = everybody(prior(days), kind), of_candidates(found, kind, days)
     wanted = np.where(

@@ -16,6 +16,7 @@ from intentml.model.correction import (
     corrected_silence,
     level_of,
     low_rank,
+    target_vectors,
 )
 from intentml.model.heads import horizon_place
 from intentml.model.states import states_of, target_codes
@@ -181,7 +182,7 @@ def test_a_low_rank_correction_is_that_of_the_heads():
     np.testing.assert_array_equal(states, states_of(network, sequences()))
     targets = np.arange(len(snapshot.catalogue.targets("product")))
     codes = target_codes(network, vocabulary, snapshot.catalogue, "product", targets)
-    repeat, explore = low_rank(network, states, "product", codes, 0.3)
+    repeat, explore = low_rank(network, states, "product", target_vectors(network, "product", codes), 0.3)
     assert repeat.customer.shape == explore.customer.shape == (len(snapshot), 4 + 3)
     assert repeat.target.shape == explore.target.shape == (len(targets), 4 + 3)
     assert np.abs(repeat.customer @ repeat.target.T - explore.customer @ explore.target.T).max() > 0.1

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from intentml.pairs.candidates import candidates_of
-from intentml.pairs.ease import ease_scores, fit_ease
+from intentml.pairs.ease import EaseWeights, ease_scores, fit_ease
 from intentml.pairs.neighbours import fit_neighbours, weights
 from pair_tables import NAMES, history
 
@@ -53,7 +53,7 @@ def test_scores_at_pairs_are_taste_times_weights_however_few_rows_at_once(monkey
     pairs = history(*CROWD, n_targets=30)
     weight = fit_ease(pairs, names).similarity
     indptr, target = everywhere(len(CROWD), 30)
-    scores = ease_scores(pairs, weight, indptr, target).reshape(-1, 30)
+    scores = ease_scores(pairs, EaseWeights.of(weight), indptr, target).reshape(-1, 30)
     np.testing.assert_allclose(scores, (weights(pairs) @ weight).toarray(), atol=1e-6)
 
 
@@ -61,11 +61,13 @@ def test_candidates_are_what_was_bought_and_what_is_near_to_it():
     names = np.array([f"t{number:02d}" for number in range(30)], dtype=object)
     pairs = history(*CROWD, n_targets=30)
     similarity, weight = fit_neighbours(pairs, names).similarity, fit_ease(pairs, names).similarity
-    found = candidates_of(pairs, similarity, weight)
+    found = candidates_of(pairs, similarity, EaseWeights.of(weight))
     customer = np.repeat(np.arange(len(CROWD)), np.diff(found.indptr))
     keys = customer * 30 + found.target
     assert (np.diff(keys) > 0).all()
     np.testing.assert_array_equal(keys[found.own], pairs.customer * 30 + pairs.target)
     assert set(range(len(keys))) == set(found.own) | set(found.near)
     indptr, target = everywhere(len(CROWD), 30)
-    np.testing.assert_allclose(found.ease, ease_scores(pairs, weight, indptr, target)[keys], atol=1e-6)
+    np.testing.assert_allclose(
+        found.ease, ease_scores(pairs, EaseWeights.of(weight), indptr, target)[keys], atol=1e-6
+    )

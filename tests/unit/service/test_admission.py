@@ -9,7 +9,7 @@ import pytest
 
 from asgi import ask, asked, each, echo
 from intentml.errors import SetupError
-from intentml.service.admission import Admission, Limits, Rate
+from intentml.service.admission import Admission, Limits, Queue, Rate
 from intentml.service.door import Door
 from intentml.service.keys import Key, Keyring, Lock
 
@@ -53,7 +53,47 @@ def test_there_is_room_again_when_somebody_left_however_it_ended() -> None:
 
     inside = Admission(failing, Limits(waiting=1))
     assert [ask(Door(inside)).status for _ in range(3)] == [500] * 3
-    assert inside.inside == 0
+    assert inside.queue.inside == 0
+
+
+def filled(queue: Queue, clock: Clock, seconds: float, most: int = 200) -> int:
+    """How many a queue takes in, in which each has taken so many seconds of late."""
+    for _ in range(40):
+        entered = queue.enter()
+        clock.seconds += seconds
+        queue.leave(entered)
+    while queue.inside < most and queue.has_room():
+        queue.enter()
+    return queue.inside
+
+
+@pytest.mark.parametrize(("seconds", "taken"), [(0.001, 64), (0.004, 63), (0.01, 25), (0.025, 16), (9.0, 16)])
+def test_the_longer_answers_take_the_fewer_wait(seconds: float, taken: int) -> None:
+    """Nobody waits longer than a quarter of a second, or for more than a few."""
+    clock = Clock()
+    assert filled(Queue(64, 0.25, clock), clock, seconds) == taken
+
+
+def test_a_stall_is_no_crowd() -> None:
+    clock = Clock()
+    queue = Queue(64, 0.25, clock)
+    filled(queue, clock, 0.001, most=1)
+    stalled = queue.enter()
+    clock.seconds += 30
+    queue.leave(stalled)
+    while queue.inside < 32:
+        assert queue.has_room()
+        queue.enter()
+
+
+def test_what_waited_is_counted_by_its_own_time_and_not_by_its_waiting() -> None:
+    clock = Clock()
+    queue = Queue(64, 0.25, clock)
+    waiting = [queue.enter() for _ in range(60)]
+    for entered in waiting:
+        clock.seconds += 0.001
+        queue.leave(entered)
+    assert filled(queue, clock, 0.001) == 64
 
 
 def test_probes_are_answered_when_nobody_else_is() -> None:
@@ -138,9 +178,17 @@ def test_the_address_of_a_client_is_not_told(caplog: pytest.LogCaptureFixture) -
 
 
 def test_limits_are_those_of_the_environment() -> None:
-    assert Limits.of({}) == Limits(64, None, None, 10, 60)
-    told = {"MAX_WAITING": "8", "RATE": "2.5", "BURST": "5", "BODY_SECONDS": "1", "REQUEST_SECONDS": "0.5"}
-    assert Limits.of({f"INTENTML_{name}": value for name, value in told.items()}) == Limits(8, 2.5, 5, 1, 0.5)
+    assert Limits.of({}) == Limits(64, None, None, 0.25, 10, 60)
+    told = {
+        "MAX_WAITING": 8,
+        "RATE": 2.5,
+        "BURST": 5,
+        "QUEUE_SECONDS": 2,
+        "BODY_SECONDS": 1,
+        "REQUEST_SECONDS": 9,
+    }
+    set_so = {f"INTENTML_{name}": str(value) for name, value in told.items()}
+    assert Limits.of(set_so) == Limits(*told.values())
     assert Limits.of({"INTENTML_RATE": ""}).rate is None
 
 

@@ -69,6 +69,12 @@ def test_a_body_that_says_it_is_too_large_is_refused_unread_and_the_line_closed(
     assert told.headers["connection"] == "close"
 
 
+def test_who_waits_to_be_told_to_go_on_is_refused_before_that() -> None:
+    told = ask(door(), "/predict", b"{}", content_type="text/plain", expect="100-continue")
+    assert (told.status, told.received, told.headers["connection"]) == (415, 0, "close")
+    assert "connection" not in ask(door(), "/predict", b"{}", content_type="text/plain").headers
+
+
 def test_a_sender_who_does_not_listen_while_sending_hears_why_too() -> None:
     """The answer is out before what is on its way is thrown away; of endless bodies only so much is."""
     told = ask(door(), "/predict", *[MIB] * 300)
@@ -127,7 +133,7 @@ def test_dribbling_bodies_take_nobody_s_place() -> None:
 def test_who_hangs_up_while_sending_is_not_answered(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level("INFO", "intentml.service"):
         told = ask(door(), "/predict", b"{", {"type": "http.disconnect"}, b"}")
-    assert told.sent == []
+    assert told.status == 400  # for who stands between: nobody is there to hear it
     assert '"status": 499' in caplog.text
 
 
