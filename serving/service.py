@@ -180,11 +180,10 @@ async def ready() -> Response:
 @app.get("/version")
 async def version() -> Response:
     """Which package, scores and model answer."""
-    shop = bentoml.get_current_service().live.shop
-    told = shop.health()
-    return JSON(
-        {"intentml": __version__, **{name: told[name] for name in ("as_of", "model", "model_version")}}
-    )
+    live = bentoml.get_current_service().live
+    told = live.shop.health()
+    served = {name: told[name] for name in ("as_of", "model", "model_version")}
+    return JSON({"intentml": __version__, **served, "registered": live.registered})
 
 
 @app.get("/metrics")
@@ -289,7 +288,7 @@ class Intent:
         missing = [name for name in (SCORES, MODEL) if not os.environ.get(name)]
         if missing:
             raise IntentmlError(f"{' and '.join(missing)} must be set", hint="`intentml serve` sets them")
-        places = Places(Path(os.environ[SCORES]), Path(os.environ[MODEL]))
+        places = Places.of(os.environ[SCORES], os.environ[MODEL])
         log_of_orders = os.environ.get(ORDERS)
         self.live = LiveShop(places, Arrivals(log_of_orders) if log_of_orders else None)
         self.audiences = ServedAudiences(opening)
@@ -312,9 +311,8 @@ def watch(live: LiveShop) -> None:
     server = os.getppid() if "worker" in Path(sys.argv[0]).parts else None
     while True:
         sleep(WATCH_SECONDS)
-        if (
-            server is not None and os.getppid() != server
-        ):  # it was killed: a worker left over would hold the port, and answer on it
+        if server is not None and os.getppid() != server:
+            # It was killed. A worker left over would hold the port, and answer on it.
             os.kill(os.getpid(), signal.SIGTERM)
             return
         try:
