@@ -12,6 +12,7 @@ from fastapi.responses import Response
 from intentml.service.admission import Admission, Limits
 from intentml.service.door import Door
 from intentml.service.keys import Keyring, Lock
+from intentml.service.meters import Meters
 
 app = FastAPI(openapi_url=None)
 
@@ -37,6 +38,8 @@ class NoOp:
         gc.set_threshold(100_000, 50, 100)
 
 
-NoOp.add_asgi_middleware(Door, paths={"/noop"})
+NoOp.add_asgi_middleware(
+    Door, paths={"/noop"}, observe=Meters(os.environ.get("PROMETHEUS_MULTIPROC_DIR")).count
+)
 NoOp.add_asgi_middleware(Lock, keyring=Keyring.of(os.environ))
 NoOp.add_asgi_middleware(Admission, limits=Limits.of(os.environ))

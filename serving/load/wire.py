@@ -17,6 +17,8 @@ from urllib.parse import urlsplit
 
 MOST_SECONDS, MOST_LINES, MOST_A_SECOND = 120.0, 1_000, 20_000.0
 _PATIENCE_S = 90.0
+# Servers close a line after some seconds without a request (uvicorn: 5); one broken sooner is a failure.
+_IDLE_S = 1.0
 
 
 class NotOursError(Exception):
@@ -103,16 +105,21 @@ class Line:
     def __init__(self, service: Service) -> None:
         self.service = service
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+        self._used = 0.0
 
     async def ask(self, ask: Ask, headers: Mapping[str, str] | None = None) -> Answer:
         """Send a request and wait for its answer."""
         sent = perf_counter()
+        idle = self._streams is not None and sent - self._used > _IDLE_S
         try:
             async with asyncio.timeout(_PATIENCE_S):
                 status, told, body = await self._exchanged(ask, headers or {})
-        except (OSError, EOFError, TimeoutError, asyncio.LimitOverrunError, ValueError):
+        except (OSError, EOFError, TimeoutError, asyncio.LimitOverrunError, ValueError) as problem:
             self.close()
+            if idle and _was_closed(problem):  # as any server closes a line that nobody used
+                return await self.ask(ask, headers)
             return Answer(0, {}, b"", perf_counter() - sent, sent)
+        self._used = perf_counter()
         if told.get("connection") == "close":
             self.close()
         return Answer(status, told, body, perf_counter() - sent, sent)
@@ -211,6 +218,13 @@ async def at_rate(
     for line in free:
         line.close()
     return unsent
+
+
+def _was_closed(problem: Exception) -> bool:
+    """Whether a line ended before a byte of an answer came."""
+    if isinstance(problem, asyncio.IncompleteReadError):
+        return not problem.partial
+    return isinstance(problem, ConnectionError)
 
 
 def _check(seconds: float, lines: int, rate: float) -> None:

@@ -324,6 +324,29 @@ def test_workers_end_with_a_server_that_was_killed(shop: Path) -> None:
         service.get("/livez")
 
 
+def load(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, str(shipped_folder("serving") / "load" / "run.py"), *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+
+
+def test_the_load_test_prints_its_table_and_asks_this_machine_alone(shop: Path) -> None:
+    """How fast, is not asked here: seconds are few, and the machine may be busy."""
+    with served(shop, Path("root"), "model") as service:
+        told = load("--url", service.url, "--seconds", "1", "--overload-seconds", "3")
+    assert told.returncode == 0, told.stdout + told.stderr
+    sys.stdout.write(told.stdout)
+    rows = {row.split("  ")[0] for row in told.stdout.splitlines()}
+    assert {"/customers, one id", "/customers, 32 clients, 1 workers"} <= rows
+    refused = load("--url", "http://192.0.2.1:3000")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "is no http address of this machine" in refused.stderr
+
+
 def workers_of(pid: int) -> list[int]:
     """The processes that answer."""
     found = []
