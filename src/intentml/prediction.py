@@ -177,13 +177,13 @@ class TargetScores:
         return column if column < len(self.targets) and self.targets[column] == target else None
 
     def columns(self, targets: npt.ArrayLike) -> F32:
-        """Logits of all customers for some targets. Shape: (U, n)."""
+        """Logits of all customers for some targets, target by target in memory. Shape: (U, n)."""
         wanted = np.asarray(targets, dtype=np.int64)
-        logits = self.customer_vectors @ self.target_vectors[wanted].T
-        logits += self.by_column("pairs")[:, wanted].toarray()
+        logits = (self.target_vectors[wanted] @ self.customer_vectors.T).T
+        logits += self.by_column("pairs")[:, wanted].toarray(order="F")
         for number, parent in enumerate(self.parents):
             has = (of := parent.parent_of[wanted]) >= 0
-            logits[:, has] += self.by_column(f"parent{number}")[:, of[has]].toarray()
+            logits[:, has] += self.by_column(f"parent{number}")[:, of[has]].toarray(order="F")
         if self.alike is not None:
             likeness = self.by_column("likeness")[:, wanted].tocsr()
             told = np.flatnonzero(np.diff(likeness.indptr))  # of all that was bought, few are like these
@@ -203,7 +203,7 @@ class TargetScores:
             logits += self.alike.values(self.alike.taste[customers], self.alike.likeness).toarray()
         return logits.astype(np.float32, copy=False)
 
-    def take(self, customers: npt.NDArray[np.int64]) -> TargetScores:
+    def take(self, customers: slice | npt.NDArray[np.int64]) -> TargetScores:
         """The scores of some customers."""
         return replace(
             self,
@@ -363,9 +363,9 @@ def at_pairs(
 
 
 def sigmoid(logits: Floats) -> Floats:
-    """1 / (1 + exp(-x)), without overflow, in the type that came in."""
-    positive = np.exp(-np.abs(logits))
-    probability: Floats = np.where(logits >= 0, 1, positive) / (1 + positive)
+    """1 / (1 + exp(-x)), in the type that came in."""
+    with np.errstate(over="ignore"):  # e^x too large to be a number is a probability of 0
+        probability: Floats = 1 / (1 + np.exp(-logits))
     return probability
 
 

@@ -12,7 +12,7 @@ too many chances, the more of them the more too many.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -32,6 +32,8 @@ SIZE_BANDS = ("2-3", "4-7", "8-19", "20+")
 _TOLERATED = 0.1
 # Probabilities laid out at once: 80 MB, all of a category's products for a hundred thousand customers.
 _CELLS_AT_ONCE = 10_000_000
+# Those that stay near the processor while they are worked on: 4 MB.
+_CELLS_NEAR = 2_000_000
 _CERTAIN, _SMALLEST = 1 - 1e-12, 1e-300
 # Less frailty than this is none: its powers would be lost in rounding.
 _SLIGHTEST = 1e-6
@@ -167,12 +169,14 @@ class Joined:
         homes: What products are bought from.
         ordering: P(order in the window); None where the predictor does not have it. Shape: (U,).
         frailty: Of the horizon.
+        laid_out: Probabilities of all targets by kind, where these are few. Shape: (U, J) each.
     """
 
     targets: Mapping[str, TargetScores]
     homes: Homes
     ordering: F64 | None
     frailty: float = 0.0
+    laid_out: Mapping[str, F64] | None = None
 
     def probability(self, columns: Mapping[str, I64], newcomers: Sequence[F64] = ()) -> F64:
         """P(buys at least one). Shape: (U,).
@@ -181,7 +185,54 @@ class Joined:
             columns: Columns by kind, at least one target in all.
             newcomers: Probabilities of products that the catalogue does not have. Shape: (U,) each.
         """
-        return union_given(self.parts(columns, newcomers), self.whole, self.frailty)
+        narrow, columns = self._narrowed(columns)
+        found = np.empty(self._customers)
+        # Some customers after others, so that all that is laid out of them stays near the processor.
+        step = max(1, _CELLS_NEAR // (sum(map(len, narrow.targets.values())) + len(newcomers)))
+        for start in range(0, len(found), step):
+            some = slice(start, start + step)
+            part = narrow._of(some)
+            parts = part.parts(columns, [of[some] for of in newcomers])
+            found[some] = union_given(parts, part.whole, self.frailty)
+        return found
+
+    def _narrowed(self, columns: Mapping[str, I64]) -> tuple[Joined, dict[str, I64]]:
+        """The same question with no more targets than it needs; its columns in their numbers."""
+        products = columns.get("product", np.zeros(0, np.int64))
+        homes = {"category": self.homes.category, "category_node": self.homes.node}
+        needed = {}
+        for kind in self.targets:
+            asked = [columns[kind]] if kind in columns else []
+            if kind in homes:
+                above = homes[kind][products].astype(np.int64)
+                asked.append(above[above >= 0])
+            codes = np.unique(np.concatenate([np.zeros(0, np.int64), *asked]))
+            if len(codes):
+                needed[kind] = codes
+        own = needed.get("product", products)
+        moved = {
+            kind: _moved(home[own], needed[kind]) if kind in needed else np.full(len(own), -1, np.int32)
+            for kind, home in homes.items()
+        }
+        narrow = replace(
+            self,
+            targets={kind: self.targets[kind].select(codes) for kind, codes in needed.items()},
+            homes=Homes(moved["category"], moved["category_node"]),
+        )
+        return narrow, {kind: np.searchsorted(needed[kind], of) for kind, of in columns.items()}
+
+    def _of(self, customers: slice) -> Joined:
+        """The same question about some customers, with all its probabilities laid out, target by target."""
+        return replace(
+            self,
+            ordering=None if self.ordering is None else self.ordering[customers],
+            laid_out={
+                kind: sigmoid(np.asfortranarray(of.rows(customers), np.float64)).astype(
+                    np.float64, copy=False
+                )
+                for kind, of in self.targets.items()
+            },
+        )
 
     @property
     def whole(self) -> F64:
@@ -196,7 +247,7 @@ class Joined:
         for kind, chosen in columns.items():
             found += self._within(chosen, levels) if kind == "product" else [self._each(kind, chosen)]
         if newcomers:
-            found.append(_Kept(np.stack(newcomers, axis=1)))
+            found.append(_Kept(np.stack(newcomers).T))
         return _Chain(found, self._customers)
 
     def _within(self, products: I64, levels: Sequence[tuple[str, I32]]) -> list[_Part]:
@@ -214,11 +265,15 @@ class Joined:
             found.append(_Given(own, self._each(kind, np.array([code]))))
         return found
 
-    def _each(self, kind: str, columns: I64) -> _Blocks:
+    def _each(self, kind: str, columns: I64) -> _Part:
+        if self.laid_out is not None:
+            return _Kept(self.laid_out[kind][:, columns])
         return _Blocks(self.targets[kind], columns)
 
     @property
     def _customers(self) -> int:
+        for block in (self.laid_out or {}).values():
+            return len(block)
         return len(next(iter(self.targets.values())).customer_vectors)
 
 
@@ -293,3 +348,8 @@ class _Chain:
 def probability_of(scores: TargetScores, targets: I64) -> F64:
     """P(buys) each of some targets. Shape: (U, n)."""
     return sigmoid(scores.columns(targets).astype(np.float64)).astype(np.float64, copy=False)
+
+
+def _moved(codes: I32, among: I64) -> I32:
+    """Where codes stand among some, sorted; -1 stays."""
+    return np.where(codes < 0, -1, np.searchsorted(among, codes)).astype(np.int32)

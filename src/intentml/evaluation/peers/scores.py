@@ -48,7 +48,7 @@ class DenseScores(TargetScores):
         """Scores of some customers for all targets. Shape: (n, J)."""
         return self.dense[customers]
 
-    def take(self, customers: npt.NDArray[np.int64]) -> DenseScores:
+    def take(self, customers: slice | npt.NDArray[np.int64]) -> DenseScores:
         """The scores of some customers."""
         return self._of(self.targets, self.dense[customers])
 
