@@ -11,6 +11,7 @@ import gc
 import json
 import logging
 import os
+import signal
 import sys
 import threading
 from collections.abc import Awaitable, Callable
@@ -207,11 +208,10 @@ async def ready() -> Response:
 @app.get("/version", response_model=answers.VersionAnswer)
 async def version() -> Response:
     """Which package, scores and model answer."""
-    shop = bentoml.get_current_service().live.shop
-    told = shop.health()
-    return JSON(
-        {"intentml": __version__, **{name: told[name] for name in ("as_of", "model", "model_version")}}
-    )
+    live = bentoml.get_current_service().live
+    told = live.shop.health()
+    served = {name: told[name] for name in ("as_of", "model", "model_version")}
+    return JSON({"intentml": __version__, **served, "registered": live.registered})
 
 
 @app.get("/metrics")
@@ -320,7 +320,7 @@ class Intent:
         missing = [name for name in (SCORES, MODEL) if not os.environ.get(name)]
         if missing:
             raise IntentmlError(f"{' and '.join(missing)} must be set", hint="`intentml serve` sets them")
-        places = Places(Path(os.environ[SCORES]), Path(os.environ[MODEL]))
+        places = Places.of(os.environ[SCORES], os.environ[MODEL])
         log_of_orders = os.environ.get(ORDERS)
         self.live = LiveShop(places, Arrivals(log_of_orders) if log_of_orders else None)
         self.audiences = ServedAudiences(opening)
@@ -335,10 +335,18 @@ class Intent:
 
 
 def watch(live: LiveShop) -> None:
-    """Take other scores as soon as they lie where these do; what cannot be used is told once."""
+    """Take other scores as soon as they lie where these do; what cannot be used is told once.
+
+    And end with the server that started this worker, however that ended.
+    """
     told = None
+    server = os.getppid() if "worker" in Path(sys.argv[0]).parts else None
     while True:
         sleep(WATCH_SECONDS)
+        if server is not None and os.getppid() != server:
+            # It was killed. A worker left over would hold the port, and answer on it.
+            os.kill(os.getpid(), signal.SIGTERM)
+            return
         try:
             if live.renew():
                 gc.collect()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -81,23 +82,67 @@ def served(
 
     Keys and limits are those of `settings` alone, whatever the tests' own environment says.
     """
-    program, port = folder / "program.py", free_port()
+    service, process = started(folder, scores, model, *options, settings=settings)
+    try:
+        yield service
+    finally:
+        process.terminate()
+        status = process.wait(timeout=30)
+    assert status == 0, service.stderr.read_text()
+
+
+def started(
+    folder: Path,
+    scores: Path,
+    model: Path | str,
+    *options: str,
+    settings: dict[str, str] | None = None,
+    port: int | None = None,
+) -> tuple[Served, subprocess.Popen[bytes]]:
+    """`intentml serve`, ready, in a group of processes of its own, which the caller must end."""
+    program, mode = folder / "program.py", "a" if port else "w"  # one that starts again goes on with its log
+    port = port or free_port()
     program.write_text(PROGRAM)
     words = ["serve", str(scores), "--model", str(model), "--port", str(port), *options]
     service = Served(f"http://127.0.0.1:{port}", folder / "stdout", folder / "stderr")
     plain = {name: value for name, value in os.environ.items() if not name.startswith("INTENTML_")}
     environment = {**plain, "BENTOML_HOME": str(folder / "bentoml"), **(settings or {})}
-    with service.stdout.open("w") as out, service.stderr.open("w") as log:
+    with service.stdout.open(mode) as out, service.stderr.open(mode) as log:
         process = subprocess.Popen(
-            [sys.executable, str(program), *words], stdout=out, stderr=log, cwd=folder, env=environment
+            [sys.executable, str(program), *words],
+            stdout=out,
+            stderr=log,
+            cwd=folder,
+            env=environment,
+            start_new_session=True,
         )
-        try:
-            _wait_until_ready(service, process)
-            yield service
-        finally:
-            process.terminate()
-            status = process.wait(timeout=30)
-    assert status == 0, service.stderr.read_text()
+    try:
+        _wait_until_ready(service, process)
+    except BaseException:
+        killed(process)
+        raise
+    return service, process
+
+
+def killed(process: subprocess.Popen[bytes]) -> None:
+    """End a service and all its workers as a failing machine would, by SIGKILL."""
+    for pid in [process.pid, *descendants(process.pid)]:  # the server first: it would start workers anew
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    process.wait(timeout=30)
+
+
+def descendants(pid: int) -> list[int]:
+    """The processes below one, workers among them: they are groups of their own."""
+    below: dict[int, list[int]] = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            parent = int(path.read_text().rpartition(")")[2].split()[1])
+            below.setdefault(parent, []).append(int(path.parent.name))
+    found = [pid]
+    for one in found:
+        found += below.get(one, [])
+    return found[1:]
 
 
 def free_port() -> int:

@@ -11,10 +11,10 @@ import pytest
 import typer
 
 from command_line import run
-from intentml.cli.app import AUDIENCE, COMMANDS, DATASETS, SCENARIO, app
+from intentml.cli.app import AUDIENCE, COMMANDS, DATASETS, KEY, ORDERS, SCENARIO, app
 from intentml.version import __version__
 
-GROUPS = {"audience": AUDIENCE, "scenario": SCENARIO, "datasets": DATASETS}
+GROUPS = {"audience": AUDIENCE, "scenario": SCENARIO, "datasets": DATASETS, "key": KEY, "orders": ORDERS}
 NAMES = [*COMMANDS, *(f"{group} {name}" for group, commands in GROUPS.items() for name in commands)]
 
 

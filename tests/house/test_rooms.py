@@ -123,14 +123,15 @@ def test_only_tracking_imports_mlflow() -> None:
     assert [name for name in imports_of("mlflow") if not name.startswith("tracking/")] == []
 
 
-def test_the_package_never_imports_bentoml_and_serving_only_in_service(checkout: Path) -> None:
+def test_the_package_never_imports_bentoml_and_serving_only_in_services(checkout: Path) -> None:
+    """Ours, and the one that does nothing, which it is measured against."""
     assert imports_of("bentoml") == []
     in_serving = [
-        path.name
+        path.relative_to(checkout / "serving").as_posix()
         for path in (checkout / "serving").rglob("*.py")
         if any(name.split(".")[0] == "bentoml" for name in imported(ast.parse(path.read_text("utf-8"))))
     ]
-    assert set(in_serving) <= {"service.py"}
+    assert set(in_serving) <= {"service.py", "load/noop.py"}
 
 
 CLOCKS = {

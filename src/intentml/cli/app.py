@@ -22,6 +22,7 @@ from intentml.cli import (
     key,
     membership,
     models,
+    orders,
     registry,
     report,
     scenario,
@@ -153,6 +154,17 @@ KEY: dict[str, tuple[Callable[..., None], tuple[str, ...]]] = {
         ("key new checkout --scope read --file keys", "key new nightly-import --scope write --json"),
     ),
 }
+ORDERS: dict[str, tuple[Callable[..., None], tuple[str, ...]]] = {
+    "fold": (
+        orders.fold,
+        (
+            "orders fold orders.sqlite shop --timezone Europe/Madrid",
+            "orders fold orders.sqlite for-the-database --new --json",
+        ),
+    ),
+    "prune": (orders.prune, ("orders prune orders.sqlite --until 1042 --scores scores",)),
+    "status": (orders.status, ("orders status orders.sqlite",)),
+}
 SCENARIO: dict[str, tuple[Callable[..., None], tuple[str, ...]]] = {
     "list": (scenario.list_scenarios, ("scenario list",)),
     "due": (
@@ -187,6 +199,12 @@ keys = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
+order_lines = typer.Typer(
+    help="Orders that the service took in.",
+    epilog=_examples("orders status orders.sqlite"),
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
 scenarios = typer.Typer(
     help="Scenarios: what is due to whom.",
     epilog=_examples("scenario due scores"),
@@ -199,6 +217,8 @@ for _name, (_command, _lines) in AUDIENCE.items():
     audiences.command(_name, epilog=_examples(*_lines))(_command)
 for _name, (_command, _lines) in KEY.items():
     keys.command(_name, epilog=_examples(*_lines))(_command)
+for _name, (_command, _lines) in ORDERS.items():
+    order_lines.command(_name, epilog=_examples(*_lines))(_command)
 for _name, (_command, _lines) in SCENARIO.items():
     scenarios.command(_name, epilog=_examples(*_lines))(_command)
 for _name, (_command, _lines) in COMMANDS.items():
@@ -207,6 +227,7 @@ app.add_typer(audiences, name="audience")
 app.add_typer(scenarios, name="scenario")
 app.add_typer(datasets, name="datasets")
 app.add_typer(keys, name="key")
+app.add_typer(order_lines, name="orders")
 
 
 def _version(asked: bool) -> None:

@@ -55,15 +55,14 @@ def serve(
     told = Output(json, quiet)
     _check_address(host, port)
     _check_keys(host, told)
-    folder = options.model_folder(model)  # looked up once, so that all workers have the same
     with told.step("loading scores and model"):
-        about = _check(scores, folder, orders)
+        about = _check(scores, model, orders)
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     told.answer(lambda: {"url": url, **about}, lambda: say(f"Serving {scores} at {url}"))
     sys.stdout.flush()
     places = {
         "INTENTML_SCORES": scores,
-        "INTENTML_MODEL": folder,
+        "INTENTML_MODEL": model if model.startswith("models:") else Path(model),
         "INTENTML_ORDERS": orders,
         "INTENTML_DATA": data if data is None or "://" in data else Path(data),
         "INTENTML_AUDIENCES": audiences,
@@ -74,10 +73,14 @@ def serve(
         for name, place in places.items()
         if place is not None
     }
+    if model.startswith("models:"):
+        from intentml import tracking
+
+        named["MLFLOW_TRACKING_URI"] = tracking.absolute_store()
     _become_the_server(named, host, port, workers, quiet=quiet)
 
 
-def _check(scores: Path, model: Path, orders: Path | None) -> dict[str, object]:
+def _check(scores: Path, model: str, orders: Path | None) -> dict[str, object]:
     """What will be served; raises here, with one clear line, where a worker would fail again and again."""
     from importlib.util import find_spec
 
@@ -92,7 +95,7 @@ def _check(scores: Path, model: Path, orders: Path | None) -> dict[str, object]:
         )
     if orders is not None:
         Arrivals(orders).close()
-    return Places(scores, model).load().health()
+    return Places.of(str(scores), model).load().health()
 
 
 def _check_address(host: str, port: int) -> None:

@@ -60,18 +60,45 @@ class Receipt:
     repeated: bool
 
 
+@dataclass(frozen=True)
+class Held:
+    """What a log holds.
+
+    Attributes:
+        newest: The number of its newest batch; 0 before the first.
+        batches: Batches that have lines.
+        lines: Their lines.
+        customers: Whose.
+        since: When the first of them came, ISO 8601; None where there are none.
+        until: When the newest batch came.
+    """
+
+    newest: int
+    batches: int
+    lines: int
+    customers: int
+    since: str | None
+    until: str | None
+
+
 class Arrivals:
     """The log, opened; made where it is not there.
 
     Args:
         path: The file.
+        must_exist: Whether it is an error where it is not there.
 
     Raises:
         ArrivalsError: It is no such log, of another version, or cannot be written.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, *, must_exist: bool = False) -> None:
         self.path = Path(path)
+        if must_exist and not self.path.is_file():
+            raise ArrivalsError(
+                f"there is no log of orders at {self.path}",
+                hint="it is the file that `intentml serve --orders FILE` was told",
+            )
         self._one_at_a_time = threading.Lock()
         with self._told():
             self._db = sqlite3.connect(
@@ -135,6 +162,31 @@ class Arrivals:
         with self._one_at_a_time, self._told():
             rows = self._db.execute(query, (sequence,)).fetchall()
         return [Batch(number, json.loads(lines)) for number, lines in rows]
+
+    def held(self) -> Held:
+        """What it holds, in numbers."""
+        batches = [batch for batch in self.since(0) if batch.lines]
+        query = "SELECT max(sequence), max(received_at), min(CASE WHEN lines != '[]' THEN received_at END)"
+        with self._one_at_a_time, self._told():
+            newest, until, since = self._db.execute(f"{query} FROM batches").fetchone()
+        return Held(
+            newest=newest or 0,
+            batches=len(batches),
+            lines=sum(len(batch.lines) for batch in batches),
+            customers=len({str(line["customer_id"]) for batch in batches for line in batch.lines}),
+            since=since,
+            until=until,
+        )
+
+    def empty(self, sequences: Sequence[int]) -> None:
+        """Take the lines of some batches out, bytes and all; told again under its key, one is still known."""
+        query = "UPDATE batches SET lines = '[]' WHERE sequence = ?"
+        with self._one_at_a_time, self._told():
+            self._db.execute("PRAGMA secure_delete = ON")
+            with self._writing():
+                self._db.executemany(query, [(sequence,) for sequence in sequences])
+            # Else the log's second file keeps them until the next one who writes finds nobody reading.
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def close(self) -> None:
         """Let go of the file."""

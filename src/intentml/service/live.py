@@ -31,6 +31,7 @@ from intentml.timeline.columns import sorted_unique, strings
 from intentml.timeline.histories import refuse_later
 
 CURRENT = "current"
+_REGISTERED = "models:/"
 # Clocks of two machines differ a little.
 _CLOCKS_DIFFER = timedelta(minutes=5)
 log = logging.getLogger("intentml.service")
@@ -42,11 +43,17 @@ class Places:
 
     Attributes:
         scores: A scores folder, or a root whose `current` is one.
-        model: A model folder, or a root whose `current` is one.
+        model: A model folder, or a root whose `current` is one; or one registered in MLflow, as
+            `models:/NAME@ALIAS`: then the version of that name that made the scores, else the alias's.
     """
 
     scores: Path
-    model: Path
+    model: Path | str
+
+    @classmethod
+    def of(cls, scores: str, model: str) -> Places:
+        """Places as the environment names them."""
+        return cls(Path(scores), model if model.startswith(_REGISTERED) else Path(model))
 
     def mark(self) -> tuple[object, ...]:
         """Changes whenever other scores lie there."""
@@ -63,8 +70,30 @@ class Places:
         """
         scores = load_scores(_current(self.scores))
         if model is None or model.fingerprint != scores.manifest.model.fingerprint:
-            model = load_model(_current(self.model))
+            model = load_model(self._model_folder(scores.manifest.model.fingerprint))
         return ScoredShop.of(scores, model)
+
+    def registered(self, fingerprint: str) -> str | None:
+        """The registered version that a model is, `models:/NAME/7`: an alias may move, a version stays.
+
+        Raises:
+            TrackingError: The registry cannot be asked.
+        """
+        if isinstance(self.model, Path):
+            return None
+        from intentml import tracking
+
+        name = self.model.removeprefix(_REGISTERED).partition("@")[0].partition("/")[0]
+        version = tracking.version_of(name, fingerprint)
+        return None if version is None else f"{_REGISTERED}{version.name}/{version.number}"
+
+    def _model_folder(self, fingerprint: str) -> Path:
+        """Where the model that made the scores is, or should be."""
+        if isinstance(self.model, Path):
+            return _current(self.model)
+        from intentml import tracking
+
+        return tracking.local_model(self.registered(fingerprint) or self.model)
 
 
 class LiveShop:
@@ -80,6 +109,7 @@ class LiveShop:
         self._one_at_a_time, self._renewing = threading.Lock(), threading.Lock()
         self._mark = places.mark()
         self._shop = places.load()
+        self._registered = self._named(self._shop)
         warm(self._shop)
         self.catch_up()
 
@@ -87,6 +117,11 @@ class LiveShop:
     def shop(self) -> ScoredShop:
         """The shop as it is known at this moment; ask `behind` first."""
         return self._shop
+
+    @property
+    def registered(self) -> str | None:
+        """The registered version of the model that answers; None where it came from a folder."""
+        return self._registered.get(self._shop.predictor.fingerprint)
 
     def behind(self) -> bool:
         """Whether order lines came in that the shop does not know; cheap enough to ask at every request."""
@@ -113,12 +148,20 @@ class LiveShop:
             if mark == self._mark:
                 return False
             new = self._places.load(self._shop.predictor)  # while the old ones go on answering
+            self._registered = self._registered | self._named(new)
             warm(new)
-            with self._one_at_a_time:
+            if self._arrivals is not None:
+                new = _knowing(new, self._arrivals.since(0))
+            with self._one_at_a_time:  # held for what came meanwhile alone: answers wait for it
                 if self._arrivals is not None:
-                    new = _knowing(new, self._arrivals.since(0))
+                    new = _knowing(new, self._arrivals.since(new.sequence))
                 self._shop, self._mark = new, mark
             return True
+
+    def _named(self, shop: ScoredShop) -> dict[str, str | None]:
+        """The registered version of a shop's model, by fingerprint."""
+        fingerprint = shop.predictor.fingerprint
+        return {fingerprint: self._places.registered(fingerprint)}
 
     def take_in(self, request: OrdersRequest, now: datetime, idempotency_key: str | None) -> dict[str, Any]:
         """Keep order lines, and score the customers they name anew.

@@ -30,11 +30,15 @@ class CsvText:
         table: The wanted columns as text; an empty field is null.
         columns: Names of all columns of the file.
         malformed: 0-based rows with a wrong number of fields; they are not in `table`.
+        delimiter: What stands between its fields.
+        encoding: What its bytes mean.
     """
 
     table: pa.Table
     columns: tuple[str, ...]
     malformed: tuple[int, ...] = ()
+    delimiter: str = ","
+    encoding: str = "utf-8"
 
 
 def read_csv_text(path: Path, wanted: frozenset[str] | None = None) -> CsvText:
@@ -104,7 +108,9 @@ def _read_as(path: Path, head: bytes, encoding: str, wanted: frozenset[str] | No
     if malformed:
         # Only a reader of one thread knows the numbers of the lines; the header is number 1.
         table = read(use_threads=False)
-    return CsvText(table, tuple(names), tuple(number - 2 for number in malformed if number is not None))
+    _ = table.column_names  # decoded here alone: where the lines are plain, a sign of the header tells
+    rows = tuple(number - 2 for number in malformed if number is not None)
+    return CsvText(table, tuple(names), rows, delimiter, encoding)
 
 
 def _header(head: bytes, encoding: str) -> tuple[list[str], str]:

@@ -110,29 +110,46 @@ def _word(value: Any) -> str:
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
-def _load_folder(folder: Path, mapping: Mapping) -> dict[str, RawTable]:
-    """Tables of a folder: the file called like the table (or as the mapping says), of any format."""
+def file_of_table(folder: Path, name: str, mapping: Mapping) -> Path | None:
+    """The file of a folder that is this table: called like it (or as the mapping says), of any format.
+
+    Raises:
+        DataError: There is no file of any table, or several for this one.
+        MappingError: The mapping names a file that is not there.
+    """
+    files = _files(folder)
+    called = mapping[name].table or name
+    fits = [path for path in files if called.casefold() in (path.name.casefold(), _stem(path).casefold())]
+    if len(fits) > 1:
+        raise DataError(
+            f"{folder} has several files for {name}: {', '.join(path.name for path in fits)}",
+            table=name,
+            hint="keep one of them in the folder",
+        )
+    if not fits:
+        _absent(name, mapping, [_stem(path) for path in files], str(folder))
+    return fits[0] if fits else None
+
+
+def _files(folder: Path) -> list[Path]:
+    """The files of a folder that may be tables."""
     files = [path for path in sorted(folder.iterdir()) if path.name.casefold().endswith(SUFFIXES)]
     if not files:
         raise DataError(
             f"{folder} holds no tables",
             hint="put orders.parquet or orders.csv there (see `intentml datasets`)",
         )
-    found: dict[str, RawTable] = {}
-    for name in CONTRACTS:
-        called = mapping[name].table or name
-        fits = [path for path in files if called.casefold() in (path.name.casefold(), _stem(path).casefold())]
-        if len(fits) > 1:
-            raise DataError(
-                f"{folder} has several files for {name}: {', '.join(path.name for path in fits)}",
-                table=name,
-                hint="keep one of them in the folder",
-            )
-        if fits:
-            found[name] = _read_file(fits[0], mapping.wanted(CONTRACTS[name]))
-        else:
-            _absent(name, mapping, [_stem(path) for path in files], str(folder))
-    return found
+    return files
+
+
+def _load_folder(folder: Path, mapping: Mapping) -> dict[str, RawTable]:
+    """Tables of a folder."""
+    files = {name: file_of_table(folder, name, mapping) for name in CONTRACTS}
+    return {
+        name: _read_file(path, mapping.wanted(CONTRACTS[name]))
+        for name, path in files.items()
+        if path is not None
+    }
 
 
 def _read_file(path: Path, wanted: frozenset[str] | None) -> RawTable:

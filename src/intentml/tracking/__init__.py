@@ -18,7 +18,7 @@ from intentml.tracking.registry import (
     version_of,
 )
 from intentml.tracking.run import MlflowRun, NoRun, Run, open_run
-from intentml.tracking.store import is_installed, shown
+from intentml.tracking.store import absolute_store, is_installed, shown
 
 __all__ = [
     "Comparison",
@@ -26,6 +26,7 @@ __all__ = [
     "NoRun",
     "Run",
     "Version",
+    "absolute_store",
     "backtest_metrics",
     "epoch_metrics",
     "is_installed",

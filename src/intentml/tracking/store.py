@@ -64,6 +64,13 @@ def local_database(uri: str) -> Path | None:
     return Path(uri.removeprefix(_SQLITE)) if uri.startswith(_SQLITE) else None
 
 
+def absolute_store(uri: str | None = None) -> str:
+    """The store, named so that a process in another working folder finds it too."""
+    store = store_uri(uri)
+    database = local_database(store)
+    return store if database is None else f"{_SQLITE}{database.absolute()}"
+
+
 def experiment_id(client: Any, uri: str, name: str) -> str:
     """The experiment of that name, made where it is not there; its files lie beside a local database.
 

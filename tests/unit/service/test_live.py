@@ -191,3 +191,26 @@ def test_lines_that_break_the_scoring_do_not_end_all_answers(live, monkeypatch, 
     assert (shop.sequence, sorted(shop.overlay.as_of)) == (3, ["new-1", "new-2"])
     assert "order lines 2 were not taken in: ZeroDivisionError" in caplog.text
     assert "cursed" not in caplog.text
+
+
+def test_a_registered_model_is_the_version_that_made_the_scores(places, tracking_store):
+    """The alias moves by day; what is served stays, after a start too, until other scores are there."""
+    from intentml import tracking
+
+    other = train(log(), as_of=AS_OF_TEXT, settings=(*QUICK, "priors.seed=7"))
+    versions = []
+    for one in (model(), other):
+        one.save(places.scores.parent / one.fingerprint)
+        with tracking.open_run("train", tags={"fingerprint": one.fingerprint}) as run:
+            logged = run.model(places.scores.parent / one.fingerprint, None)
+        versions.append(tracking.register(logged, "live", {"fingerprint": one.fingerprint}))
+        tracking.set_alias(versions[-1], "champion")
+    live = LiveShop(Places.of(str(places.scores), "models:/live@champion"))
+    assert live.registered == "models:/live/1"
+    score(other, log(), as_of=AS_OF_TEXT, horizon_days=28, out=places.scores / "second")
+    swap(places.scores, "second")
+    assert live.renew()
+    assert live.registered == "models:/live/2"
+    assert live.shop.predictor.fingerprint == other.fingerprint
+    assert LiveShop(places_of_folder := Places(places.scores / "first", places.model)).registered is None
+    assert places_of_folder.registered("0") is None

@@ -80,3 +80,8 @@ def test_a_broken_gz_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "t.csv.gz").write_bytes(gzip.compress(b"a,b\n" * 99)[:20])
     with pytest.raises(DataError, match=r"t\.csv\.gz"):
         read_csv_text(tmp_path / "t.csv.gz")
+
+
+def test_a_sign_of_the_header_alone_tells_the_encoding(tmp_path):
+    (tmp_path / "customers.csv").write_bytes("customer_id,Häuser\nC-1,2\n".encode("cp1252"))
+    assert read_csv_text(tmp_path / "customers.csv").table.column_names == ["customer_id", "Häuser"]
