@@ -189,7 +189,8 @@ def _affordable(audience: Audience) -> Audience:
     count = sum(isinstance(leaf, _HEAVY) for leaf in leaves(audience.rule))
     if count > _MOST_HEAVY:
         raise RuleError(
-            f"the rule asks {count} times about purchases, events, interests or likeness; here at most {_MOST_HEAVY}",
+            f"the rule asks {count} times about purchases, events, interests or likeness, "
+            f"more than the {_MOST_HEAVY} that are answered here",
             hint="name several products or types in one part, or keep the rule as an audience of the shop",
         )
     return audience
