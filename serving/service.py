@@ -212,7 +212,7 @@ async def version() -> Response:
     )
 
 
-@app.get("/", include_in_schema=False)
+@app.api_route("/", methods=["GET", "HEAD"], include_in_schema=False)
 async def index() -> Response:
     """Where to ask; Bento's own page would fetch scripts from elsewhere."""
     paths = sorted(app.openapi()["paths"])

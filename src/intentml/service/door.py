@@ -23,7 +23,7 @@ from intentml.service.requests import error_body, http_headers, http_status
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _MOST_FRAMES = 30  # the innermost: what recursed too deeply has a thousand
-_HUNG_UP = 499  # in the log alone, as proxies write it: nobody was there to be answered
+_HUNG_UP = 499  # as proxies write it: nobody was there to be answered
 _FRAMEWORK_ERRORS = {
     404: ("not_found", "there is no such path"),
     405: ("method_not_allowed", "this path is not asked in that way"),
@@ -62,7 +62,9 @@ class Door:
         except IntentmlError as problem:
             await _refuse(problem, scope, receive, reply)
         except ClientGoneError:
-            reply.status = _HUNG_UP
+            # Nobody hears it, but what stands around waits for a word, and with it the end of the process.
+            await reply({"type": "http.response.start", "status": _HUNG_UP, "headers": []})
+            await reply({"type": "http.response.body", "body": b""})
         except Exception as problem:
             where = [line.strip() for line in traceback.format_tb(problem.__traceback__, -_MOST_FRAMES)]
             failure = {"request_id": request_id, "failure": type(problem).__name__, "where": where}
