@@ -309,6 +309,6 @@ def test_some_hundred_cases_of_the_document_get_documented_answers(service: Serv
 @pytest.mark.slow
 @pytest.mark.parametrize("known", [False, True], ids=["of any values", "of the shop's own values"])
 def test_thousands_of_cases_of_the_document_get_documented_answers(service: Served, known: bool) -> None:
-    count = fuzzed(service.url, each=250, seed_=SEED + known, mapped=replaced_by_known if known else None)
+    count = fuzzed(service.url, each=100, seed_=SEED + known, mapped=replaced_by_known if known else None)
     print(dict(sorted(count.items())))  # noqa: T201 - the figure is what it is run for
-    assert sum(count.values()) >= 2_700
+    assert sum(count.values()) >= 1_100
