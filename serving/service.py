@@ -220,7 +220,7 @@ async def metrics() -> Response:
     return Response(METERS.page(), media_type=MEDIA_TYPE)
 
 
-@app.get("/", include_in_schema=False)
+@app.api_route("/", methods=["GET", "HEAD"], include_in_schema=False)
 async def index() -> Response:
     """Where to ask; Bento's own page would fetch scripts from elsewhere."""
     paths = sorted(app.openapi()["paths"])

@@ -23,6 +23,7 @@ import pyarrow.compute as pc
 import pytest
 
 import intentml as im
+from documented import ANSWERS, check_reply
 from histories import as_json, known_lines
 from intentml.datasets.complete_journey import derive, read_package
 from intentml.errors import UnknownTargetError
@@ -32,6 +33,7 @@ from intentml.model.timing_network import TimingGates
 from intentml.model.values import ValueGates
 from intentml.prediction import Mend
 from intentml.scores.scores import Scores
+from intentml.service.document import example_name
 from intentml.service.keys import Key, key_of
 from intentml.service.requests import (
     CustomersRequest,
@@ -61,6 +63,7 @@ REQUESTS: dict[str, type[Request]] = {
     "/predict": PredictRequest,
     "/recommend": RecommendRequest,
 }
+OF_AUDIENCES = {f"/audiences/{what}" for what in ("preview", "members", "explain", "compare")}
 # Columns that customers.parquet has once a horizon, the default one without its days.
 BY_HORIZON = ("churn_probability", "expected_orders", "expected_spend")
 TOLERANCE = 1e-5
@@ -258,14 +261,22 @@ def test_the_client_says_what_the_scores_say(shop: Shop) -> None:
 
 
 def example(path: str) -> Any:
-    return json.loads((shipped_folder("serving") / "examples" / f"{path.removeprefix('/')}.json").read_text())
+    return json.loads((shipped_folder("serving") / "examples" / example_name(path)).read_text())
 
 
 def test_every_endpoint_has_an_example_and_every_example_an_endpoint(shop: Shop) -> None:
-    shipped = {f"/{path.stem}" for path in (shipped_folder("serving") / "examples").iterdir()}
+    folder = shipped_folder("serving") / "examples"
     told = shop.service.get("/docs.json").body["paths"]
-    posted = {path for path, methods in told.items() if "post" in methods}
-    assert shipped == posted == set(REQUESTS)
+    posted = {path for path, methods in told.items() if "requestBody" in methods.get("post", {})}
+    names = {example_name(path) for path in posted}
+    assert {path.name for path in folder.iterdir() if path.is_file()} == names
+    assert {path.name for path in (folder / "answers").iterdir()} == names
+    assert posted == set(REQUESTS) | OF_AUDIENCES | {"/orders"}
+    for path in posted:
+        shown = told[path]["post"]
+        assert shown["requestBody"]["content"]["application/json"]["example"] == example(path)
+        answer = shown["responses"]["200"]["content"]["application/json"]["example"]
+        ANSWERS[path].model_validate_json(json.dumps(answer), strict=True)
 
 
 @pytest.mark.parametrize("path", REQUESTS)
@@ -273,7 +284,7 @@ def test_an_example_is_a_request_that_is_answered(shop: Shop, path: str) -> None
     REQUESTS[path].model_validate(example(path))
     reply = shop.service.post(path, example(path))
     assert reply.status == 200, reply.text
-    assert {"as_of", "horizon_days", "calibrated", "model_version"} <= set(reply.body)
+    check_reply(path, reply)
     assert reply.body["as_of"] == shop.scores.manifest.as_of
     answers = (reply.body.get(name) for name in ("customers", "products", "parts"))
     assert len(next(filter(None, answers))) >= 2

@@ -142,8 +142,10 @@ def _fitting(value: Scalar, field: RuleField, timezone: str) -> Scalar | Instant
             return value
         case "instant" if isinstance(value, str):
             try:
-                return Instant.of(value, timezone)
-            except TimeError:
+                day = Instant.of(value, timezone)
+                day.plus_days(1)  # a date is the whole day, and the calendar ends
+                return day
+            except (TimeError, OverflowError):
                 pass
     raise RuleError(
         f"{field.name} is {_WORDS[field.kind]}, and {_shown(value)} is not",

@@ -132,7 +132,8 @@ class Selector:
         if field not in self.view.points:
             return self.view.customers[field].take(rows)
         told = self._customers.select("row", points=self._column(field)).order_by("row")
-        return self._engine.arrow(self._engine.sql(told))["points"].take(rows)
+        points = self._engine.arrow(self._engine.sql(told))["points"].take(rows)
+        return points.cast(pa.float64())  # engines add up decimals, which JSON does not know
 
     def _answer(self, what: str, rule: Rule, ask: Any) -> pa.Table:
         key = what, _key(rule)

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import base64
 import binascii
+import datetime as dt
 import json
 import threading
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -218,14 +220,17 @@ def _after(cursor: str, mark: str) -> str:
 
 
 def _plain(table: pa.Table) -> list[dict[str, Any]]:
-    """Rows as JSON knows them: instants and dates as ISO 8601 text, NaN as null."""
-    return [
-        {
-            name: value.isoformat() if hasattr(value, "isoformat") else None if value != value else value
-            for name, value in row.items()
-        }
-        for row in table.to_pylist()
-    ]
+    """Rows as JSON knows them."""
+    return [{name: _as_json(value) for name, value in row.items()} for row in table.to_pylist()]
+
+
+def _as_json(value: Any) -> Any:
+    """Instants and dates as ISO 8601 text, decimals as numbers, NaN as null."""
+    if isinstance(value, dt.date):
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        return float(value)
+    return None if value != value else value
 
 
 def _records_of(frame: Any) -> list[dict[str, Any]]:

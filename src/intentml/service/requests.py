@@ -265,6 +265,8 @@ class ExplainRequest(HistoriesRequest):
 class Problem(BaseModel):
     """What went wrong, where, and what to do about it."""
 
+    model_config = ConfigDict(extra="forbid")
+
     code: str
     message: str
     table: str | None
@@ -276,6 +278,8 @@ class Problem(BaseModel):
 
 class ErrorAnswer(BaseModel):
     """The body of every error."""
+
+    model_config = ConfigDict(extra="forbid")
 
     error: Problem
 

@@ -357,3 +357,4 @@ class VersionAnswer(Part):
     as_of: str
     model: str
     model_version: str
+    registered: str | None
