@@ -39,6 +39,7 @@ from intentml.service.arrivals import Arrivals
 from intentml.service.audiences import ServedAudiences
 from intentml.service.document import Document, document
 from intentml.service.door import Door, framework_error, log
+from intentml.service.drift import Drift
 from intentml.service.keys import Keyring, Lock
 from intentml.service.live import LiveShop, Places
 from intentml.service.meters import MEDIA_TYPE, Meters
@@ -70,6 +71,7 @@ AT_ONCE = 20
 # Read here, so that a server with wrong ones ends at its start, and not at its first request.
 LIMITS, KEYRING = Limits.of(os.environ), Keyring.of(os.environ)
 METERS = Meters(os.environ.get("PROMETHEUS_MULTIPROC_DIR"))  # Bento sets it, for its workers
+DRIFT = Drift(METERS.registry)
 REFUSALS = (400, 401, 403, 404, 408, 409, 413, 415, 422, 429, 503)
 Asked, Done = TypeVar("Asked"), TypeVar("Done")
 IdempotencyKey = Annotated[str | None, Header(min_length=1, max_length=200)]
@@ -138,7 +140,14 @@ async def lifecycle(asked: CustomersRequest) -> Response:
 @app.post("/predict", response_model=answers.PredictAnswer)
 async def predict(asked: PredictRequest) -> Response:
     """What is to be expected of up to 1,000 customers with these histories, known to the shop or not."""
-    return await answered(ScoredShop.predict, asked)
+
+    def answer(shop: ScoredShop, asked: PredictRequest) -> dict[str, Any]:
+        told = shop.predict(asked)
+        DRIFT.serves(shop.scores)
+        DRIFT.watch(told["customers"])
+        return told
+
+    return await answered(answer, asked)
 
 
 @app.post("/explain", response_model=answers.ExplainAnswer)
@@ -323,6 +332,7 @@ class Intent:
         places = Places.of(os.environ[SCORES], os.environ[MODEL])
         log_of_orders = os.environ.get(ORDERS)
         self.live = LiveShop(places, Arrivals(log_of_orders) if log_of_orders else None)
+        DRIFT.serves(self.live.shop.scores)
         self.audiences = ServedAudiences(opening)
         self.one_at_a_time = ThreadPoolExecutor(max_workers=1)
         if torch := sys.modules.get("torch"):
