@@ -113,10 +113,12 @@ def check_run(path: Path, folder: Path, run: str) -> None:
 
 
 def _sparse_arrays(name: str, matrix: sparse.csr_array | sparse.csc_array) -> dict[str, Any]:
+    # Of one type, or scipy copies the smaller into the larger as it is read.
+    kind = np.int32 if matrix.nnz <= np.iinfo(np.int32).max else np.int64
     return {
         f"{name}.data": matrix.data.astype(np.float32),
-        f"{name}.indices": matrix.indices.astype(np.int32),
-        f"{name}.indptr": matrix.indptr.astype(np.int64),
+        f"{name}.indices": matrix.indices.astype(kind),
+        f"{name}.indptr": matrix.indptr.astype(kind),
     }
 
 

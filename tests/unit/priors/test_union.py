@@ -7,8 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
+from scipy import sparse
 
-from intentml.priors.union import SetUnion, homes_of, size_band, union_given
+from intentml.prediction import TargetScores
+from intentml.priors import union
+from intentml.priors.union import Homes, Joined, SetUnion, homes_of, size_band, union_given
 from intentml.timeline.catalogue import Catalogue
 
 frailties = st.floats(0.0, 8.0)
@@ -24,10 +27,10 @@ def joined(parts: list[float], whole: float, frailty: float) -> float:
 def test_a_union_lies_between_its_likeliest_part_and_the_sum_and_below_what_contains_it(
     parts, whole, frailty
 ):
-    union = joined(parts, whole, frailty)
-    assert union >= max(parts) * (1 - 1e-9)
-    assert union <= min(1.0, sum(parts)) * (1 + 1e-9)
-    assert union <= max(whole, *parts, 0.0) * (1 + 1e-12)
+    found = joined(parts, whole, frailty)
+    assert found >= max(parts) * (1 - 1e-9)
+    assert found <= min(1.0, sum(parts)) * (1 + 1e-9)
+    assert found <= max(whole, *parts, 0.0) * (1 + 1e-12)
 
 
 @given(several, chances, frailties, st.floats(0.0, 1.0))
@@ -123,3 +126,32 @@ def test_a_product_s_home_is_its_category_and_the_smallest_node_inside_it():
     hard, soft = "DAIRY > CHEESE > HARD", "DAIRY > CHEESE > SOFT"
     assert named == [hard, hard, soft, None, None, None]
     assert homes.category.tolist() == [0, 0, 0, 1, 1, -1]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_large_set_is_joined_customers_after_customers_as_a_small_one_is_at_once(monkeypatch, seed):
+    generator = np.random.default_rng(seed)
+    targets = {"product": scored("product", 60, generator), "category": scored("category", 7, generator)}
+    targets |= {
+        "category_node": scored("category_node", 9, generator),
+        "brand": scored("brand", 5, generator),
+    }
+    homes = Homes(*(generator.integers(-1, count, 60).astype(np.int32) for count in (7, 9)))
+    ordering = generator.uniform(0.2, 0.9, 50)
+    asked = {"product": np.sort(generator.choice(60, 30, replace=False)), "brand": np.array([1, 4])}
+    newcomers = [generator.uniform(0.0, 0.2, 50)]
+    for given_order in (ordering, None):
+        whole = Joined(targets, homes, given_order, frailty=0.4)
+        at_once = whole.probability(asked, newcomers)
+        with monkeypatch.context() as patched:
+            patched.setattr(union, "_FEW", 0)
+            patched.setattr(union, "_CELLS_NEAR", 400)
+            np.testing.assert_allclose(whole.probability(asked, newcomers), at_once, rtol=1e-6)
+
+
+def scored(kind: str, count: int, generator: np.random.Generator) -> TargetScores:
+    """Scores of fifty customers."""
+    names = np.array([f"{number:03d}" for number in range(count)], object)
+    pairs = sparse.random_array((50, count), density=0.2, format="csr", dtype=np.float32, rng=generator)
+    vectors = (generator.normal(-0.5, 0.8, (size, 4)).astype(np.float32) for size in (50, count))
+    return TargetScores(kind, names, *vectors, pairs)
