@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict
 from intentml.audiences.audience import Audience, audience_of, named, rules_of
 from intentml.audiences.engine import Engine
 from intentml.audiences.explain import Clause, Reason, funnel, why
-from intentml.audiences.leaves import Comparison
+from intentml.audiences.leaves import Comparison, Happened, WithinKm
 from intentml.audiences.rule import leaves
 from intentml.audiences.selector import Selector
 from intentml.audiences.view import I32, ShopView
@@ -133,11 +133,22 @@ class Audiences:
             sample=tuple(self.view.customer_ids[spread]),
             reach={name: self._count(name, yes, rows) for name, yes in reach.items()},
             funnel=funnel(self.selector, audience.rule),
-            notes=tuple(
+            notes=self.notes(audience),
+        )
+
+    def notes(self, asked: Asked) -> tuple[str, ...]:
+        """What the shop lacks for an audience's rule, in a sentence each: why nobody may be in."""
+        audience, absent, types = self.find(asked), self.view.absent, self.view.event_types
+        parts = list(leaves(audience.rule))
+        places = ("latitude", "longitude") if any(isinstance(leaf, WithinKm) for leaf in parts) else ()
+        events = [name for leaf in parts if isinstance(leaf, Happened) for name in leaf.event.type]
+        return (
+            *(
                 f"{name} is unknown of everybody: {absent[name]}"
-                for name in _named(audience)
+                for name in (*_named(audience), *places)
                 if name in absent
             ),
+            *(f"the shop has no event of type {name}" for name in dict.fromkeys(events) if name not in types),
         )
 
     def _count(self, field: str, value: bool | str, rows: I32) -> int:

@@ -25,7 +25,25 @@ rule: >-
   importance = vip AND lifecycle = lost AND NOT purchased(brand = 'Nike', last 90 days)
 ```
 
-A rule is text or a tree of `all`, `any` and `none`; the fields it may name are the traits, the columns of the
+`holdout: 0.2` beside them keeps a fifth of the members, the same ones every day, from being contacted:
+`refresh`, `diff` and `as-of` mark them, and `lift` compares the others with them. `members` lists everybody
+who fits the rule, held out or not.
+
+A rule is text, or the same as a tree of `all`, `any` and `none`, in YAML or JSON:
+
+```yaml
+rule:
+  all:
+    - {field: importance, op: "=", value: vip}
+    - purchased: {category: [CHEESE], last_days: 90, orders: {at_least: 2}}
+    - none:
+        - interested_in: {keyword: sneaker, top_share: 0.2}
+        - event: {type: [product_view], last_days: 14, count: {at_least: 3}}
+```
+
+Windows count in days. `purchased` takes product, category, brand or keyword; last and before last days;
+orders, quantity and spend. `event` takes its type, products as those, last and before last days; count,
+value, page_type, source and campaign_id. The fields a rule may name are the traits, the columns of the
 scores, any further column of the customers table, and two of the shop's own making: `newcomer` (one_off,
 returning or high_potential while the first order lies within the shop's usual time to a second one; else
 null) and `lead_score` (points for rules, summed: `lead_score.yaml` of the package, or a file of that form). A

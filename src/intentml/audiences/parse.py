@@ -248,8 +248,8 @@ class _Reader:
 
     def _days(self) -> float:
         days = self._number()
-        if not self._took("days"):
-            self._take("day")
+        if not self._took("days") and not self._took("day"):
+            raise self.expected("days: windows count in days, such as last 14 days")
         return days
 
     # -- tokens ---------------------------------------------------------------------------------

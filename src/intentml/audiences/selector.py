@@ -45,6 +45,7 @@ from intentml.errors import RuleError, nearest
 from intentml.prediction import F64
 from intentml.scores.retrieval import Cut
 from intentml.scores.selection import find_category, products_of
+from intentml.tables.contracts import EVENT_TYPES
 from intentml.timeline.catalogue import Strings
 
 if TYPE_CHECKING:
@@ -183,6 +184,7 @@ class Selector:
                     self._kept[key] = self._engine.kept(name, purchased(lines, asked, self._products(asked)))
                 case Happened(event=events):
                     known = self._history("events", "event")
+                    self._check_types(events)
                     self._kept[key] = self._engine.kept(name, happened(known, events, self._products(events)))
                 case _:
                     self._kept[key] = self._engine.table(name, self._scored(leaf))
@@ -251,6 +253,16 @@ class Selector:
                 raise RuleError(f"{leaf}(...) needs the shop's tables", hint="hand over --data DIR")
             self._kept[name] = self._engine.table(name, content)
         return self._kept[name]
+
+    def _check_types(self, asked: Events) -> None:
+        """Raise for a type that neither the contract nor any event of the shop has."""
+        for name in asked.type:
+            if name not in EVENT_TYPES and name not in self.view.event_types:
+                near = nearest(name, {*EVENT_TYPES, *self.view.event_types})
+                told = (
+                    f"did you mean {', '.join(near)}?" if near else ", ".join(sorted(self.view.event_types))
+                )
+                raise RuleError(f"no event is called {name!r}", hint=told)
 
     def _products(self, asked: Purchases | Events) -> ir.Table | None:
         """The products named, as a table; None where none is."""

@@ -96,6 +96,15 @@ class ShopView:
         return ids
 
     @cached_property
+    def event_types(self) -> frozenset[str]:
+        """Types that some event has."""
+        return (
+            frozenset()
+            if self.events is None
+            else frozenset(pc.unique(self.events["event_type"]).to_pylist())
+        )
+
+    @cached_property
     def fields(self) -> dict[str, RuleField]:
         """What comparisons may name."""
         columns = {

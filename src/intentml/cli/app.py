@@ -139,7 +139,7 @@ AUDIENCE: dict[str, tuple[Callable[..., None], tuple[str, ...]]] = {
             "audience refresh vip-lost ./mine.yaml scores --ledger shop.ledger",
         ),
     ),
-    "compare": (audience.compare, ("audience compare vip-lost frequent-buyers scores",)),
+    "compare": (audience.compare, ("audience compare vip frequent big-buyers scores",)),
     "diff": (membership.diff, ("audience diff vip-lost scores --ledger shop.ledger --json",)),
     "lift": (
         membership.lift,

@@ -73,6 +73,9 @@ def list_audiences(
         for name, problem in found.items():
             if isinstance(problem, IntentmlError):
                 say(f"  {name}: {problem.message}")
+            elif not problem:
+                for note in ours.notes(name):
+                    say(f"  {name}: {note}")
         first = next(
             (name for name, count in found.items() if not isinstance(count, IntentmlError) and count), None
         )
@@ -89,6 +92,7 @@ def list_audiences(
                 "rule": ours.known[name].text,
                 "source": ours.known[name].source,
                 "customers": None if isinstance(count, IntentmlError) else count,
+                "notes": ours.notes(name),
                 "error": count.to_dict() if isinstance(count, IntentmlError) else None,
             }
             for name, count in found.items()

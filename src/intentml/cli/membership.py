@@ -118,6 +118,8 @@ def as_of(
         shown = zip(then.customer_ids[:SHOWN_MEMBERS], then.holdout, strict=False)
         rows = [(str(customer), "held out" if held else "") for customer, held in shown]
         table(("customer_id", ""), rows)
+        if len(frame) > SHOWN_MEMBERS:
+            say(f"  ... {counted(len(frame), 'customer')} in all; --out FILE.csv writes them, --json tells")
 
     told.answer(lambda: {"refresh": _told(then.refresh), "customers": frame.to_dict("records")}, show)
 
@@ -146,7 +148,10 @@ def forget(
         actions = handed.forget(customer)
     told.answer(
         lambda: {"memberships": stays, "actions": actions},
-        lambda: say(f"forgotten: {counted(stays, 'membership')}, {counted(actions, 'action')}"),
+        lambda: say(
+            f"forgotten: {counted(stays, 'membership')}, {counted(actions, 'action')}"
+            + ("" if stays or actions else "; this ledger knows nobody of that id")
+        ),
     )
 
 
@@ -230,3 +235,5 @@ def _show_changes(changes: Changes) -> None:
         for one in side.slice(0, SHOWN_MEMBERS).to_pylist()
     ]
     table(("", "customer_id", ""), rows)
+    if max(len(changes.entered), len(changes.left)) > SHOWN_MEMBERS:
+        say(f"  ... the first {SHOWN_MEMBERS} of each; --json tells all of them")

@@ -426,6 +426,9 @@ def test_a_shop_that_lacks_an_attribute_has_nobody_in_its_audience_and_does_not_
     assert bare.preview("subscribed").notes == (
         "subscribed is unknown of everybody: the shop's tables have no customers.subscribed",
     )
+    assert all("latitude" in note or "longitude" in note for note in bare.preview("near-paris").notes)
+    assert len(bare.preview("near-paris").notes) == 2
+    assert bare.notes("event('cart_add', last 7 days)") == ("the shop has no event of type cart_add",)
 
 
 def test_a_column_of_the_shops_own_that_is_called_like_a_made_field_stands():

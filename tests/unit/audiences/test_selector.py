@@ -65,6 +65,8 @@ def selector() -> Selector:
         ("purchased(brand = 'Nikee')", "brand 'Nikee' is unknown", "Nike"),
         ("purchased(category = 'SHOSE')", "category 'SHOSE' is unknown", "SHOES"),
         ("purchased(product = 'p9')", "product 'p9' is unknown", "p"),
+        ("event('product_veiw')", "no event is called 'product_veiw'", "did you mean product_view"),
+        ("purchased(last 2 weeks)", "windows count in days, such as last 14 days", ""),
         ("audience('frends')", "no audience 'frends'", "friends"),
         ("audience('round')", "leads back to itself: round -> about -> round", "break the circle"),
         ("similar_to('round', top 3)", "leads back to itself", "break the circle"),
