@@ -55,7 +55,7 @@ def serve(
     told = Output(json, quiet)
     _check_address(host, port)
     _check_keys(host, told)
-    with told.step("loading scores and model"):
+    with told.step("checking scores and model"):
         about = _check(scores, model, orders)
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     told.answer(lambda: {"url": url, **about}, lambda: say(f"Serving {scores} at {url}"))
@@ -95,7 +95,7 @@ def _check(scores: Path, model: str, orders: Path | None) -> dict[str, object]:
         )
     if orders is not None:
         Arrivals(orders).close()
-    return Places.of(str(scores), model).load().health()
+    return Places.of(str(scores), model).check()
 
 
 def _check_address(host: str, port: int) -> None:

@@ -43,6 +43,7 @@ SCHEMA_VERSION = 5
 PREDICTOR, WEIGHTS, VOCABULARIES = "predictor.json", "weights.safetensors", "vocabularies.json"
 SEQUENCE = "sequence"  # no kind of target is called so
 FILES = (PREDICTOR, WEIGHTS, VOCABULARIES)
+_BROKEN_JSON = (ValueError, KeyError, TypeError, AttributeError, OSError)
 
 
 @dataclass(frozen=True, repr=False)
@@ -180,40 +181,53 @@ def load_model(folder: Path) -> SavedModel:
     from safetensors.numpy import load
 
     folder = Path(folder)
-    if not (folder / PREDICTOR).is_file():
-        raise ModelError(
-            f"{folder} is not a model folder: it has no {PREDICTOR}", hint="make one with `intentml train`"
-        )
-    corrupt = (
-        ValueError,
-        KeyError,
-        IndexError,
-        TypeError,
-        AttributeError,
-        OSError,
-        RuntimeError,  # torch's word for weights of another shape
-        SafetensorError,
-        TimeError,
-    )
+    # RuntimeError is torch's word for weights of another shape.
+    corrupt = (*_BROKEN_JSON, IndexError, RuntimeError, SafetensorError, TimeError)
     try:
-        text = (folder / PREDICTOR).read_bytes()
-        card = json.loads(text)
-        if card["schema_version"] != SCHEMA_VERSION:
-            raise ModelError(
-                f"the model in {folder} has schema version {card['schema_version']}, this package reads "
-                f"{SCHEMA_VERSION}",
-                hint="train the model again with this version",
-            )
-        content = {name: _checked(folder, name, card["files"][name]) for name in (WEIGHTS, VOCABULARIES)}
+        text, card, content = _opened(folder)
         predictor = _predictor(card, load(content[WEIGHTS]), json.loads(content[VOCABULARIES]))
         SetUnion.model_validate(card.get("sets", {}))
         BuyersSpread.model_validate(card.get("buyers", {}))
     except corrupt as problem:
-        raise ModelError(
-            f"{PREDICTOR} in {folder} is corrupt ({type(problem).__name__})",
-            hint="copy the model folder again, whole, or train again",
-        ) from problem
+        raise _corrupt(folder, problem) from problem
     return SavedModel(predictor, card, _digest(text))
+
+
+def fingerprint_of(folder: Path) -> str:
+    """The fingerprint of the model in a folder, whose files are as they were saved; nothing is made of them.
+
+    Raises:
+        ModelError: It is missing, incomplete, changed, or of another version.
+    """
+    try:
+        text, _, _ = _opened(Path(folder))
+    except _BROKEN_JSON as problem:
+        raise _corrupt(Path(folder), problem) from problem
+    return _digest(text)
+
+
+def _opened(folder: Path) -> tuple[bytes, dict[str, Any], dict[str, bytes]]:
+    """predictor.json as text and read, and the other files."""
+    if not (folder / PREDICTOR).is_file():
+        raise ModelError(
+            f"{folder} is not a model folder: it has no {PREDICTOR}", hint="make one with `intentml train`"
+        )
+    text = (folder / PREDICTOR).read_bytes()
+    card = json.loads(text)
+    if card["schema_version"] != SCHEMA_VERSION:
+        raise ModelError(
+            f"the model in {folder} has schema version {card['schema_version']}, this package reads "
+            f"{SCHEMA_VERSION}",
+            hint="train the model again with this version",
+        )
+    return text, card, {name: _checked(folder, name, card["files"][name]) for name in (WEIGHTS, VOCABULARIES)}
+
+
+def _corrupt(folder: Path, problem: Exception) -> ModelError:
+    return ModelError(
+        f"{PREDICTOR} in {folder} is corrupt ({type(problem).__name__})",
+        hint="copy the model folder again, whole, or train again",
+    )
 
 
 def _checked(folder: Path, name: str, digest: str) -> bytes:

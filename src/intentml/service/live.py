@@ -18,14 +18,14 @@ import numpy as np
 import pyarrow as pa
 
 from intentml.errors import RequestError
-from intentml.inference.folder import SavedModel, load_model
+from intentml.inference.folder import SavedModel, fingerprint_of, load_model
 from intentml.inference.online import unknown_products
 from intentml.scores.answers import about
 from intentml.scores.folder import MANIFEST, load_scores
 from intentml.service.arrivals import Arrivals, Batch
 from intentml.service.overlay import warm
 from intentml.service.requests import OrdersRequest, check_customers, lines_table
-from intentml.service.shop import ScoredShop
+from intentml.service.shop import ScoredShop, check_made_by, served
 from intentml.timeline import Instant
 from intentml.timeline.columns import sorted_unique, strings
 from intentml.timeline.histories import refuse_later
@@ -72,6 +72,17 @@ class Places:
         if model is None or model.fingerprint != scores.manifest.model.fingerprint:
             model = load_model(self._model_folder(scores.manifest.model.fingerprint))
         return ScoredShop.of(scores, model)
+
+    def check(self) -> dict[str, object]:
+        """What would be served; nothing is loaded that takes long.
+
+        Raises:
+            ScoresError: The scores cannot be used.
+            ModelError: The model's files are not what was saved, or it did not make the scores.
+        """
+        scores = load_scores(_current(self.scores))
+        check_made_by(scores, fingerprint_of(self._model_folder(scores.manifest.model.fingerprint)))
+        return served(scores)
 
     def registered(self, fingerprint: str) -> str | None:
         """The registered version that a model is, `models:/NAME/7`: an alias may move, a version stays.

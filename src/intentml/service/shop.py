@@ -93,12 +93,7 @@ class ScoredShop:
         Raises:
             ModelError: The scores were made by another model.
         """
-        stamp = scores.manifest.model
-        if stamp.fingerprint != model.fingerprint:
-            raise ModelError(
-                f"the scores were made by model {stamp.version}, not by {model.fingerprint[:12]}",
-                hint="serve the model that made them, or score the shop again with this one",
-            )
+        check_made_by(scores, model.fingerprint)
         # Shops take turns while new scores are taken in, and a predictor's caches serve one thread.
         alone = replace(model, predictor=model.predictor.apart())
         return cls(scores, alone, shop_state(scores), Rankings(scores))
@@ -132,18 +127,7 @@ class ScoredShop:
 
     def health(self) -> dict[str, Any]:
         """What is served."""
-        manifest = self.scores.manifest
-        return {
-            "status": "ok",
-            "as_of": manifest.as_of,
-            "horizons": list(manifest.horizons),
-            "calibrated": manifest.calibrated,
-            "model": manifest.model.name,
-            "model_version": manifest.model.version,
-            "customers": len(self.scores),
-            "sequence": self.sequence,
-            "rescored": len(self.overlay),
-        }
+        return {**served(self.scores), "sequence": self.sequence, "rescored": len(self.overlay)}
 
     def interested_in(self, request: InterestedInRequest, inside: Rows | None = None) -> dict[str, Any]:
         """Customers ranked for products, as the command `interested-in` answers.
@@ -281,6 +265,34 @@ class ScoredShop:
             "rescored": anew,
             "unknown_customer_ids": [one for one, row in rows.items() if row is None],
         }
+
+
+def check_made_by(scores: Scores, fingerprint: str) -> None:
+    """Raise unless that model made the scores.
+
+    Raises:
+        ModelError: Another one did.
+    """
+    stamp = scores.manifest.model
+    if stamp.fingerprint != fingerprint:
+        raise ModelError(
+            f"the scores were made by model {stamp.version}, not by {fingerprint[:12]}",
+            hint="serve the model that made them, or score the shop again with this one",
+        )
+
+
+def served(scores: Scores) -> dict[str, Any]:
+    """What is served of a shop."""
+    manifest = scores.manifest
+    return {
+        "status": "ok",
+        "as_of": manifest.as_of,
+        "horizons": list(manifest.horizons),
+        "calibrated": manifest.calibrated,
+        "model": manifest.model.name,
+        "model_version": manifest.model.version,
+        "customers": scores.table.num_rows,
+    }
 
 
 def _told_column(lines: pa.Table, field: pa.Field) -> pa.Array | pa.ChunkedArray:
