@@ -1,13 +1,12 @@
-"""From the names of products to the answer who wants them, around the probabilities.
+"""From a probability of each customer to the answer who wants these.
 
-What comes in: scores, names, then a probability of each customer. What goes out: the columns of scores that
-the names stand for, and the ranked customers. Whose the probabilities are is for who asks: those of the
-scores, or those with customers scored anew since.
+What comes in: scores, what was selected, and a probability of each customer. What goes out: the ranked
+customers. Whose the probabilities are is for who asks: those of the scores, or those with customers scored
+anew since.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,38 +15,12 @@ import numpy.typing as npt
 from intentml.prediction import F64
 from intentml.scores.answers import InterestedIn
 from intentml.scores.retrieval import Cut
-from intentml.scores.selection import NewProduct, Selection, select
-from intentml.scores.union import set_is_calibrated, with_whole_groups
+from intentml.scores.selection import Selection
+from intentml.scores.union import set_is_calibrated
 from intentml.timeline.catalogue import Strings
 
 if TYPE_CHECKING:
     from intentml.scores.scores import Scores
-
-
-def selected(
-    scores: Scores,
-    days: int,
-    *,
-    products: Iterable[str] = (),
-    categories: Iterable[str] = (),
-    brands: Iterable[str] = (),
-    keyword: str | None = None,
-    new_product: NewProduct | None = None,
-) -> Selection:
-    """The columns that the names stand for at a horizon.
-
-    Raises:
-        UnknownTargetError: A name is unknown, fits several nodes, or nothing was named.
-    """
-    selection = select(
-        scores,
-        products=products,
-        categories=categories,
-        brands=brands,
-        keyword=keyword,
-        new_product=new_product,
-    )
-    return with_whole_groups(scores, selection, days)
 
 
 def ranked(

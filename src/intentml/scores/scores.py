@@ -23,15 +23,15 @@ from intentml.pairs.likeness import LikeProducts
 from intentml.prediction import F64, SURVIVAL_DAYS, TargetScores, sigmoid, survival_at
 from intentml.priors.union import Homes, SetUnion, homes_of
 from intentml.scores.answers import InterestedIn
-from intentml.scores.asking import ranked, selected
+from intentml.scores.asking import ranked
 from intentml.scores.facts import Bought, write_text_index
 from intentml.scores.interests import SCHEMA, best_targets, interest_batches
 from intentml.scores.keyword import FILE_NAME, Match, search
 from intentml.scores.manifest import Manifest
 from intentml.scores.newcomers import newcomer_logits
 from intentml.scores.retrieval import Cut, check_count
-from intentml.scores.selection import NewProduct, Selection, new_product_of
-from intentml.scores.union import union_probability
+from intentml.scores.selection import NewProduct, Selection, new_product_of, select
+from intentml.scores.union import union_probability, with_whole_groups
 from intentml.timeline.catalogue import Catalogue, Strings
 
 if TYPE_CHECKING:
@@ -224,15 +224,15 @@ class Scores:
         cut = Cut(limit, min_probability, share)
         cut.check()
         days = self.horizon(horizon_days)
-        selection = selected(
+        selection = select(
             self,
-            days,
             products=several(product),
             categories=several(category),
             brands=several(brand),
             keyword=keyword,
             new_product=new_product_of(new_product),
         )
+        selection = with_whole_groups(self, selection, days)
         return ranked(self, selection, cut, days, self.customer_ids, self.probability(selection, days))
 
     def probability(self, selection: Selection, horizon_days: int | None = None) -> F64:

@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from intentml.scores.folder import load_scores
 from intentml.service.arrivals import Arrivals, Batch
@@ -22,11 +21,11 @@ from intentml.service.requests import lines_table
 from intentml.tables.append import Appended, append_orders
 from intentml.tables.read import shop_from_frames
 from intentml.timeline import Instant
+from intentml.timeline.histories import later_than
 
 # Such ids are read by the company they keep (see `tables.parse`), so that each batch is read by itself.
 _BY_COMPANY = re.compile(r"-?[0-9]+\.0")
 _IDS = ("customer_id", "order_id", "product_id")
-_TIMES = ("ordered_at", "recorded_at", "returned_at")
 
 
 @dataclass(frozen=True)
@@ -109,20 +108,13 @@ def prune(log: Arrivals, until: int, scores: Path | None = None) -> Pruned:
 def _unknown(batches: Sequence[Batch], folder: Path) -> set[int]:
     """Numbers of the batches with a line that scores cannot know."""
     manifest = load_scores(folder).manifest
-    as_of = Instant.of(manifest.as_of, manifest.timezone).us
+    as_of = Instant.of(manifest.as_of, manifest.timezone)
     numbers = np.array(_numbers(batches), np.int64)
     late: npt.NDArray[np.bool_] = np.zeros(0, np.bool_)
     for part in _parts(batches):
         orders = shop_from_frames(part, timezone=manifest.timezone, source="the log of orders").orders
-        late = np.concatenate([late, _latest(orders) >= as_of])
+        late = np.concatenate([late, later_than(orders, as_of)])
     return set(numbers[late].tolist())
-
-
-def _latest(orders: pa.Table) -> npt.NDArray[np.int64]:
-    """The last instant that each line tells of, in microseconds since 1970."""
-    known = [pc.fill_null(orders[name].cast(pa.int64()), 0).to_numpy() for name in _TIMES]
-    latest: npt.NDArray[np.int64] = np.maximum.reduce(known)
-    return latest
 
 
 def _numbers(batches: Sequence[Batch]) -> list[int]:

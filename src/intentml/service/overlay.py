@@ -8,7 +8,6 @@ works out the same.
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -25,7 +24,8 @@ from intentml.scores.customers import YEAR_DAYS, customer_table
 from intentml.scores.facts import Bought, bought_before
 from intentml.scores.partitions import join_targets, predict_in_parts
 from intentml.scores.scores import Scores
-from intentml.tables.lines import PURCHASE, UNUSED, line_quantities, line_roles
+from intentml.tables.alike import RETURNED_SINCE, news
+from intentml.tables.lines import PURCHASE, UNUSED, line_roles
 from intentml.timeline import Snapshot
 from intentml.timeline.catalogue import Strings
 from intentml.timeline.columns import strings
@@ -148,33 +148,19 @@ def _history(shop: ScoredShop, customer: str, came: pa.Table) -> pa.Table:
 
 
 def _told(known: pa.Table, more: pa.Table) -> pa.Table:
-    """What is known once more lines were told; a line that was told before is the same line.
+    """What is known once more lines were told together, by the rule of `tables.alike`.
 
-    Of lines alike, as many are known as any one telling has. One that was returned since takes the place of
-    what it was; one that counts as nothing (cancelled, say) is left out.
+    A line that counts as nothing (cancelled, say) is left out.
     """
-    before: dict[tuple[object, ...], deque[int]] = defaultdict(deque)
-    for row, mark in enumerate(_marks(known)):
-        before[mark].append(row)
-    old, new = set(range(len(known))), []
-    was_returned, is_returned = known["returned_at"].is_valid(), more["returned_at"].is_valid()
-    for row, mark in enumerate(_marks(more)):
-        if mark[-1] == UNUSED:
-            continue
-        same = before[mark].popleft() if before[mark] else None
-        if same is None:
-            new.append(row)
-        elif is_returned[row].as_py() and not was_returned[same].as_py():
-            old.remove(same)
-            new.append(row)
-    kept = known.take(pa.array(sorted(old), pa.int64()))
-    return pa.concat_tables([kept, more.take(pa.array(new, pa.int64()))])
-
-
-def _marks(lines: pa.Table) -> Iterator[tuple[object, ...]]:
-    """What tells each line from others, and at the end what it counts as."""
-    columns = [lines[name].to_pylist() for name in ("order_id", "product_id", "ordered_at")]
-    return zip(*columns, line_quantities(lines).tolist(), line_roles(lines).tolist(), strict=True)
+    more = more.filter(pa.array(line_roles(more) != UNUSED))
+    found = news(known, more, [0] * len(more))
+    for name in RETURNED_SINCE if found.returned else ():
+        cells = known[name].to_pylist()
+        for row, now in found.returned.items():
+            cells[row] = now[name]
+        at = known.schema.get_field_index(name)
+        known = known.set_column(at, known.schema.field(at), pa.array(cells, known.schema.field(at).type))
+    return pa.concat_tables([known, found.lines])
 
 
 def snapshot_of_customer(shop: ScoredShop, overlay: Overlay, customer: str) -> Snapshot:

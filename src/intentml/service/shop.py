@@ -25,14 +25,15 @@ from intentml.inference.online import read_histories
 from intentml.prediction import Predictions
 from intentml.priors.explaining import NO_ORDER
 from intentml.scores.answers import about, explanation, recommendation
-from intentml.scores.asking import ranked, selected
+from intentml.scores.asking import ranked
 from intentml.scores.customers import YEAR_DAYS, customer_table
 from intentml.scores.interests import SCHEMA, interest_batches
 from intentml.scores.partitions import predict_in_parts
 from intentml.scores.retrieval import Cut
 from intentml.scores.scores import Scores, several
-from intentml.scores.selection import one_target
+from intentml.scores.selection import one_target, select
 from intentml.scores.state import shop_state
+from intentml.scores.union import with_whole_groups
 from intentml.service.arrivals import Batch
 from intentml.service.overlay import Merged, Overlay, snapshot_of_customer, with_lines
 from intentml.service.rankings import Rankings
@@ -144,15 +145,15 @@ class ScoredShop:
         cut = Cut(request.limit, request.min_probability, request.share)
         cut.check()
         days = self.scores.horizon(request.horizon_days)
-        selection = selected(
+        selection = select(
             self.scores,
-            days,
             products=several(request.product),
             categories=several(request.category),
             brands=several(request.brand),
             keyword=request.keyword,
             new_product=request.new_product,
         )
+        selection = with_whole_groups(self.scores, selection, days)
         probability = self.rankings.probability(selection, days)
         if self.overlay.scores is not None:
             anew = self.overlay.scores.probability(selection, days)
@@ -191,8 +192,7 @@ class ScoredShop:
         days = self.scores.horizon(request.horizon_days)
         histories = read_histories(request.table(), self.state)
         snapshot, limits = histories.snapshot, self.scores.manifest.limits
-        kinds = [kind for kind, horizon in self.scores.targets if horizon == days]
-        prediction = predict_in_parts(self.predictor, snapshot, days, kinds)
+        prediction = predict_in_parts(self.predictor, snapshot, days, self.kinds(days))
         year = self.predictor.predict(snapshot, YEAR_DAYS, kinds=())
         table, _ = customer_table(snapshot, [prediction], year, limits.lifecycle, limits.importance)
         interests = _interests(snapshot, prediction, request.interests)

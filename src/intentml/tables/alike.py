@@ -5,7 +5,7 @@ to add, and the rows that were returned since. It reads and writes nothing.
 
 Two lines are the same when customer, order, product, time, quantity and role agree. Of lines alike, as many
 are known as any one telling has: a shop may sell the same thing twice on two lines of one order, and a
-telling may come twice. The service looks at lines in the same way, so that a night changes no history.
+telling may come twice. The service takes lines in by the same rule, so that a night changes no history.
 """
 
 from __future__ import annotations

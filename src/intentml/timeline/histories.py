@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -84,8 +85,19 @@ def first_full_hour_after(orders: pa.Table, as_of: Instant) -> int:
         orders: Order lines after reading.
         as_of: The earliest that is answered.
     """
-    known = max(int(micros(orders[name], missing=0).max(initial=0)) for name in _TIMES)
+    known = int(_latest(orders).max(initial=0))
     return max(as_of.us, (known // _HOUR_US + 1) * _HOUR_US)
+
+
+def later_than(orders: pa.Table, as_of: Instant) -> npt.NDArray[np.bool_]:
+    """Which lines hold what nobody knew before `as_of`. Shape: (n,)."""
+    return _latest(orders) >= as_of.us
+
+
+def _latest(orders: pa.Table) -> npt.NDArray[np.int64]:
+    """The last instant that each line tells of, microseconds. Shape: (n,)."""
+    latest: npt.NDArray[np.int64] = np.maximum.reduce([micros(orders[name], missing=0) for name in _TIMES])
+    return latest
 
 
 def snapshot_of_histories(state: ShopState, tables: ShopTables) -> Snapshot:
