@@ -41,7 +41,7 @@ class Limits:
         request_seconds: How long an answer may take (INTENTML_REQUEST_SECONDS).
     """
 
-    waiting: int = 64
+    waiting: float = 64
     rate: float | None = None
     burst: float | None = None
     queue_seconds: float = 0.25
@@ -69,7 +69,7 @@ class Limits:
         }
         if told.get("waiting", 1.0) < 1:
             raise SetupError("INTENTML_MAX_WAITING is less than 1", hint="1 lets one in at a time")
-        return cls(**told)  # type: ignore[arg-type]  # a whole number of requests is compared as any other
+        return cls(**told)
 
 
 class Rate:
@@ -107,7 +107,7 @@ class Queue:
         clock: Seconds that only go forward.
     """
 
-    def __init__(self, most: int, seconds: float, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(self, most: float, seconds: float, clock: Callable[[], float] = monotonic) -> None:
         self.most, self.seconds, self.clock = most, seconds, clock
         self.inside = 0
         self._left = clock()
