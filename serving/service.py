@@ -22,7 +22,6 @@ from time import sleep
 from typing import Annotated, Any, TypeVar
 
 import bentoml
-import orjson
 from fastapi import FastAPI, Header, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
@@ -33,6 +32,7 @@ from intentml.audiences.audiences import Audiences
 from intentml.audiences.opening import open_audiences
 from intentml.errors import IntentmlError, MalformedRequestError
 from intentml.scores.scores import Scores
+from intentml.service import formats
 from intentml.service import responses as answers
 from intentml.service.admission import PROBES, Admission, Limits
 from intentml.service.arrivals import Arrivals
@@ -72,6 +72,9 @@ AT_ONCE = 20
 LIMITS, KEYRING = Limits.of(os.environ), Keyring.of(os.environ)
 METERS = Meters(os.environ.get("PROMETHEUS_MULTIPROC_DIR"))  # Bento sets it, for its workers
 DRIFT = Drift(METERS.registry)
+# Of answers that are rows; the columns are those of the rows in JSON.
+_BINARY = {"schema": {"type": "string", "format": "binary"}}
+ROWS: dict[int | str, dict[str, Any]] = {200: {"content": {formats.ARROW: _BINARY, formats.PARQUET: _BINARY}}}
 REFUSALS = (400, 401, 403, 404, 408, 409, 413, 415, 422, 429, 503)
 Asked, Done = TypeVar("Asked"), TypeVar("Done")
 IdempotencyKey = Annotated[str | None, Header(min_length=1, max_length=200)]
@@ -108,37 +111,37 @@ class StrictRoute(APIRoute):
 app.router.route_class = StrictRoute
 
 
-@app.post("/interested_in", response_model=answers.InterestedInAnswer)
-async def interested_in(asked: InterestedInRequest) -> Response:
+@app.post("/interested_in", response_model=answers.InterestedInAnswer, responses=ROWS)
+async def interested_in(asked: InterestedInRequest, request: Request) -> Response:
     """Who wants to buy these? Customers, ranked, each with the probability to buy within the horizon."""
 
     def answer(shop: ScoredShop, asked: InterestedInRequest) -> dict[str, Any]:
         inside = None if asked.audience is None else audiences().rows(shop.scores, asked.audience)
         return shop.interested_in(asked, inside)
 
-    return await answered(answer, asked)
+    return await answered(answer, asked, request)
 
 
-@app.post("/recommend", response_model=answers.RecommendAnswer)
-async def recommend(asked: RecommendRequest) -> Response:
+@app.post("/recommend", response_model=answers.RecommendAnswer, responses=ROWS)
+async def recommend(asked: RecommendRequest, request: Request) -> Response:
     """What does this customer want? Products, ranked."""
-    return await answered(ScoredShop.recommend, asked)
+    return await answered(ScoredShop.recommend, asked, request)
 
 
-@app.post("/customers", response_model=answers.CustomersAnswer)
-async def customers(asked: CustomersRequest) -> Response:
+@app.post("/customers", response_model=answers.CustomersAnswer, responses=ROWS)
+async def customers(asked: CustomersRequest, request: Request) -> Response:
     """All that is known and predicted of up to 1,000 customers."""
-    return await answered(ScoredShop.customers, asked, at_once=len(asked.customer_ids) <= AT_ONCE)
+    return await answered(ScoredShop.customers, asked, request, at_once=len(asked.customer_ids) <= AT_ONCE)
 
 
-@app.post("/lifecycle", response_model=answers.LifecycleAnswer)
-async def lifecycle(asked: CustomersRequest) -> Response:
+@app.post("/lifecycle", response_model=answers.LifecycleAnswer, responses=ROWS)
+async def lifecycle(asked: CustomersRequest, request: Request) -> Response:
     """Where up to 1,000 customers stand, against their own rhythm or the shop's."""
-    return await answered(ScoredShop.lifecycle, asked, at_once=len(asked.customer_ids) <= AT_ONCE)
+    return await answered(ScoredShop.lifecycle, asked, request, at_once=len(asked.customer_ids) <= AT_ONCE)
 
 
-@app.post("/predict", response_model=answers.PredictAnswer)
-async def predict(asked: PredictRequest) -> Response:
+@app.post("/predict", response_model=answers.PredictAnswer, responses=ROWS)
+async def predict(asked: PredictRequest, request: Request) -> Response:
     """What is to be expected of up to 1,000 customers with these histories, known to the shop or not."""
 
     def answer(shop: ScoredShop, asked: PredictRequest) -> dict[str, Any]:
@@ -147,13 +150,13 @@ async def predict(asked: PredictRequest) -> Response:
         DRIFT.watch(told["customers"])
         return told
 
-    return await answered(answer, asked)
+    return await answered(answer, asked, request)
 
 
 @app.post("/explain", response_model=answers.ExplainAnswer)
-async def explain(asked: ExplainRequest) -> Response:
+async def explain(asked: ExplainRequest, request: Request) -> Response:
     """Why is a customer expected to buy this, or not to order? Parts in words."""
-    return await answered(ScoredShop.explain, asked)
+    return await answered(ScoredShop.explain, asked, request)
 
 
 @app.post("/orders", response_model=answers.OrdersAnswer)
@@ -165,33 +168,33 @@ async def orders(asked: OrdersRequest, idempotency_key: IdempotencyKey = None) -
 
 
 @app.get("/audiences", response_model=answers.AudiencesAnswer)
-async def list_audiences() -> Response:
+async def list_audiences(request: Request) -> Response:
     """Every audience, and how many are in; or why this shop cannot have it."""
-    return await of_audiences(ServedAudiences.list)
+    return await of_audiences(ServedAudiences.list, request)
 
 
 @app.post("/audiences/preview", response_model=answers.PreviewAnswer)
-async def preview(asked: AudienceRequest) -> Response:
+async def preview(asked: AudienceRequest, request: Request) -> Response:
     """How many are in an audience, what each part of its rule does, how far they can be reached."""
-    return await of_audiences(ServedAudiences.preview, asked)
+    return await of_audiences(ServedAudiences.preview, request, asked)
 
 
-@app.post("/audiences/members", response_model=answers.MembersAnswer)
-async def members(asked: MembersRequest) -> Response:
+@app.post("/audiences/members", response_model=answers.MembersAnswer, responses=ROWS)
+async def members(asked: MembersRequest, request: Request) -> Response:
     """Who is in an audience, by id, page by page."""
-    return await of_audiences(ServedAudiences.members, asked)
+    return await of_audiences(ServedAudiences.members, request, asked)
 
 
 @app.post("/audiences/explain", response_model=answers.ReasonAnswer)
-async def explain_membership(asked: ReasonRequest) -> Response:
+async def explain_membership(asked: ReasonRequest, request: Request) -> Response:
     """Why is a customer in an audience, or not?"""
-    return await of_audiences(ServedAudiences.explain, asked)
+    return await of_audiences(ServedAudiences.explain, request, asked)
 
 
 @app.post("/audiences/compare", response_model=answers.CompareAnswer)
-async def compare(asked: CompareRequest) -> Response:
+async def compare(asked: CompareRequest, request: Request) -> Response:
     """Audiences side by side, and how far they are the same people."""
-    return await of_audiences(ServedAudiences.compare, asked)
+    return await of_audiences(ServedAudiences.compare, request, asked)
 
 
 @app.post("/admin/reload", response_model=answers.ReloadAnswer)
@@ -237,26 +240,35 @@ async def index() -> Response:
 
 
 async def answered(
-    answer: Callable[[ScoredShop, Asked], dict[str, Any]], asked: Asked, *, at_once: bool = False
+    answer: Callable[[ScoredShop, Asked], dict[str, Any]],
+    asked: Asked,
+    request: Request,
+    *,
+    at_once: bool = False,
 ) -> Response:
     """The answer of the shop as it is known now, with all order lines that came in.
 
     Args:
         answer: What works it out.
-        asked: The request.
+        asked: What is asked.
+        request: What says which form is liked best.
         at_once: Whether it takes less than the way to another thread and back.
     """
     live = bentoml.get_current_service().live
     if live.behind():
         await aside(live.catch_up)
     shop = live.shop
-    return JSON(answer(shop, asked)) if at_once else await aside(lambda: JSON(answer(shop, asked)))
+
+    def work() -> Response:
+        return written_for(request, answer(shop, asked))
+
+    return work() if at_once else await aside(work)
 
 
-async def of_audiences(answer: Callable[..., dict[str, Any]], *asked: Any) -> Response:
+async def of_audiences(answer: Callable[..., dict[str, Any]], request: Request, *asked: Any) -> Response:
     """The answer of the audiences of the scores that are served now."""
     scores = bentoml.get_current_service().live.shop.scores
-    return await aside(lambda: JSON(answer(audiences(), scores, *asked)))
+    return await aside(lambda: written_for(request, answer(audiences(), scores, *asked)))
 
 
 async def aside(work: Callable[[], Done]) -> Done:
@@ -278,11 +290,17 @@ def audiences() -> ServedAudiences:
 class JSON(Response):
     """A body of JSON, by a fast encoder."""
 
-    media_type = "application/json"
+    media_type = formats.JSON
 
     def render(self, content: Any) -> bytes:
         """The bytes."""
-        return orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY)
+        return formats.as_json(content)
+
+
+def written_for(request: Request, answer: dict[str, Any]) -> Response:
+    """An answer in the form that the client likes best."""
+    content, media_type = formats.written(answer, request.headers.get("accept"))
+    return Response(content, media_type=media_type)
 
 
 @app.exception_handler(IntentmlError)

@@ -7,6 +7,7 @@ a process of its own.
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import os
 import socket
@@ -17,12 +18,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.ipc as ipc
+import pyarrow.parquet as pq
 import pytest
 
 import intentml as im
+from body import body
 from documented import ANSWERS, check_reply
 from histories import as_json, known_lines
 from intentml.datasets.complete_journey import derive, read_package
@@ -34,6 +39,7 @@ from intentml.model.values import ValueGates
 from intentml.prediction import Mend
 from intentml.scores.scores import Scores
 from intentml.service.document import example_name
+from intentml.service.formats import ARROW, METADATA, PARQUET
 from intentml.service.keys import Key, key_of
 from intentml.service.requests import (
     CustomersRequest,
@@ -219,6 +225,27 @@ def test_every_number_of_a_customer_is_that_of_the_folder(shop: Shop) -> None:
 def test_who_wants_these_is_answered_as_by_the_command(shop: Shop) -> None:
     reply = shop.service.post("/interested_in", {"category": "POTATOES", "share": 0.1})
     assert reply.body == shop.scores.interested_in(category="POTATOES", share=0.1).to_dict()
+
+
+@of_one_recipe
+@pytest.mark.parametrize(
+    ("path", "rows"),
+    [("/interested_in", "customers"), ("/recommend", "products"), ("/customers", "customers"),
+     ("/lifecycle", "customers"), ("/predict", "customers")],
+)  # fmt: skip
+def test_rows_come_as_arrow_and_parquet_to_who_accepts_them(shop: Shop, path: str, rows: str) -> None:
+    plain = shop.service.post(path, example(path)).body
+    for media_type, read in (
+        (ARROW, lambda file: ipc.open_stream(file).read_all()),
+        (PARQUET, pq.read_table),
+    ):
+        reply = httpx.post(f"{shop.service.url}{path}", json=example(path), headers={"accept": media_type})
+        assert (reply.status_code, reply.headers["content-type"]) == (200, media_type)
+        table = read(io.BytesIO(reply.content))
+        rest = json.loads(table.schema.metadata[METADATA])
+        assert body({**rest, rows: table.replace_schema_metadata()}) == plain
+    refused = httpx.post(f"{shop.service.url}{path}", json={"no": 1}, headers={"accept": ARROW})
+    assert (refused.status_code, refused.headers["content-type"]) == (422, "application/json")
 
 
 def test_the_client_says_what_the_scores_say(shop: Shop) -> None:

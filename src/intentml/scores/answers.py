@@ -45,8 +45,8 @@ class InterestedIn:
     expected_buyers_interval: tuple[int, int] | None
     customers: pd.DataFrame
 
-    def to_dict(self) -> dict[str, Any]:
-        """The JSON body of contracts."""
+    def heading(self) -> dict[str, Any]:
+        """All but the customers, with the names of contracts."""
         return {
             "as_of": self.as_of,
             "horizon_days": self.horizon_days,
@@ -56,8 +56,11 @@ class InterestedIn:
             "matched_by": self.matched_by,
             "expected_buyers": self.expected_buyers,
             "expected_buyers_interval": self.expected_buyers_interval and list(self.expected_buyers_interval),
-            "customers": self.customers.to_dict("records"),
         }
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON body of contracts."""
+        return {**self.heading(), "customers": self.customers.to_dict("records")}
 
     def __len__(self) -> int:
         return len(self.customers)

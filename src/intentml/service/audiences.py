@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import base64
 import binascii
-import datetime as dt
 import json
 import threading
 from collections.abc import Callable, Mapping
-from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -138,7 +136,7 @@ class ServedAudiences:
             **about(scores),
             "audience": audience.name,
             "total": len(ids),
-            "customers": _plain(table),
+            "customers": table,
             "next_cursor": _cursor(str(ids[page][-1]), mark) if more else None,
         }
 
@@ -219,19 +217,7 @@ def _after(cursor: str, mark: str) -> str:
     return last
 
 
-def _plain(table: pa.Table) -> list[dict[str, Any]]:
-    """Rows as JSON knows them."""
-    return [{name: _as_json(value) for name, value in row.items()} for row in table.to_pylist()]
-
-
-def _as_json(value: Any) -> Any:
-    """Instants and dates as ISO 8601 text, decimals as numbers, NaN as null."""
-    if isinstance(value, dt.date):
-        return value.isoformat()
-    if isinstance(value, Decimal):
-        return float(value)
-    return None if value != value else value
-
-
 def _records_of(frame: Any) -> list[dict[str, Any]]:
-    return _plain(pa.Table.from_pandas(frame, preserve_index=False))
+    """Rows, with null for what is missing."""
+    rows: list[dict[str, Any]] = pa.Table.from_pandas(frame, preserve_index=False).to_pylist()
+    return rows

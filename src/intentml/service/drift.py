@@ -10,10 +10,9 @@ Source: the population stability index of credit scoring, e.g. Siddiqi, Credit R
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping
-from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
@@ -95,11 +94,10 @@ class Drift:
         self._newest = {name: deque(maxlen=_NEWEST) for name in known}
         self._scores = scores
 
-    def watch(self, customers: Iterable[Mapping[str, Any]]) -> None:
-        """What was answered of some histories."""
-        rows = list(customers)
+    def watch(self, customers: pa.Table) -> None:
+        """What was answered of some histories: the columns of customers.parquet."""
         for name, of_shop in self._of_shop.items():
-            places = of_shop.place(np.array([row[name] for row in rows], dtype=np.float64))
+            places = of_shop.place(customers[name].cast(pa.float64()).to_numpy())
             for part, count in enumerate(np.bincount(places)):
                 if count:
                     self.histories.labels(name, str(part)).inc(int(count))

@@ -1,9 +1,10 @@
 """The answers of the service: a request in, the body of the response out.
 
 What comes in: scores, the model that made them, order lines that came since, and requests. What goes out:
-plain dictionaries, ready for JSON, with the field names of the command line. Histories in a request go the
-way of batch scoring: the same snapshot, the same predictor, the same stages, the shop's own limits. Who
-bought since the scores were made has the numbers of the overlay in every answer. It knows no HTTP.
+dictionaries with the field names of the command line, in which a list of rows is a table (`formats` makes
+JSON of it). Histories in a request go the way of batch scoring: the same snapshot, the same predictor, the
+same stages, the shop's own limits. Who bought since the scores were made has the numbers of the overlay in
+every answer. It knows no HTTP.
 """
 
 from __future__ import annotations
@@ -11,20 +12,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from operator import itemgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.types as pt
+import pyarrow.compute as pc
 
 from intentml.errors import ModelError, RequestError
 from intentml.inference.folder import SavedModel
 from intentml.inference.online import read_histories
 from intentml.prediction import Predictions
 from intentml.priors.explaining import NO_ORDER
-from intentml.scores.answers import about, explanation, recommendation
+from intentml.scores.answers import about, explanation
 from intentml.scores.asking import ranked
 from intentml.scores.customers import YEAR_DAYS, customer_table
 from intentml.scores.interests import SCHEMA, interest_batches
@@ -52,6 +52,9 @@ from intentml.tables.shop import ShopTables
 from intentml.timeline import Snapshot
 from intentml.timeline.histories import HISTORY_COLUMNS, ShopState
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 Rows = npt.NDArray[np.integer]
 _NAMED = ("product", "category", "brand", "keyword", "new_product")
 _LIFECYCLE_COLUMNS = (
@@ -63,7 +66,7 @@ _LIFECYCLE_COLUMNS = (
     "recency_days",
     "rhythm_days",
 )
-
+_INTEREST_COLUMNS = ("kind", "target", "probability", "rank")
 _HISTORY = pa.schema([ORDERS.schema.field(name) for name in HISTORY_COLUMNS])
 
 
@@ -160,7 +163,8 @@ class ScoredShop:
             probability = self._everybody.values(probability, anew)
         ids = self._everybody.customer_ids
         members = None if inside is None else self._everybody.rows(self.scores.customer_ids[inside])
-        return ranked(self.scores, selection, cut, days, ids, probability, members).to_dict()
+        found = ranked(self.scores, selection, cut, days, ids, probability, members)
+        return {**found.heading(), "customers": _table(found.customers)}
 
     def recommend(self, request: RecommendRequest) -> dict[str, Any]:
         """Products ranked for a customer, as the command `recommend` answers."""
@@ -173,8 +177,12 @@ class ScoredShop:
             exclude_bought_days=request.exclude_bought_days,
             horizon_days=request.horizon_days,
         )
-        body = recommendation(scores, request.customer_id, products, request.horizon_days)
-        return body if anew is None else {**body, "as_of": anew}
+        return {
+            **about(scores, request.horizon_days),
+            **({} if anew is None else {"as_of": anew}),
+            "customer_id": request.customer_id,
+            "products": _table(products),
+        }
 
     def customers(self, request: CustomersRequest) -> dict[str, Any]:
         """All that customers.parquet says of some customers; who was not scored is named beside."""
@@ -199,10 +207,7 @@ class ScoredShop:
         return {
             **about(self.scores, days),
             "unknown_products": list(histories.unknown_products),
-            "customers": [
-                {**customer, "interests": interests.get(customer["customer_id"], [])}
-                for customer in _records(table)
-            ],
+            "customers": table.append_column("interests", interests),
         }
 
     def explain(self, request: ExplainRequest) -> dict[str, Any]:
@@ -258,10 +263,9 @@ class ScoredShop:
         if self.overlay.scores is not None:
             mine = [self.overlay.scores.find(one) for one in anew]
             tables.append(self.overlay.scores.table.select(columns).take(pa.array(mine, pa.int64())))
-        told = [record for table in tables for record in _records(table)]
         return {
             **about(self.scores),
-            "customers": sorted(told, key=itemgetter("customer_id")),
+            "customers": tables[0] if not anew else pa.concat_tables(tables).sort_by("customer_id"),
             "rescored": anew,
             "unknown_customer_ids": [one for one, row in rows.items() if row is None],
         }
@@ -315,25 +319,17 @@ def _of_customer(lines: pa.Table, row: int) -> pa.Table:
     return lines[:0]
 
 
-def _interests(snapshot: Snapshot, prediction: Predictions, keep: int) -> dict[str, list[dict[str, Any]]]:
-    """The best targets of each kind by customer, as interests.parquet has them."""
-    found: dict[str, list[dict[str, Any]]] = {}
-    if not keep:
-        return found
+def _interests(snapshot: Snapshot, prediction: Predictions, keep: int) -> pa.ListArray:
+    """The best targets of each kind, a list a customer, as interests.parquet has them. Length: U."""
     parts = [(scores, prediction.horizon_days) for scores in prediction.targets.values()]
-    batches = list(interest_batches(parts, snapshot.customer_ids, keep))
-    columns = ["kind", "target", "probability", "rank"]
-    table = pa.Table.from_batches(batches, SCHEMA)
-    for owner, one in zip(table["customer_id"].to_pylist(), table.select(columns).to_pylist(), strict=True):
-        found.setdefault(owner, []).append(one)
-    return found
+    batches = interest_batches(parts, snapshot.customer_ids, keep) if keep else ()
+    found = pa.Table.from_batches(list(batches), SCHEMA).combine_chunks()  # by customer
+    owner = pc.index_in(found["customer_id"], pa.array(snapshot.customer_ids, pa.string()))
+    each = np.bincount(owner.to_numpy(), minlength=len(snapshot.customer_ids))
+    offsets = np.concatenate([[0], np.cumsum(each)]).astype(np.int32)
+    told = found.select(_INTEREST_COLUMNS).to_struct_array().combine_chunks()
+    return pa.ListArray.from_arrays(offsets, told)
 
 
-def _records(table: pa.Table) -> list[dict[str, Any]]:
-    """Rows as JSON knows them: instants as ISO 8601 text."""
-    instants = [field.name for field in table.schema if pt.is_timestamp(field.type)]
-    rows: list[dict[str, Any]] = table.to_pylist()
-    for row in rows:
-        for name in instants:
-            row[name] = row[name].isoformat() if row[name] is not None else None
-    return rows
+def _table(frame: pd.DataFrame) -> pa.Table:
+    return pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata()

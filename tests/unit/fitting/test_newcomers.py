@@ -192,7 +192,7 @@ def test_a_history_over_the_wire_gets_the_numbers_of_batch_scoring():
     answered = pd.DataFrame(
         [
             {"customer_id": customer["customer_id"], **one}
-            for customer in ScoredShop.of(scored(), model()).predict(request)["customers"]
+            for customer in ScoredShop.of(scored(), model()).predict(request)["customers"].to_pylist()
             for one in customer["interests"]
         ]
     )

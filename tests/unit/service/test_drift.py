@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from prometheus_client import CollectorRegistry
 
@@ -31,9 +32,13 @@ def own() -> list[dict[str, Any]]:
     return [row for row in scores().table.to_pylist() if row["orders"]]
 
 
+def columns(rows: list[dict[str, Any]]) -> pa.Table:
+    return pa.Table.from_pylist(rows)
+
+
 def test_the_shop_s_own_customers_do_not_stray_from_it(drift, registry):
     for _ in range(5):
-        drift.watch(own())
+        drift.watch(columns(own()))
     for name in NUMBERS:
         assert registry.get_sample_value("intentml_drift", {"number": name}) == pytest.approx(0.0, abs=1e-9)
     parts = ({"number": "orders", "part": str(part)} for part in range(10))
@@ -42,22 +47,22 @@ def test_the_shop_s_own_customers_do_not_stray_from_it(drift, registry):
 
 
 def test_histories_of_others_are_told_number_by_number(drift, registry):
-    drift.watch([row | {"recency_days": 400.0} for row in own()] * 5)
+    drift.watch(columns([row | {"recency_days": 400.0} for row in own()] * 5))
     assert registry.get_sample_value("intentml_drift", {"number": "recency_days"}) > 0.25
     assert registry.get_sample_value("intentml_drift", {"number": "orders"}) == pytest.approx(0.0, abs=1e-9)
 
 
 def test_of_a_few_histories_nothing_is_said(drift, registry):
-    drift.watch(own()[:3])
+    drift.watch(columns(own()[:3]))
     assert registry.get_sample_value("intentml_drift", {"number": "orders"}) is None
 
 
 def test_other_scores_begin_anew_and_say_who_is_served(drift, registry):
-    drift.watch([row | {"orders": 900} for row in own()] * 5)
+    drift.watch(columns([row | {"orders": 900} for row in own()] * 5))
     later = score(model(), shop_log(), as_of="2024-04-01", horizon_days=28)
     drift.serves(later)
     drift.serves(later)
-    drift.watch(own()[:3])
+    drift.watch(columns(own()[:3]))
     version = later.manifest.model.version
     told = {
         at: registry.get_sample_value("intentml_scores", {"as_of": at, "model_version": version})

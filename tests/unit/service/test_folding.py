@@ -101,7 +101,7 @@ def test_an_order_is_known_before_during_and_after_the_night(arrivals, data, tmp
         live.take_in(OrdersRequest.model_validate({"orders": [asked]}), now, f"k-{number}")
 
     def told(shop):
-        (row,) = shop.customers(CustomersRequest(customer_ids=[customer]))["customers"]
+        (row,) = shop.customers(CustomersRequest(customer_ids=[customer]))["customers"].to_pylist()
         return row["orders"], round(row["monetary"], 6)
 
     wanted = told(live.shop)

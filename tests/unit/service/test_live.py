@@ -48,7 +48,7 @@ def orders(customer: str, **cells: Any) -> OrdersRequest:
 
 
 def count(shop: ScoredShop, customer: str) -> int:
-    (row,) = shop.customers(CustomersRequest(customer_ids=[customer]))["customers"]
+    (row,) = shop.customers(CustomersRequest(customer_ids=[customer]))["customers"].to_pylist()
     orders: int = row["orders"]
     return orders
 

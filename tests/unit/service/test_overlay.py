@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from functools import cache
 from itertools import permutations
 from typing import Any
@@ -14,6 +13,7 @@ import pytest
 from histories import as_json, known_lines
 from intentml.errors import RequestError, UnknownCustomerError
 from intentml.service.arrivals import Batch
+from intentml.service.formats import as_json as json_of
 from intentml.service.requests import (
     CustomersRequest,
     ExplainRequest,
@@ -56,11 +56,11 @@ def sent(lines: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def told(shop: ScoredShop, *ids: str) -> dict[str, dict[str, Any]]:
-    rows = shop.customers(CustomersRequest(customer_ids=list(ids)))["customers"]
+    rows = shop.customers(CustomersRequest(customer_ids=list(ids)))["customers"].to_pylist()
     return {row["customer_id"]: row for row in rows}
 
 
-def everything(shop: ScoredShop) -> str:
+def everything(shop: ScoredShop) -> bytes:
     """All that the shop answers about everybody, to the last digit."""
     ids = [*scores().customer_ids, "new-1", "new-2", "aaa"]
     answers: list[Any] = [shop.customers(CustomersRequest(customer_ids=ids[i : i + 900])) for i in (0, 900)]
@@ -69,7 +69,7 @@ def everything(shop: ScoredShop) -> str:
         answers += [shop.interested_in(request) for request in requests]
     known = [one for one in ids if one in shop.overlay.as_of]
     answers += [shop.recommend(RecommendRequest(customer_id=one)) for one in known]
-    return json.dumps(answers)
+    return json_of(answers)
 
 
 @cache
@@ -89,11 +89,11 @@ def test_an_order_is_known_in_every_answer():
         one: "2024-03-31T10:00:00+00:00"
     }
     assert (anew.sequence, anew.health()["rescored"]) == (1, 1)
-    wanted = anew.interested_in(InterestedInRequest(product="p1"))["customers"]
+    wanted = anew.interested_in(InterestedInRequest(product="p1"))["customers"].to_pylist()
     ranked = {row["customer_id"]: row["probability"] for row in wanted}
     was = {
         row["customer_id"]: row["probability"]
-        for row in shop().interested_in(InterestedInRequest(product="p1"))["customers"]
+        for row in shop().interested_in(InterestedInRequest(product="p1"))["customers"].to_pylist()
     }
     assert ranked[one] != was[one]
     assert {other: p for other, p in ranked.items() if other != one} == {
@@ -102,7 +102,7 @@ def test_an_order_is_known_in_every_answer():
     assert [row["probability"] for row in wanted] == sorted(ranked.values(), reverse=True)
     products = anew.recommend(RecommendRequest(customer_id=one, limit=50))
     assert products["as_of"] == "2024-03-31T10:00:00+00:00"
-    bought = {row["product_id"]: row["last_bought_days"] for row in products["products"]}
+    bought = {row["product_id"]: row["last_bought_days"] for row in products["products"].to_pylist()}
     assert bought["p1"] == pytest.approx(40 / 60 / 24)
 
 
@@ -112,10 +112,10 @@ def test_a_stranger_s_first_order_makes_a_customer():
     assert [one["importance"] for one in people.values()] == ["one_time", "one_time"]
     for days in HORIZONS:
         answer = anew.interested_in(InterestedInRequest(product="p1", horizon_days=days))
-        ids = [row["customer_id"] for row in answer["customers"]]
+        ids = answer["customers"]["customer_id"].to_pylist()
         assert len(ids) == len(scores()) + 2
         assert {"aaa", "new-1"} <= set(ids)
-        ties = pd.DataFrame(answer["customers"])
+        ties = answer["customers"].to_pandas()
         assert ties.equals(
             ties.sort_values(["probability", "customer_id"], ascending=[False, True], ignore_index=True)
         )
@@ -131,7 +131,7 @@ def test_lines_told_late_give_the_numbers_of_the_whole_history(days):
     anew = shop_then.knowing(batches(sent(missing)))
     history = as_json(lines[lines["customer_id"].isin(late)])
     request = PredictRequest.model_validate({"orders": history, "horizon_days": days, "interests": 0})
-    wanted = {row["customer_id"]: row for row in shop_then.predict(request)["customers"]}
+    wanted = {row["customer_id"]: row for row in shop_then.predict(request)["customers"].to_pylist()}
     suffix = "" if days == HORIZONS[0] else f"_{days}"
     for customer, row in told(anew, *late).items():
         for name, value in wanted[customer].items():
@@ -220,7 +220,7 @@ def test_a_customer_whom_the_shop_knows_is_explained_without_sending_a_history()
     one = buyers()[5]
     for now in (shop(), shop().knowing(batches([line(one)]))):
         told = now.explain(ExplainRequest(customer_id=one, product="p1"))
-        ranking = now.interested_in(InterestedInRequest(product="p1"))["customers"]
+        ranking = now.interested_in(InterestedInRequest(product="p1"))["customers"].to_pylist()
         (wanted,) = (row["probability"] for row in ranking if row["customer_id"] == one)
         assert told["probability"] == pytest.approx(wanted, abs=1e-6)
         assert told["as_of"] == now.overlay.as_of.get(one, AS_OF.isoformat())
@@ -242,10 +242,10 @@ def test_nobody_and_two_at_once_are_not_explained(asked, error):
 def test_within_an_audience_its_members_alone_are_ranked():
     anew = shop().knowing(batches([line("aaa"), line(buyers()[4])]))
     inside = np.flatnonzero(np.isin(scores().customer_ids, buyers()[2:9]))
-    whole = anew.interested_in(InterestedInRequest(product="p1"))
-    some = anew.interested_in(InterestedInRequest(product="p1", limit=5), inside)
-    members = [row for row in whole["customers"] if row["customer_id"] in buyers()[2:9]]
-    assert [(row["customer_id"], row["probability"]) for row in some["customers"]] == [
+    whole = anew.interested_in(InterestedInRequest(product="p1"))["customers"].to_pylist()
+    some = anew.interested_in(InterestedInRequest(product="p1", limit=5), inside)["customers"].to_pylist()
+    members = [row for row in whole if row["customer_id"] in buyers()[2:9]]
+    assert [(row["customer_id"], row["probability"]) for row in some] == [
         (row["customer_id"], row["probability"]) for row in members[:5]
     ]
-    assert [row["rank"] for row in some["customers"]] == [1, 2, 3, 4, 5]
+    assert [row["rank"] for row in some] == [1, 2, 3, 4, 5]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from functools import cache
 from typing import Any
 
 import pandas as pd
 import pytest
 
+from body import body
 from histories import as_json, known_lines
 from intentml.errors import (
     DataError,
@@ -58,18 +58,12 @@ def history(ids: list[str]) -> list[dict[str, Any]]:
 def predicted(ids: list[str], **asked: Any) -> dict[str, Any]:
     """The answer to these customers' own histories, as strict JSON."""
     request = PredictRequest.model_validate({"orders": history(ids), **asked})
-    return strict(shop().predict(request))
-
-
-def strict(body: dict[str, Any]) -> dict[str, Any]:
-    """The body after JSON, which knows no NaN."""
-    told: dict[str, Any] = json.loads(json.dumps(body, allow_nan=False))
-    return told
+    return body(shop().predict(request))
 
 
 def batch(ids: list[str], days: int) -> list[dict[str, Any]]:
     """What the scores say of them at a horizon, in the columns of the default one."""
-    rows = strict(shop().customers(CustomersRequest(customer_ids=ids)))["customers"]
+    rows = body(shop().customers(CustomersRequest(customer_ids=ids)))["customers"]
     suffix = "" if days == HORIZONS[0] else f"_{days}"
     mine = {name: f"{name}{suffix}" for name in BY_HORIZON}
     others = {f"{name}_{other}" for name in BY_HORIZON for other in HORIZONS}
@@ -93,14 +87,14 @@ def test_a_history_of_the_shop_s_own_is_answered_as_batch_scoring_answers_it(day
 def test_a_changed_history_is_answered_otherwise():
     one = buyers()[:1]
     longer = [*history(one), history(one)[0] | {"order_id": "more", "ordered_at": "2024-03-30T10:00:00Z"}]
-    answer = shop().predict(PredictRequest.model_validate({"orders": longer}))
+    answer = body(shop().predict(PredictRequest.model_validate({"orders": longer})))
     assert answer["customers"][0]["orders"] == batch(one, 28)[0]["orders"] + 1
     assert answer["customers"][0]["expected_orders"] > batch(one, 28)[0]["expected_orders"]
 
 
 def test_somebody_whom_nobody_knows_gets_every_number():
     line = {"customer_id": "new", "order_id": "1", "ordered_at": "2024-03-20", "product_id": "never-seen"}
-    answer = strict(shop().predict(PredictRequest.model_validate({"orders": [line]})))
+    answer = body(shop().predict(PredictRequest.model_validate({"orders": [line]})))
     (customer,) = answer["customers"]
     assert answer["unknown_products"] == ["never-seen"]
     assert (customer["customer_id"], customer["importance"]) == ("new", "one_time")
@@ -120,7 +114,7 @@ def test_somebody_whom_nobody_knows_gets_every_number():
 def explained(ids: list[str], **asked: Any) -> dict[str, Any]:
     """Why customers with these customers' own histories do what is asked about, as strict JSON."""
     request = ExplainRequest.model_validate({"orders": history(ids), **asked})
-    return strict(shop().explain(request))
+    return body(shop().explain(request))
 
 
 @pytest.mark.parametrize(
@@ -147,7 +141,7 @@ def test_a_history_is_explained_as_the_model_explains_the_customer(asked, questi
                 scores().manifest.as_of,
                 scores().manifest.model.version,
             )
-            assert answer == strict(found.to_dict())
+            assert answer == body(found.to_dict())
 
 
 def test_what_is_explained_is_what_the_scores_say():
@@ -188,15 +182,15 @@ def test_a_shop_without_prices_and_products_is_answered_too():
     trained = train(bare, as_of="2024-06-01", settings=QUICK)
     served = ScoredShop.of(score(trained, bare, as_of="2024-06-01", horizon_days=28), trained)
     mine = orders[orders["customer_id"].isin(["c3", "c30"])]
-    told = strict(served.predict(PredictRequest.model_validate({"orders": as_json(mine)})))["customers"]
+    told = body(served.predict(PredictRequest.model_validate({"orders": as_json(mine)})))["customers"]
     assert [customer.pop("interests") for customer in told] == [[], []]
-    assert told == strict(served.customers(CustomersRequest(customer_ids=["c30", "c3"])))["customers"]
+    assert told == body(served.customers(CustomersRequest(customer_ids=["c30", "c3"])))["customers"]
 
 
 def test_customers_are_sorted_each_once_and_the_unknown_named_beside():
     known = buyers()[:2]
     asked = CustomersRequest(customer_ids=[known[1], "zz", known[0], known[1], "aa"])
-    answer = strict(shop().customers(asked))
+    answer = body(shop().customers(asked))
     assert [customer["customer_id"] for customer in answer["customers"]] == known
     assert answer["unknown_customer_ids"] == ["aa", "zz"]
     assert answer["horizon_days"] == HORIZONS[0]
@@ -207,7 +201,7 @@ def test_customers_are_sorted_each_once_and_the_unknown_named_beside():
 
 
 def test_lifecycle_comes_with_the_boundaries_it_was_told_by():
-    answer = strict(shop().lifecycle(CustomersRequest(customer_ids=buyers()[:1])))
+    answer = body(shop().lifecycle(CustomersRequest(customer_ids=buyers()[:1])))
     (customer,) = answer["customers"]
     row = batch(buyers()[:1], 28)[0]
     assert {name: row[name] for name in customer} == customer
@@ -218,9 +212,9 @@ def test_lifecycle_comes_with_the_boundaries_it_was_told_by():
 def test_interested_in_and_recommend_are_those_of_the_scores():
     asked = InterestedInRequest(category="TEA", brand=["Oro"], limit=3, horizon_days=14)
     wanted = scores().interested_in(category="TEA", brand="Oro", limit=3, horizon_days=14)
-    assert strict(shop().interested_in(asked)) == strict(wanted.to_dict())
+    assert body(shop().interested_in(asked)) == body(wanted.to_dict())
     who = buyers()[0]
-    answer = strict(shop().recommend(RecommendRequest(customer_id=who, limit=4)))
+    answer = body(shop().recommend(RecommendRequest(customer_id=who, limit=4)))
     products = scores().recommend(who, 4)
     assert [one["product_id"] for one in answer["products"]] == products["product_id"].tolist()
     assert [one["rank"] for one in answer["products"]] == [1, 2, 3, 4]
@@ -231,7 +225,7 @@ def test_interested_in_and_recommend_are_those_of_the_scores():
 def test_a_set_of_products_is_that_of_the_scores():
     for asked in ({"product": ["p3", "p1", "p7"]}, {"keyword": "thing"}):
         wanted = scores().interested_in(**asked).to_dict()
-        assert strict(shop().interested_in(InterestedInRequest(**asked))) == strict(wanted)
+        assert body(shop().interested_in(InterestedInRequest(**asked))) == body(wanted)
 
 
 def test_a_set_that_names_nothing_is_refused():
@@ -259,7 +253,7 @@ def test_more_than_a_thousand_customers_are_too_many():
 
 
 def test_health_tells_what_is_served():
-    health = strict(shop().health())
+    health = body(shop().health())
     assert health["status"] == "ok"
     assert health["horizons"] == list(HORIZONS)
     assert health["customers"] == len(scores())
@@ -273,4 +267,4 @@ def test_scores_of_another_model_are_not_served():
 
 
 def test_about_nobody_nothing_is_answered():
-    assert shop().customers(CustomersRequest(customer_ids=[]))["customers"] == []
+    assert body(shop().customers(CustomersRequest(customer_ids=[])))["customers"] == []

@@ -1,0 +1,95 @@
+"""An answer on its way out: JSON, or its rows as Arrow or Parquet for who asks for many.
+
+What comes in: the body of an answer, its rows a table, and what the client accepts. What goes out: bytes and
+what they are called. As Arrow or Parquet the rows are the table, and all else that the answer says stands
+as JSON in the table's metadata, under `intentml`.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+import orjson
+import pyarrow as pa
+import pyarrow.ipc as ipc
+import pyarrow.parquet as pq
+
+JSON = "application/json"
+ARROW = "application/vnd.apache.arrow.stream"
+PARQUET = "application/vnd.apache.parquet"
+METADATA = b"intentml"
+
+
+def written(answer: Mapping[str, Any], accept: str | None) -> tuple[bytes, str]:
+    """An answer in the form that the client likes best, and the form's media type.
+
+    An answer without rows is JSON, whatever is asked for.
+
+    Args:
+        answer: The body; at most one of its values is a table.
+        accept: The header of that name.
+    """
+    wanted = preferred(accept)
+    rows = next((name for name, value in answer.items() if isinstance(value, pa.Table)), None)
+    if wanted == JSON or rows is None:
+        return as_json(answer), JSON
+    rest = as_json({name: value for name, value in answer.items() if name != rows})
+    table = answer[rows].replace_schema_metadata({METADATA: rest})
+    return (_arrow if wanted == ARROW else _parquet)(table), wanted
+
+
+def as_json(answer: Any) -> bytes:
+    """JSON: tables as their rows, instants and dates as ISO 8601 text, NaN as null."""
+    return orjson.dumps(answer, default=_plain, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def preferred(accept: str | None) -> str:
+    """Which of our media types a client likes best; JSON where it names none of them.
+
+    >>> preferred("text/html, */*;q=0.8")
+    'application/json'
+    >>> preferred("application/vnd.apache.arrow.stream, application/json;q=0.5")
+    'application/vnd.apache.arrow.stream'
+    """
+    best, likes = JSON, 0.0
+    for part in (accept or "").split(","):
+        name, *parameters = (word.strip().lower() for word in part.split(";"))
+        if name in (JSON, ARROW, PARQUET) and (quality := _quality(parameters)) > likes:
+            best, likes = name, quality
+    return best
+
+
+def _quality(parameters: list[str]) -> float:
+    told = next((word[2:] for word in parameters if word.startswith("q=")), "1")
+    try:
+        return float(told)
+    except ValueError:
+        return 0.0
+
+
+def _plain(value: Any) -> Any:
+    """What orjson does not know by itself."""
+    if isinstance(value, pa.Table):
+        return value.to_pylist()
+    if isinstance(value, dt.datetime):  # pandas' own kind, which an instant finer than microseconds comes as
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        return float(value)
+    raise TypeError(f"{type(value).__name__} has no form in JSON")
+
+
+def _arrow(table: pa.Table) -> bytes:
+    out = io.BytesIO()
+    with ipc.new_stream(out, table.schema) as stream:
+        stream.write_table(table)
+    return out.getvalue()
+
+
+def _parquet(table: pa.Table) -> bytes:
+    out = io.BytesIO()
+    pq.write_table(table, out)
+    return out.getvalue()
