@@ -23,6 +23,7 @@ _MOST_CLIENTS = 10_000
 # So few always find room: what they wait says little about how long requests take.
 _FEW = 16
 _REMEMBERED, _LONGEST = 32, 0.1  # of the last answers, each as no longer than this: one stall is no crowd
+_BEAT_SECONDS, _BEATS = 0.02, 2  # one late beat is a stall, several are a crowd
 
 
 @dataclass(frozen=True)
@@ -133,6 +134,34 @@ class Queue:
         self.inside -= 1
 
 
+class Pulse:
+    """How late the event loop is with what is due: so long waits a request that nobody has looked at yet.
+
+    What is answered on the loop itself never stands in the queue; too much of it shows here alone.
+    """
+
+    def __init__(self) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._late: deque[float] = deque(maxlen=_BEATS)
+
+    def late(self) -> float:
+        """Seconds by which the last beats were late, the least late of them."""
+        loop = asyncio.get_running_loop()
+        if loop is not self._loop:
+            self._loop = loop
+            self._late.extend([0.0] * _BEATS)
+            self._next(loop)
+        return min(self._late)
+
+    def _next(self, loop: asyncio.AbstractEventLoop) -> None:
+        due = loop.time() + _BEAT_SECONDS
+        loop.call_at(due, self._beat, loop, due)
+
+    def _beat(self, loop: asyncio.AbstractEventLoop, due: float) -> None:
+        self._late.append(loop.time() - due)
+        self._next(loop)
+
+
 class Admission:
     """Lets a request in while there is room, with its whole body, for as long as an answer may take.
 
@@ -146,6 +175,7 @@ class Admission:
         self.bodies = Bodies()
         self.rate = None if limits.rate is None else Rate(limits.rate, limits.burst or limits.rate)
         self.queue = Queue(limits.waiting, limits.queue_seconds)
+        self.pulse = Pulse()
 
     async def __call__(self, scope: Message, receive: Receive, send: Any) -> None:
         """Pass a request on, or raise why not."""
@@ -193,7 +223,7 @@ class Admission:
         )
 
     def _check_room(self) -> None:
-        if not self.queue.has_room():
+        if not self.queue.has_room() or self.pulse.late() > self.limits.queue_seconds:
             raise UnavailableError("too many requests are waiting", hint="ask again in a moment")
 
     def _check_rate(self, rate: Rate, scope: Message) -> None:

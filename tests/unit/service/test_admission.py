@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
 
 import pytest
 
-from asgi import ask, asked, each, echo
+from asgi import ask, asked, each, echo, serve
 from intentml.errors import SetupError
 from intentml.service.admission import Admission, Limits, Queue, Rate
 from intentml.service.door import Door
@@ -94,6 +95,25 @@ def test_what_waited_is_counted_by_its_own_time_and_not_by_its_waiting() -> None
         clock.seconds += 0.001
         queue.leave(entered)
     assert filled(queue, clock, 0.001) == 64
+
+
+async def stalled(app: Any, stalls: int, pause: float) -> list[int]:
+    """Statuses, asked before the loop stalls so often, right after it, and a pause later."""
+    statuses = [(await serve(app, asked("/predict", b"{}"))).status]
+    for _ in range(stalls):
+        time.sleep(0.1)
+        await asyncio.sleep(0)
+    statuses.append((await serve(app, asked("/predict", b"{}"))).status)
+    await asyncio.sleep(pause)
+    return [*statuses, (await serve(app, asked("/predict", b"{}"))).status]
+
+
+@pytest.mark.parametrize(("stalls", "wanted"), [(1, [200, 200, 200]), (6, [200, 503, 200])])
+def test_a_loop_that_stays_late_takes_nobody_in_until_it_has_caught_up(
+    stalls: int, wanted: list[int]
+) -> None:
+    """What is answered on the loop itself leaves no queue; waiting shows in how late the loop is."""
+    assert asyncio.run(stalled(door(echo, queue_seconds=0.05), stalls, pause=0.3)) == wanted
 
 
 def test_probes_are_answered_when_nobody_else_is() -> None:
