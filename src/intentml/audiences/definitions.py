@@ -78,12 +78,24 @@ def named(name: str, known: Mapping[str, Thing], make: Make[Thing], word: str) -
     return known[name]
 
 
+_PLAIN = {
+    "extra_forbidden": "there is no such key",
+    "missing": "it is required",
+    "too_short": "it is empty",
+}
+
+
 def mistakes(problem: ValidationError) -> Iterator[tuple[tuple[int | str, ...], str]]:
     """Path and words of each mistake."""
     found = problem.errors(include_url=False)
     # A part that cannot be read leaves its group too short: the part is the mistake.
     for one in [one for one in found if one["type"] != "too_short"] or found:
-        yield one["loc"], one["msg"].removeprefix("Value error, ")
+        yield one["loc"], _PLAIN.get(one["type"]) or _plain(one["msg"])
+
+
+def _plain(words: str) -> str:
+    """The library's words, about what the author wrote."""
+    return words.removeprefix("Value error, ").replace("Input should", "it should").replace("tuple", "list")
 
 
 def told_mistakes(problem: ValidationError) -> str:

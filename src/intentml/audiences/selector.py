@@ -30,10 +30,8 @@ from intentml.audiences.leaves import (
     Happened,
     InAudience,
     InBucket,
-    Interest,
     InterestedIn,
     Leaf,
-    Likeness,
     Purchased,
     Purchases,
     SimilarTo,
@@ -118,7 +116,12 @@ class Selector:
             self._engine.drop(self._kept.pop(key).get_name())
 
     def seen(self, leaf: Leaf, row: int) -> dict[str, Any]:
-        """What a leaf over histories, models or hashes saw of a customer who fits it; else nothing."""
+        """What a leaf over histories, models or hashes saw of a customer; histories tell it of who fits."""
+        if isinstance(leaf, InBucket):
+            return {"bucket": float(buckets(self.view.customer_ids[[row]], leaf.bucket.salt)[0])}
+        if isinstance(leaf, InterestedIn | SimilarTo):
+            name, values = self._ranked_by(leaf)
+            return {} if np.isnan(values[row]) else {name: float(values[row]), "rank": _rank(values, row)}
         found = self.found(leaf)
         rows = self._engine.arrow(self._engine.sql(found.filter(found["row"] == row))).to_pylist()
         return {name: value for name, value in rows[0].items() if name != "row"} if rows else {}
@@ -192,28 +195,31 @@ class Selector:
 
     def _scored(self, leaf: Leaf) -> pa.Table:
         """Rows of a leaf that is worked out on arrays: row, and the number behind."""
-        match leaf:
-            case InterestedIn(interested_in=interest):
-                return _ranked(
-                    self._ranking("interested_in").interest(interest), _cut(interest), "probability"
-                )
-            case SimilarTo(similar_to=likeness):
-                return self._similar(likeness)
-            case InBucket(bucket=bucket):
-                number = buckets(self.view.customer_ids, bucket.salt)
-                rows = np.flatnonzero((number >= bucket.start) & (number < bucket.end))
-                return pa.table({"row": rows.astype(np.int32), "bucket": number[rows]})
-        raise AssertionError(f"{type(leaf).__name__} is an expression")
+        if isinstance(leaf, InBucket):
+            number = buckets(self.view.customer_ids, leaf.bucket.salt)
+            rows = np.flatnonzero((number >= leaf.bucket.start) & (number < leaf.bucket.end))
+            return pa.table({"row": rows.astype(np.int32), "bucket": number[rows]})
+        assert isinstance(leaf, InterestedIn | SimilarTo)
+        name, values = self._ranked_by(leaf)
+        ranked = np.flatnonzero(~np.isnan(values))
+        best = ranked[_cut(leaf).rows(values[ranked])]
+        ranks = np.arange(1, len(best) + 1)
+        return pa.table({"row": best.astype(np.int32), name: values[best], "rank": ranks})
 
-    def _similar(self, asked: Likeness) -> pa.Table:
-        """Those most like an audience; its members are left out."""
-        seed = self._of_audience(asked.audience, self.rows)
+    def _ranked_by(self, leaf: InterestedIn | SimilarTo) -> tuple[str, F64]:
+        """What a leaf ranks customers by, and its numbers; NaN of whom it does not rank. Shape: (U,)."""
+        if isinstance(leaf, SimilarTo):
+            return "likeness", self._likeness(leaf.similar_to.audience)
+        return "probability", self._ranking("interested_in").interest(leaf.interested_in)
+
+    def _likeness(self, audience: str) -> F64:
+        """How much everybody is like an audience; NaN of its members. Shape: (U,)."""
+        seed = self._of_audience(audience, self.rows)
         if not len(seed):
-            raise RuleError(f"nobody is in the audience {asked.audience!r}: nobody can be like it")
-        likeness = self._ranking("similar_to").likeness(seed)
-        others = np.setdiff1d(np.arange(len(likeness), dtype=np.int32), seed)
-        ranked = _ranked(likeness[others], _cut(asked), "likeness")
-        return ranked.set_column(0, "row", pa.array(others[ranked["row"].to_numpy()]))
+            raise RuleError(f"nobody is in the audience {audience!r}: nobody can be like it")
+        likeness = self._ranking("similar_to").likeness(seed).astype(np.float64)
+        likeness[seed] = np.nan
+        return likeness
 
     def rule_named(self, name: str) -> Rule:
         """The rule of an audience.
@@ -303,12 +309,12 @@ def _key(rule: Rule) -> str:
     return json.dumps(told(rule), sort_keys=True)
 
 
-def _cut(asked: Interest | Likeness) -> Cut:
+def _cut(leaf: InterestedIn | SimilarTo) -> Cut:
+    asked = leaf.interested_in if isinstance(leaf, InterestedIn) else leaf.similar_to
     return Cut(asked.top, getattr(asked, "min_probability", None), asked.top_share)
 
 
-def _ranked(values: F64, cut: Cut, name: str) -> pa.Table:
-    """The best rows with their value and rank."""
-    best = cut.rows(values)
-    ranks = np.arange(1, len(best) + 1)
-    return pa.table({"row": best.astype(np.int32), name: values[best], "rank": ranks})
+def _rank(values: F64, row: int) -> int:
+    """Where a row stands, from 1: equals in their order, as a cut has them."""
+    mine = values[row]
+    return int(1 + (values > mine).sum() + (values[:row] == mine).sum())

@@ -81,8 +81,8 @@ def test_a_family_is_no_audience(tmp_path):
     ("family", "why"),
     [
         ("{}", "the family 'brands' names nothing"),
-        ("{keyword: [Nike]}", "interested: keyword: Extra inputs"),
-        ("{keywords: Nike}", "interested: keywords: Input should be a valid tuple"),
+        ("{keyword: [Nike]}", "interested: keyword: there is no such key"),
+        ("{keywords: Nike}", "interested: keywords: it should be a valid list"),
         ("{keywords: [Nike], top_share: 2}", "interested: top_share: "),
         ("{keywords: [Nike, nike]}", "two audiences would be called 'interested-nike'"),
         ("{keywords: [own]}", "two audiences would be called 'interested-own'"),

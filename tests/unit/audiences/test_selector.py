@@ -100,6 +100,36 @@ def test_a_leaf_is_worked_out_once(selector, monkeypatch):
     assert len(asked) == 1
 
 
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("interested_in(brand = 'Nike', top 5)", "probability"),
+        ("similar_to('buyers', top 2)", "likeness"),
+    ],
+)
+def test_who_is_ranked_too_low_is_told_the_number_and_the_rank(selector, text, name):
+    leaf = parse(text)
+    members = selector.rows(leaf).tolist()
+    seen = {row: selector.seen(leaf, row) for row in range(len(selector.view.customer_ids))}
+    ranked = {row: told for row, told in seen.items() if told}
+    assert sorted(told["rank"] for told in ranked.values()) == list(range(1, len(ranked) + 1))
+    assert sorted(ranked, key=lambda row: ranked[row]["rank"])[: len(members)] == [
+        row for _, row in sorted((ranked[row]["rank"], row) for row in members)
+    ]
+    numbers = [ranked[row][name] for row in sorted(ranked, key=lambda row: ranked[row]["rank"])]
+    assert numbers == sorted(numbers, reverse=True)
+    # The members of an audience are not ranked by how much they are like it.
+    unranked = selector.rows(parse("orders > 0")).tolist() if name == "likeness" else []
+    assert sorted(set(seen) - set(ranked)) == unranked
+
+
+def test_everybody_is_told_the_bucket(selector):
+    leaf = parse("bucket('spring', 0% to 10%)")
+    numbers = [selector.seen(leaf, row)["bucket"] for row in range(len(selector.view.customer_ids))]
+    assert selector.rows(leaf).tolist() == [row for row, number in enumerate(numbers) if number < 0.1]
+    assert len(set(numbers)) > 5
+
+
 def test_names_with_quotes_and_sql_in_them_are_only_names(selector):
     bad = "x'; DROP TABLE customers; --"
     assert selector.count(parse(f"city = {quoted(bad)}")) == 0

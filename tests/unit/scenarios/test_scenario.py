@@ -74,8 +74,8 @@ def test_a_scenario_starts_from_what_counts_the_days_since_something() -> None:
         ([], "no mapping of title, trigger and steps"),
         (told(steps=[]), "steps: "),
         (told(title=""), "title: "),
-        ({"title": "Carts", "steps": [STEP]}, "trigger: Field required"),
-        (told(colour="red"), "colour: Extra inputs"),
+        ({"title": "Carts", "steps": [STEP]}, "trigger: it is required"),
+        (told(colour="red"), "colour: there is no such key"),
         (told(expires_after="soon"), "expires_after: 'soon' is no wait; write a whole number of"),
         (told(again_after="7"), "again_after: '7' is no wait"),
         (told(trigger="recency_day"), "trigger: recency_day counts no days since something; did you mean"),
@@ -96,9 +96,9 @@ def test_a_scenario_starts_from_what_counts_the_days_since_something() -> None:
         (step(channel="jane@example.com"), "steps.0.channel: "),
         (step(offer={"percent": 0}), "steps.0.offer.percent: "),
         (step(offer={"percent": 101}), "steps.0.offer.percent: "),
-        (step(offer={"code": "X"}), "steps.0.offer.code: Extra inputs"),
+        (step(offer={"code": "X"}), "steps.0.offer.code: there is no such key"),
         (step(offer={"percent": 5, "valid_for": "1 year"}), "steps.0.offer.valid_for: '1 year' is no wait"),
-        (step(wait="4 hours"), "steps.0.wait: Extra inputs"),
+        (step(wait="4 hours"), "steps.0.wait: there is no such key"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_one_error_with_its_place(content: Any, why: str) -> None:
