@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from intentml.audiences import definitions
+from intentml.audiences.bucket import Holdout
 from intentml.audiences.definitions import shipped, told_mistakes
 from intentml.audiences.parse import parse
 from intentml.audiences.rule import Rule, rule_of, told
@@ -47,6 +48,10 @@ class Audience(BaseModel):
     def text(self) -> str:
         """The rule in one line."""
         return text_of(self.rule)
+
+    def held_out(self) -> Holdout | None:
+        """Which members are not to be contacted; a draw of each audience's own: nobody misses everything."""
+        return Holdout(self.holdout, self.name) if self.holdout else None
 
     @property
     def version(self) -> str:

@@ -6,7 +6,7 @@ is asked for it may be a name, a YAML file, an `Audience`, or a rule as text or 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -108,12 +108,18 @@ class Audiences:
         return audience_of(UNNAMED, {"title": UNNAMED, "rule": asked})
 
     def members(self, asked: Asked) -> pd.DataFrame:
-        """Who is in: customer_id, then the fields that the rule names; sorted by customer_id."""
+        """Who is in, sorted by customer_id: it, holdout (of an audience that has one), the rule's fields."""
         audience = self.find(asked)
         rows = self.selector.rows(audience.rule)
-        columns = {name: self.selector.values(name, rows) for name in ("customer_id", *_named(audience))}
-        frame: pd.DataFrame = pa.table(columns).to_pandas()
+        frame: pd.DataFrame = self.told_of(audience, rows, _named(audience)).to_pandas()
         return frame
+
+    def told_of(self, audience: Audience, rows: I32, fields: Iterable[str]) -> pa.Table:
+        """Some members: customer_id, whether they are held out where some are, and these fields."""
+        ids, holdout = self.view.customer_ids[rows], audience.held_out()
+        columns = {"customer_id": self.selector.values("customer_id", rows)}
+        columns |= {"holdout": pa.array(holdout.of(ids))} if holdout else {}
+        return pa.table(columns | {name: self.selector.values(name, rows) for name in fields})
 
     def preview(self, asked: Asked) -> Preview:
         """How many are in, some of them, how far they can be reached, and what each part of the rule does."""

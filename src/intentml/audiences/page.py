@@ -26,8 +26,7 @@ rule: >-
 ```
 
 `holdout: 0.2` beside them keeps a fifth of the members, the same ones every day, from being contacted:
-`refresh`, `diff` and `as-of` mark them, and `lift` compares the others with them. `members` lists everybody
-who fits the rule, held out or not.
+`members`, `refresh`, `diff` and `as-of` mark them, and `lift` compares the others with them.
 
 A rule is text, or the same as a tree of `all`, `any` and `none`, in YAML or JSON:
 

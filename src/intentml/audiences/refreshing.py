@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from intentml.audiences.audiences import Audiences
-from intentml.audiences.bucket import Holdout
 from intentml.audiences.ledger import Ledger
 from intentml.audiences.membership import Refresh
 from intentml.errors import IntentmlError
@@ -54,8 +53,7 @@ def refreshed(
             as_of=audiences.view.as_of,
             rule_version=audience.version,
             model_version=audiences.model,
-            # A salt of its own for each audience: nobody is held out of everything.
-            holdout=Holdout(audience.holdout, audience.name) if audience.holdout else (),
+            holdout=audience.held_out() or (),
             force=force,
         )
     return found

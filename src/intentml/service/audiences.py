@@ -129,14 +129,12 @@ class ServedAudiences:
         if request.cursor is not None:
             start = int(np.searchsorted(ids, _after(request.cursor, mark), side="right"))
         page = slice(start, start + request.limit)
-        names = dict.fromkeys(["customer_id", *request.fields])
-        table = pa.table({name: ours.selector.values(name, rows[page]) for name in names})
         more = start + request.limit < len(ids)
         return {
             **about(scores),
             "audience": audience.name,
             "total": len(ids),
-            "customers": table,
+            "customers": ours.told_of(audience, rows[page], request.fields),
             "next_cursor": _cursor(str(ids[page][-1]), mark) if more else None,
         }
 

@@ -54,8 +54,9 @@ def test_an_audience_is_previewed_and_its_members_are_those_of_plain_pandas(way)
 
 def test_a_rule_in_quotes_is_an_audience_without_a_name(way):
     named = answer("audience", "members", "quiet", way / "scores", "--audiences", way / "mine")
-    assert answer("audience", "members", RULE, way / "scores") == named
     assert answer("audience", "members", way / "mine" / "quiet.yaml", way / "scores") == named
+    unmarked = [{name: value for name, value in row.items() if name != "holdout"} for row in named]
+    assert answer("audience", "members", RULE, way / "scores") == unmarked
 
 
 def test_a_customer_is_told_why(way):
@@ -90,6 +91,10 @@ def test_who_entered_and_left_between_two_scorings_is_told_by_name(way, tmp_path
     assert {one["customer_id"] for one in changes["left"]} >= ids["before"] - ids["scores"] != set()
     then = answer("audience", "as-of", "quiet", way / "scores", *ledger, "--at", AS_OF_TEXT)
     assert {one["customer_id"] for one in then["customers"]} == ids["scores"]
+    marked = answer("audience", "members", "quiet", way / "scores", *own)
+    assert {one["customer_id"]: one["holdout"] for one in marked} == {
+        one["customer_id"]: one["holdout"] for one in then["customers"]
+    }
     told = answer(
         "audience", "lift", "quiet", way / "scores", *ledger, "--at", AS_OF_TEXT[:10], "--days", "14"
     )
