@@ -118,7 +118,7 @@ def asked(part: Slice, priors: PriorPredictor, days: int, seed: int, most: int |
         bought = part.labels(days).bought[kind][customers].tocsc()
         for drawn in draw_sets(kind, part.eligible(kind), buyers, alike, SETS_PER_BAND, generator):
             chosen = {kind: drawn.columns}
-            parts = [np.hstack(list(joined.parts(chosen))) for joined in (of_categories, whole)]
+            parts = [joined.parts(chosen) for joined in (of_categories, whole)]
             came = np.asarray(bought[:, drawn.columns].sum(axis=1)).ravel() > 0
             single = probability_of(scores, drawn.columns)
             found.append(Asked(f"{kind} {drawn.sort}", drawn.band, single, *parts, whole.whole, came))

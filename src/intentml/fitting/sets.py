@@ -192,10 +192,10 @@ def outcomes_of_sets(part: Slice, priors: PriorPredictor, days: int) -> list[Set
         buyers = part.snapshot.shop.popularity[kind][0]
         bought = part.labels(days).bought[kind][customers].tocsc()
         for drawn in draw_sets(kind, candidates, buyers, alike, _SETS_PER_BAND, generator):
-            parts = list(joined.parts({kind: drawn.columns}))
-            whole = raised(parts, joined.whole)
+            parts = joined.parts({kind: drawn.columns})
+            whole = raised([parts], joined.whole)
             came = np.asarray(bought[:, drawn.columns].sum(axis=1)).ravel() > 0
-            hazards = np.hstack(list(hazards_given(parts, whole)))
+            (hazards,) = hazards_given([parts], whole)
             found.append(SetOutcome(drawn.band, whole, hazards, came))
     return found
 

@@ -11,15 +11,15 @@ too many chances, the more of them the more too many.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Protocol
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat
 
 from intentml.prediction import F64, TargetScores, sigmoid
+from intentml.priors.laying import Laid
 from intentml.timeline.catalogue import Catalogue
 
 I32 = npt.NDArray[np.int32]
@@ -30,12 +30,9 @@ _BANDS = (2, 4, 8, 20)
 SIZE_BANDS = ("2-3", "4-7", "8-19", "20+")
 # A band whose validation says more than this much too many or too few buyers is not called calibrated.
 _TOLERATED = 0.1
-# Probabilities laid out at once: 80 MB, all of a category's products for a hundred thousand customers.
-_CELLS_AT_ONCE = 10_000_000
-# Of so few targets whole columns are faster than some customers after others.
-_FEW = 40
-# Those that stay near the processor while they are worked on: 4 MB.
-_CELLS_NEAR = 2_000_000
+# Customers whose probabilities are laid out at once: so that few targets stay near the processor while they
+# are worked on; fewer customers of many targets (64 MB), though each part has its price.
+_CUSTOMERS_AT_ONCE, _FEWEST_AT_ONCE, _MOST_CELLS = 16_384, 256, 8_000_000
 _CERTAIN, _SMALLEST = 1 - 1e-12, 1e-300
 # Less frailty than this is none: its powers would be lost in rounding.
 _SLIGHTEST = 1e-6
@@ -171,14 +168,12 @@ class Joined:
         homes: What products are bought from.
         ordering: P(order in the window); None where the predictor does not have it. Shape: (U,).
         frailty: Of the horizon.
-        laid_out: Probabilities of all targets by kind, where these are few. Shape: (U, J) each.
     """
 
     targets: Mapping[str, TargetScores]
     homes: Homes
     ordering: F64 | None
     frailty: float = 0.0
-    laid_out: Mapping[str, F64] | None = None
 
     def probability(self, columns: Mapping[str, I64], newcomers: Sequence[F64] = ()) -> F64:
         """P(buys at least one). Shape: (U,).
@@ -187,74 +182,94 @@ class Joined:
             columns: Columns by kind, at least one target in all.
             newcomers: Probabilities of products that the catalogue does not have. Shape: (U,) each.
         """
-        if sum(map(len, columns.values())) <= _FEW:
-            return union_given(self.parts(columns, newcomers), self.whole, self.frailty)
-        narrow, columns = self._narrowed(columns)
         found = np.empty(self._customers)
+        whole = self.whole
         # Some customers after others, so that all that is laid out of them stays near the processor.
-        step = max(1, _CELLS_NEAR // (sum(map(len, narrow.targets.values())) + len(newcomers)))
-        for start in range(0, len(found), step):
-            some = slice(start, start + step)
-            part = narrow._of(some)
-            parts = part.parts(columns, [of[some] for of in newcomers])
-            found[some] = union_given(parts, part.whole, self.frailty)
+        for some, parts in self._parts(columns, newcomers):
+            found[some] = union_given(parts, whole[some], self.frailty)
         return found
 
-    def _narrowed(self, columns: Mapping[str, I64]) -> tuple[Joined, dict[str, I64]]:
-        """The same question with no more targets than it needs; its columns in their numbers."""
-        products = columns.get("product", np.zeros(0, np.int64))
-        homes = {"category": self.homes.category, "category_node": self.homes.node}
-        needed = {}
-        for kind in self.targets:
-            asked = [columns[kind]] if kind in columns else []
-            if kind in homes:
-                above = homes[kind][products].astype(np.int64)
-                asked.append(above[above >= 0])
-            codes = np.unique(np.concatenate([np.zeros(0, np.int64), *asked]))
-            if len(codes):
-                needed[kind] = codes
-        own = needed.get("product", products)
-        moved = {
-            kind: _moved(home[own], needed[kind]) if kind in needed else np.full(len(own), -1, np.int32)
-            for kind, home in homes.items()
-        }
-        narrow = replace(
-            self,
-            targets={kind: self.targets[kind].select(codes) for kind, codes in needed.items()},
-            homes=Homes(moved["category"], moved["category_node"]),
-        )
-        return narrow, {kind: np.searchsorted(needed[kind], of) for kind, of in columns.items()}
+    def parts(self, columns: Mapping[str, I64]) -> F64:
+        """What a set is joined of: products of one category as one part, everything else by itself.
 
-    def _of(self, customers: slice) -> Joined:
-        """The same question about some customers, with all its probabilities laid out, target by target."""
-        return replace(
-            self,
-            ordering=None if self.ordering is None else self.ordering[customers],
-            laid_out={
-                kind: sigmoid(np.asfortranarray(of.rows(customers), np.float64)).astype(
-                    np.float64, copy=False
-                )
-                for kind, of in self.targets.items()
-            },
-        )
+        Shape: (U, parts).
+        """
+        blocks = [np.hstack(parts) for _, parts in self._parts(columns, ())]
+        return np.concatenate(blocks)
 
     @property
     def whole(self) -> F64:
         """P(order), 1 where the predictor does not have it. Shape: (U,)."""
         return np.ones(self._customers) if self.ordering is None else self.ordering
 
-    def parts(self, columns: Mapping[str, I64], newcomers: Sequence[F64] = ()) -> Iterable[F64]:
-        """What a set is joined of: products of one category as one part, everything else by itself."""
-        homes = (("category", self.homes.category), ("category_node", self.homes.node))
-        levels = [(kind, of) for kind, of in homes if kind in self.targets]
-        found: list[_Part] = []
-        for kind, chosen in columns.items():
-            found += self._within(chosen, levels) if kind == "product" else [self._each(kind, chosen)]
-        if newcomers:
-            found.append(_Kept(np.stack(newcomers).T))
-        return _Chain(found, self._customers)
+    def _parts(
+        self, columns: Mapping[str, I64], newcomers: Sequence[F64]
+    ) -> Iterator[tuple[slice, list[F64]]]:
+        """Some customers, and the blocks of their parts; again and again until all were there."""
+        plan = _Plan(self.homes, {kind for kind in ("category", "category_node") if kind in self.targets})
+        planned = [part for kind, chosen in columns.items() for part in plan.of(kind, chosen)]
+        width = sum(map(len, plan.targets.values())) + len(newcomers)
+        step = max(_FEWEST_AT_ONCE, min(_CUSTOMERS_AT_ONCE, _MOST_CELLS // max(1, width)))
+        laid = {kind: Laid(self.targets[kind], codes, step) for kind, codes in plan.targets.items()}
+        for number, start in enumerate(range(0, self._customers, step)):
+            some = slice(start, start + step)
+            blocks = {kind: one.part(number) for kind, one in laid.items()}
+            parts = [part.block(blocks) for part in planned]
+            yield some, [*parts, *(of[some, np.newaxis] for of in newcomers)]
 
-    def _within(self, products: I64, levels: Sequence[tuple[str, I32]]) -> list[_Part]:
+    @property
+    def _customers(self) -> int:
+        return len(next(iter(self.targets.values())).customer_vectors)
+
+
+@dataclass(frozen=True)
+class _Each:
+    """Targets of one kind, each by itself: where they stand among those laid out."""
+
+    kind: str
+    columns: slice
+
+    def block(self, laid_out: Mapping[str, F64]) -> F64:
+        """Their probabilities. Shape: (n, targets)."""
+        return laid_out[self.kind][:, self.columns]
+
+
+@dataclass(frozen=True)
+class _Given:
+    """Some parts as one: joined given what they are all bought from."""
+
+    parts: Sequence[_Each | _Given]
+    home: _Each
+
+    def block(self, laid_out: Mapping[str, F64]) -> F64:
+        """Its probability. Shape: (n, 1)."""
+        parts = [part.block(laid_out) for part in self.parts]
+        return union_given(parts, self.home.block(laid_out)[:, 0])[:, np.newaxis]
+
+
+class _Plan:
+    """How the parts of a set nest, and which targets are laid out for them, in the order they are read.
+
+    Args:
+        homes: What products are bought from.
+        levels: Kinds of homes that are scored.
+    """
+
+    def __init__(self, homes: Homes, levels: Collection[str]) -> None:
+        of_kind = (("category", homes.category), ("category_node", homes.node))
+        self._levels = [(kind, of) for kind, of in of_kind if kind in levels]
+        self._targets: dict[str, list[I64]] = {}
+
+    @property
+    def targets(self) -> dict[str, I64]:
+        """The targets to lay out, by kind."""
+        return {kind: np.concatenate(codes) for kind, codes in self._targets.items()}
+
+    def of(self, kind: str, chosen: I64) -> list[_Each | _Given]:
+        """The parts of some targets of a kind."""
+        return self._within(chosen, self._levels) if kind == "product" else [self._each(kind, chosen)]
+
+    def _within(self, products: I64, levels: Sequence[tuple[str, I32]]) -> list[_Each | _Given]:
         """Products, those that share a home as one part: joined given that it is bought from."""
         if not levels:
             return [self._each("product", products)]
@@ -265,95 +280,17 @@ class Joined:
         alone = products[~np.isin(home, shared)]
         found = self._within(alone, inner) if len(alone) else []
         for code in shared:
-            own = _Chain(self._within(products[home == code], inner), self._customers)
-            found.append(_Given(own, self._each(kind, np.array([code]))))
+            own = self._within(products[home == code], inner)
+            found.append(_Given(own, self._each(kind, np.array([code], np.int64))))
         return found
 
-    def _each(self, kind: str, columns: I64) -> _Part:
-        if self.laid_out is not None:
-            return _Kept(self.laid_out[kind][:, columns])
-        return _Blocks(self.targets[kind], columns)
-
-    @property
-    def _customers(self) -> int:
-        for block in (self.laid_out or {}).values():
-            return len(block)
-        return len(next(iter(self.targets.values())).customer_vectors)
-
-
-class _Part(Protocol):
-    """Blocks of probabilities, (U, n) each, that can be gone through again; `width` columns in all."""
-
-    @property
-    def width(self) -> int: ...
-
-    def __iter__(self) -> Iterator[F64]: ...
-
-
-class _Kept:
-    """One block at hand."""
-
-    def __init__(self, block: F64) -> None:
-        self._block, self.width = block, block.shape[1]
-
-    def __iter__(self) -> Iterator[F64]:
-        return iter([self._block])
-
-
-class _Blocks:
-    """Some targets, as many at a time as fit; where all fit, they are worked out once."""
-
-    def __init__(self, scores: TargetScores, targets: I64) -> None:
-        self._scores, self._targets = scores, targets
-        self.width = len(targets)
-        self._kept: F64 | None = None
-
-    def __iter__(self) -> Iterator[F64]:
-        step = max(1, _CELLS_AT_ONCE // max(1, len(self._scores.customer_vectors)))
-        for start in range(0, len(self._targets), step):
-            block = self._kept
-            if block is None:
-                block = probability_of(self._scores, self._targets[start : start + step])
-            if step >= len(self._targets):
-                self._kept = block
-            yield block
-
-
-class _Given:
-    """Some parts as one: joined given what they are all bought from."""
-
-    width = 1
-
-    def __init__(self, parts: _Part, home: _Part) -> None:
-        self._parts, self._home = parts, home
-
-    def __iter__(self) -> Iterator[F64]:
-        (whole,) = self._home
-        yield union_given(self._parts, whole[:, 0])[:, np.newaxis]
-
-
-class _Chain:
-    """Parts one after another; kept where they fit, so that they are worked out once."""
-
-    def __init__(self, parts: Sequence[_Part], customers: int) -> None:
-        self._parts = parts
-        self.width = sum(part.width for part in parts)
-        self._fits = self.width * customers <= _CELLS_AT_ONCE
-        self._kept: list[F64] | None = None
-
-    def __iter__(self) -> Iterator[F64]:
-        if self._kept is None and self._fits:
-            self._kept = [block for part in self._parts for block in part]
-        if self._kept is not None:
-            return iter(self._kept)
-        return (block for part in self._parts for block in part)
+    def _each(self, kind: str, codes: I64) -> _Each:
+        own = self._targets.setdefault(kind, [])
+        start = sum(map(len, own))
+        own.append(codes)
+        return _Each(kind, slice(start, start + len(codes)))
 
 
 def probability_of(scores: TargetScores, targets: I64) -> F64:
     """P(buys) each of some targets. Shape: (U, n)."""
     return sigmoid(scores.columns(targets).astype(np.float64)).astype(np.float64, copy=False)
-
-
-def _moved(codes: I32, among: I64) -> I32:
-    """Where codes stand among some, sorted; -1 stays."""
-    return np.where(codes < 0, -1, np.searchsorted(among, codes)).astype(np.int32)

@@ -60,25 +60,31 @@ def normalise(contract: Contract, raw: RawTable, names: TableMapping, timezone: 
         *repeated_columns(contract, raw.columns, names.columns),
         *missing_columns(contract, source, raw.columns),
     ]
-    columns: dict[str, pa.ChunkedArray] = {}
+    # Each in one piece as soon as it is read: two copies of one column, never of all of them.
+    columns: dict[str, pa.Array | pa.ChunkedArray] = {}
     for column in contract.columns:
         if column.name not in source.column_names:
-            columns[column.name] = pa.chunked_array([pa.nulls(source.num_rows, column.arrow_type)])
+            columns[column.name] = pa.nulls(source.num_rows, column.arrow_type)
             continue
         given = source[column.name]
         parsed = parse_column(column, given, timezone)
-        columns[column.name] = _canonical(column.name, parsed.values)
+        columns[column.name] = _whole(_canonical(column.name, parsed.values))
         failures += column_failures(contract.name, column, given, parsed.values, parsed.broken)
     further = [name for name in source.column_names if name not in contract] if contract.open else []
     for name in further:
-        columns[name] = _further(source[name], untyped=raw.untyped, timezone=timezone)
+        columns[name] = _whole(_further(source[name], untyped=raw.untyped, timezone=timezone))
     used = set(names.columns.values()) | set(contract.names) | set(further)
     return Normalised(
-        table=pa.table(columns).combine_chunks(),
+        table=pa.table(columns),
         present=tuple(name for name in columns if name in source.column_names),
         ignored=tuple(name for name in raw.columns if name and name not in used),
         failures=tuple(failures),
     )
+
+
+def _whole(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The same in one piece; in as few as hold it, where it is text of more than two gigabytes."""
+    return pa.table({"": values}).combine_chunks().column(0)
 
 
 def parse_column(column: Column, values: pa.ChunkedArray, timezone: str) -> Parsed:

@@ -6,7 +6,6 @@ tables in the contract's names and types, with what the rules for dirt counted. 
 
 from __future__ import annotations
 
-from collections.abc import Mapping as MappingABC
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -88,18 +87,19 @@ def shop_from_frames(
 
 
 def _shop(
-    raw: MappingABC[str, RawTable], mapping: Mapping, timezone: str, source: str, *, progress: bool
+    raw: dict[str, RawTable], mapping: Mapping, timezone: str, source: str, *, progress: bool
 ) -> ShopTables:
-    """Raw tables as a shop, or every failure at once."""
+    """Raw tables as a shop, or every failure at once; they are let go one by one."""
     from tqdm import tqdm
 
     read: dict[str, Normalised] = {}
     failures: list[Failure] = []
-    for name, table in tqdm(raw.items(), desc="reading tables", unit="table", disable=not progress):
-        read[name] = normalise(CONTRACTS[name], table, mapping[name], timezone)
+    malformed = {name: table.malformed for name, table in raw.items()}
+    for name in tqdm(list(raw), desc="reading tables", unit="table", disable=not progress):
+        read[name] = normalise(CONTRACTS[name], raw.pop(name), mapping[name], timezone)
         failures += read[name].failures
     failures += validate({name: normalised.table for name, normalised in read.items()})
-    raise_failures([renumbered(failure, raw[failure.table].malformed) for failure in failures], source)
+    raise_failures([renumbered(failure, malformed[failure.table]) for failure in failures], source)
 
     tables = {
         name: read[name].table if name in read else contract.schema.empty_table()

@@ -144,8 +144,8 @@ def test_a_large_set_is_joined_customers_after_customers_as_a_small_one_is_at_on
         whole = Joined(targets, homes, given_order, frailty=0.4)
         at_once = whole.probability(asked, newcomers)
         with monkeypatch.context() as patched:
-            patched.setattr(union, "_FEW", 0)
-            patched.setattr(union, "_CELLS_NEAR", 400)
+            patched.setattr(union, "_FEWEST_AT_ONCE", 7)
+            patched.setattr(union, "_MOST_CELLS", 400)
             np.testing.assert_allclose(whole.probability(asked, newcomers), at_once, rtol=1e-6)
 
 

@@ -154,10 +154,11 @@ def test_a_target_that_the_catalogue_has_and_the_scores_lack_is_an_error():
 
 
 @pytest.mark.parametrize("frailty", [0.0, 0.5])
-def test_small_blocks_tell_the_same(monkeypatch, frailty):
+def test_some_customers_after_others_are_told_the_same(monkeypatch, frailty):
     shop = scored(P, C, (0.9, 0.6), union=SetUnion(frailty={28: frailty}))
     whole = of(shop, *PRODUCTS)
-    monkeypatch.setattr(union, "_CELLS_AT_ONCE", 2)
+    monkeypatch.setattr(union, "_CUSTOMERS_AT_ONCE", 1)
+    monkeypatch.setattr(union, "_FEWEST_AT_ONCE", 1)
     assert of(shop, *PRODUCTS) == pytest.approx(whole, abs=1e-12)
 
 
