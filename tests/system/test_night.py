@@ -221,6 +221,24 @@ def test_a_night_that_fails_leaves_all_as_it_was(shop: Path) -> None:
     assert '"horizons":[28,14]' in manifest.replace(" ", "").replace("\n", "")
 
 
+def test_a_night_over_tables_of_other_names_keeps_their_names(shop: Path) -> None:
+    names = {"customer_id": "KUNDE", "order_id": "BELEG", "ordered_at": "ZEIT", "product_id": "ARTIKEL"}
+    foreign = pd.read_parquet(shop / "data" / "orders.parquet").rename(columns=names)
+    foreign.to_parquet(shop / "data" / "orders.parquet")
+    told = "".join(f'{ours} = "{theirs}"\n' for ours, theirs in names.items())
+    (shop / "names.toml").write_text(f"[orders]\n{told}")
+    arrivals = Arrivals(shop / "orders.sqlite")
+    arrivals.append([line("new-1", 1), line("new-1", 2)], "2024-04-02T10:00:00Z")
+    done = night(shop, SECOND, INTENTML_COLUMNS="names.toml")
+    assert done.returncode == 0, done.stderr
+    after = pd.read_parquet(shop / "data" / "orders.parquet")
+    assert list(after.columns) == list(foreign.columns)
+    assert after.loc[after["KUNDE"] == "new-1", "BELEG"].tolist() == ["new-1-1", "new-1-2"]
+    assert len(after) == len(foreign) + 2
+    scored = pd.read_parquet(shop / "root" / "current" / "customers.parquet").set_index("customer_id")
+    assert scored.loc["new-1", "orders"] == 2
+
+
 def test_two_nights_do_not_run_at_once(shop: Path) -> None:
     Arrivals(shop / "orders.sqlite").close()
     with subprocess.Popen(["flock", str(shop / "root" / ".night.lock"), "sleep", "30"]) as other:
