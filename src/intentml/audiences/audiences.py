@@ -124,7 +124,8 @@ class Audiences:
     def preview(self, asked: Asked) -> Preview:
         """How many are in, some of them, how far they can be reached, and what each part of the rule does."""
         audience = self.find(asked)
-        rows, everybody = self.selector.rows(audience.rule), len(self.view.customer_ids)
+        clauses, who = funnel(self.selector, audience.rule)
+        rows, everybody = np.flatnonzero(who).astype(np.int32), len(self.view.customer_ids)
         spread = (
             rows[np.linspace(0, len(rows) - 1, min(_SAMPLE, len(rows))).astype(int)] if len(rows) else rows
         )
@@ -138,7 +139,7 @@ class Audiences:
             share=len(rows) / max(everybody, 1),
             sample=tuple(self.view.customer_ids[spread]),
             reach={name: self._count(name, yes, rows) for name, yes in reach.items()},
-            funnel=funnel(self.selector, audience.rule),
+            funnel=clauses,
             notes=self.notes(audience),
         )
 

@@ -112,9 +112,12 @@ def _seen(selector: Selector, leaf: Any, row: int) -> dict[str, Any]:
     return selector.seen(leaf, row)
 
 
-def funnel(selector: Selector, rule: Rule) -> Clause:
-    """How many customers fit the rule, each of its parts, and, within `all`, the parts so far."""
-    return _clause(rule, selector.fits(list(leaves(rule))))[0]
+def funnel(selector: Selector, rule: Rule) -> tuple[Clause, Bools]:
+    """How many customers fit the rule, each of its parts, and, within `all`, the parts so far.
+
+    And who fits the rule. Shape: (U,).
+    """
+    return _clause(rule, selector.fits(list(leaves(rule))))
 
 
 def _clause(rule: Rule, fits: Iterator[Bools]) -> tuple[Clause, Bools]:
@@ -124,13 +127,13 @@ def _clause(rule: Rule, fits: Iterator[Bools]) -> tuple[Clause, Bools]:
     for part in parts_of(rule):
         clause, mine = _clause(part, fits)
         who = mine if who is None else who & mine if isinstance(rule, All) else who | mine
-        left = {"remaining": int(who.sum())} if isinstance(rule, All) else {}
+        left = {"remaining": int(np.count_nonzero(who))} if isinstance(rule, All) else {}
         clauses.append(clause.model_copy(update=left))
     if who is None:
         who = next(fits)
     elif isinstance(rule, NoneOf):
         who = ~who
-    return Clause(rule=text_of(rule), customers=int(who.sum()), parts=tuple(clauses)), who
+    return Clause(rule=text_of(rule), customers=int(np.count_nonzero(who)), parts=tuple(clauses)), who
 
 
 def _shown(value: Any) -> str:

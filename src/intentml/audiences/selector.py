@@ -51,9 +51,10 @@ if TYPE_CHECKING:
 
 
 Bools = npt.NDArray[np.bool_]
+Bits = npt.NDArray[np.uint8]
 _HISTORIES = ("lines", "events")
 _AT_ONCE = 32
-_SQL_FOR_EACH = 8  # texts of SQL that are kept beside each table
+_FOR_EACH = 8  # texts of SQL, and answers to single leaves, that are kept beside each table
 
 
 class Selector:
@@ -74,6 +75,7 @@ class Selector:
         self._customers = self._engine.table("customers", view.customers.add_column(0, "row", rows))
         self._kept: dict[str, ir.Table] = {}
         self._sql: dict[tuple[str, str], str] = {}
+        self._fitting: dict[str, Bits] = {}  # who fits a leaf, a bit a customer
         self._open: list[str] = []  # audiences being resolved, to see a circle
 
     # -- who ------------------------------------------------------------------------------------
@@ -95,23 +97,40 @@ class Selector:
     def fits(self, rules: Sequence[Rule], row: int | None = None) -> Iterator[Bools]:
         """Of each rule, who fits it: everybody by row, or one customer alone. Shape: (U,) or (1,).
 
+        Of everybody it is kept: a funnel asks the same leaves again and again.
+        """
+        if row is not None:
+            yield from self._fit(rules, self._customers.filter(self._customers["row"] == row), 1)
+            return
+        everybody, keys = len(self.view.customer_ids), [_key(rule) for rule in rules]
+        new = {key: rule for key, rule in zip(keys, rules, strict=True) if key not in self._fitting}
+        for key, who in zip(new, self._fit(list(new.values()), self._customers, everybody), strict=True):
+            self._fitting[key] = np.packbits(who)
+        for key in keys:
+            yield np.unpackbits(self._fitting[key], count=everybody).view(np.bool_)
+
+    def _fit(self, rules: Sequence[Rule], who: ir.Table, count: int) -> Iterator[Bools]:
+        """Of each rule, who of a table fits it, by row. Shape: (count,).
+
         Many are asked at once: to say a question in SQL takes longer than to answer it.
         """
-        who = self._customers if row is None else self._customers.filter(self._customers["row"] == row)
         for start in range(0, len(rules), _AT_ONCE):
             asked = {f"n{number}": rule for number, rule in enumerate(rules[start : start + _AT_ONCE])}
             told = {name: self.condition(rule) for name, rule in asked.items()}
             answer = self._engine.arrow(self._engine.sql(who.select("row", **told)))
-            order = np.argsort(answer["row"].to_numpy())
+            row = answer["row"].to_numpy() if count > 1 else np.zeros(1, np.int32)
             for name in asked:
-                yield answer[name].to_numpy()[order]
+                fit = np.empty(count, np.bool_)
+                fit[row] = answer[name].to_numpy()
+                yield fit
 
     def forget(self, more_than: int = 0) -> None:
         """Let go of what leaves found and of the SQL over it, where more than so many are kept."""
         found = [key for key in self._kept if key not in _HISTORIES]
-        if len(found) <= more_than and len(self._sql) <= _SQL_FOR_EACH * more_than:
+        if len(found) <= more_than and max(len(self._sql), len(self._fitting)) <= _FOR_EACH * more_than:
             return
         self._sql.clear()
+        self._fitting.clear()
         for key in found:
             self._engine.drop(self._kept.pop(key).get_name())
 

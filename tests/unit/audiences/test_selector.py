@@ -100,6 +100,24 @@ def test_a_leaf_is_worked_out_once(selector, monkeypatch):
     assert len(asked) == 1
 
 
+def test_who_fits_a_leaf_is_asked_once_and_told_by_row(monkeypatch):
+    selector = Selector(random_view(np.random.default_rng(11), customers=60), OTHERS)
+    rules = [parse(text) for text in ("orders >= 2", "city = Lyon", "audience('friends')", "purchased()")]
+    wanted = [selector.rows(rule).tolist() for rule in rules]
+    asked, known = [], selector._engine.arrow
+    monkeypatch.setattr(selector._engine, "arrow", lambda sql: asked.append(sql) or known(sql))
+    for _ in range(2):
+        assert [np.flatnonzero(who).tolist() for who in selector.fits([*rules, rules[0]])] == [
+            *wanted,
+            wanted[0],
+        ]
+    assert len(asked) == 1
+    for row in (0, 59):
+        assert [bool(who[0]) for who in selector.fits(rules, row)] == [row in rows for rows in wanted]
+    selector.forget()
+    assert [np.flatnonzero(who).tolist() for who in selector.fits(rules)] == wanted
+
+
 @pytest.mark.parametrize(
     ("text", "name"),
     [
