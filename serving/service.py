@@ -65,7 +65,8 @@ from intentml.service.shop import ScoredShop
 from intentml.version import __version__
 
 SCORES, MODEL, WORKERS = "INTENTML_SCORES", "INTENTML_MODEL", "INTENTML_WORKERS"
-ORDERS, DATA, AUDIENCES = "INTENTML_ORDERS", "INTENTML_DATA", "INTENTML_AUDIENCES"
+ORDERS, AUDIENCES = "INTENTML_ORDERS", "INTENTML_AUDIENCES"
+DATA, COLUMNS = "INTENTML_DATA", "INTENTML_COLUMNS"
 WATCH_SECONDS = 1.0
 AT_ONCE = 20
 # Read here, so that a server with wrong ones ends at its start, and not at its first request.
@@ -267,8 +268,9 @@ async def answered(
 
 async def of_audiences(answer: Callable[..., dict[str, Any]], request: Request, *asked: Any) -> Response:
     """The answer of the audiences of the scores that are served now."""
-    scores = bentoml.get_current_service().live.shop.scores
-    return await aside(lambda: written_for(request, answer(audiences(), scores, *asked)))
+    live = bentoml.get_current_service().live
+    # Looked up when its turn comes: others may be served by then, and their audiences be open.
+    return await aside(lambda: written_for(request, answer(audiences(), live.shop.scores, *asked)))
 
 
 async def aside(work: Callable[[], Done]) -> Done:
@@ -349,9 +351,10 @@ class Intent:
             raise IntentmlError(f"{' and '.join(missing)} must be set", hint="`intentml serve` sets them")
         places = Places.of(os.environ[SCORES], os.environ[MODEL])
         log_of_orders = os.environ.get(ORDERS)
-        self.live = LiveShop(places, Arrivals(log_of_orders) if log_of_orders else None)
-        DRIFT.serves(self.live.shop.scores)
         self.audiences = ServedAudiences(opening)
+        arrivals = Arrivals(log_of_orders) if log_of_orders else None
+        self.live = LiveShop(places, arrivals, self.audiences.prepare)
+        DRIFT.serves(self.live.shop.scores)
         self.one_at_a_time = ThreadPoolExecutor(max_workers=1)
         if torch := sys.modules.get("torch"):
             torch.set_num_threads(1)
@@ -377,17 +380,20 @@ def watch(live: LiveShop) -> None:
             return
         try:
             if live.renew():
+                DRIFT.serves(live.shop.scores)
                 gc.collect()
                 log.info(json.dumps({"renewed": live.shop.health()}))
-        except IntentmlError as problem:
-            if problem.message != told:
-                log.error(json.dumps({"not_renewed": problem.message}))
-            told = problem.message
+        except Exception as problem:  # this thread must outlive whatever lies there
+            why = problem.message if isinstance(problem, IntentmlError) else type(problem).__name__
+            if why != told:
+                log.error(json.dumps({"not_renewed": why}))
+            told = why
 
 
 def opening(scores: Scores) -> Audiences:
     """The audiences of scores, over the tables that were scored."""
-    return open_audiences(scores, os.environ.get(DATA), folder=os.environ.get(AUDIENCES))
+    places = os.environ.get(DATA), os.environ.get(COLUMNS), os.environ.get(AUDIENCES)
+    return open_audiences(scores, places[0], columns=places[1], folder=places[2])
 
 
 # From the outside inwards.

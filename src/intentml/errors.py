@@ -173,6 +173,12 @@ class RuleError(IntentmlError):
     code = "rule"
 
 
+class UnknownAudienceError(RuleError):
+    """No audience has that name."""
+
+    code = "unknown_audience"
+
+
 class LedgerError(IntentmlError):
     """A ledger that is in use, broken or of another shop, or asked for what it does not hold or allow."""
 

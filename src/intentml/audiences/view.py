@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from intentml.audiences.fields import RuleField, kind_of
 from intentml.audiences.lead_score import Weight
 from intentml.audiences.leaves import Interest
-from intentml.errors import RuleError, without_address
+from intentml.errors import UnknownCustomerError, without_address
 from intentml.prediction import F64
 from intentml.timeline import Instant
 from intentml.timeline.catalogue import Catalogue, Strings
@@ -122,11 +122,11 @@ class ShopView:
         """The row of a customer.
 
         Raises:
-            RuleError: Nobody has that id.
+            UnknownCustomerError: Nobody has that id.
         """
         row = int(np.searchsorted(self.customer_ids, customer_id))
         if row == len(self.customer_ids) or self.customer_ids[row] != customer_id:
-            raise RuleError(f"nobody here has the id {without_address(customer_id)!r}")
+            raise UnknownCustomerError(f"nobody here has the id {without_address(customer_id)!r}")
         return row
 
 

@@ -40,6 +40,7 @@ def serve(
         str | None,
         typer.Option("--data", metavar="DIR", help="The tables that were scored, for audiences."),
     ] = None,
+    columns: options.Columns = None,
     audiences: Annotated[
         Path | None,
         typer.Option("--audiences", metavar="FOLDER", help="YAML files of your own beside the presets."),
@@ -65,6 +66,7 @@ def serve(
         "INTENTML_MODEL": model if model.startswith("models:") else Path(model),
         "INTENTML_ORDERS": orders,
         "INTENTML_DATA": data if data is None or "://" in data else Path(data),
+        "INTENTML_COLUMNS": columns,
         "INTENTML_AUDIENCES": audiences,
     }
     # Not resolved: where a link leads to may change while the service runs.

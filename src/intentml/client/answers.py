@@ -77,10 +77,12 @@ class Customers(Forecast):
 
     Attributes:
         customers: A row each, by customer_id.
+        rescored: Who was scored anew since orders came in, and as of when.
         unknown_customer_ids: Those asked about who were not scored.
     """
 
     customers: pd.DataFrame
+    rescored: dict[str, pd.Timestamp]
     unknown_customer_ids: tuple[str, ...]
 
 
@@ -160,6 +162,8 @@ class Health(Answer):
         calibrated: Whether the history could evaluate them.
         model: Name of the model.
         customers: How many were scored.
+        sequence: Number of the newest writing of orders that is known.
+        rescored: How many customers were scored anew.
     """
 
     status: str
@@ -167,6 +171,8 @@ class Health(Answer):
     calibrated: Any
     model: str
     customers: int
+    sequence: int
+    rescored: int
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

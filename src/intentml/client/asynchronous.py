@@ -86,6 +86,7 @@ class AsyncClient:
         brand: str | Iterable[str] = (),
         keyword: str | None = None,
         new_product: Mapping[str, Any] | None = None,
+        audience: Audience | None = None,
         limit: int | None = None,
         min_probability: float | None = None,
         share: float | None = None,
@@ -100,6 +101,7 @@ class AsyncClient:
                     "brand": brand,
                     "keyword": keyword,
                     "new_product": new_product,
+                    "audience": audience,
                     "limit": limit,
                     "min_probability": min_probability,
                     "share": share,
@@ -110,9 +112,10 @@ class AsyncClient:
 
     async def recommend(
         self,
-        customer_id: str,
+        customer_id: str | None = None,
         limit: int = 10,
         *,
+        orders: Orders | None = None,
         keyword: str | None = None,
         exclude_bought_days: float | None = None,
         horizon_days: int | None = None,
@@ -120,13 +123,14 @@ class AsyncClient:
         """What does this customer want? Products, ranked."""
         return await self._ask(
             questions.recommend(
+                orders,
                 {
                     "customer_id": customer_id,
                     "limit": limit,
                     "keyword": keyword,
                     "exclude_bought_days": exclude_bought_days,
                     "horizon_days": horizon_days,
-                }
+                },
             )
         )
 
@@ -150,19 +154,21 @@ class AsyncClient:
 
     async def explain(
         self,
-        orders: Orders,
+        orders: Orders | None = None,
         *,
+        customer_id: str | None = None,
         product: str | None = None,
         category: str | None = None,
         brand: str | None = None,
         no_order: bool = False,
         horizon_days: int | None = None,
     ) -> answers.Explained:
-        """Why a customer with this history is expected to buy that, or not to order."""
+        """Why a customer is expected to buy that, or not to order."""
         return await self._ask(
             questions.explain(
                 orders,
                 {
+                    "customer_id": customer_id,
                     "product": product,
                     "category": category,
                     "brand": brand,
@@ -185,16 +191,21 @@ class AsyncClient:
         return await self._ask(questions.preview(audience))
 
     async def members(
-        self, audience: Audience, *, limit: int | None = None, page_size: int = 1_000
+        self,
+        audience: Audience,
+        *,
+        fields: str | Iterable[str] = (),
+        limit: int | None = None,
+        page_size: int = 1_000,
     ) -> answers.Members:
         """Who is in an audience: all pages of it, joined."""
-        return await self._ask(questions.members(audience, limit, page_size))
+        return await self._ask(questions.members(audience, fields, limit, page_size))
 
     async def explain_member(self, audience: Audience, customer_id: str) -> answers.AudienceAnswer:
         """Why a customer is in an audience, or is not: every part of the rule, with the value seen."""
         return await self._ask(questions.explain_member(audience, customer_id))
 
-    async def compare(self, audiences: Sequence[Audience]) -> answers.Comparison:
+    async def compare(self, audiences: Sequence[str]) -> answers.Comparison:
         """Audiences side by side."""
         return await self._ask(questions.compare(audiences))
 

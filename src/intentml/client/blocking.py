@@ -90,6 +90,7 @@ class Client:
         brand: str | Iterable[str] = (),
         keyword: str | None = None,
         new_product: Mapping[str, Any] | None = None,
+        audience: Audience | None = None,
         limit: int | None = None,
         min_probability: float | None = None,
         share: float | None = None,
@@ -103,6 +104,7 @@ class Client:
             brand: One or more brands.
             keyword: Words that products are searched by.
             new_product: A product that is not in the catalogue: name, category, brand, price.
+            audience: Only its members: a name, or a rule as text or tree.
             limit: At most this many customers; or else one of the next two.
             min_probability: Only customers at least this likely to buy.
             share: Only this share of the customers, the likeliest.
@@ -116,6 +118,7 @@ class Client:
                     "brand": brand,
                     "keyword": keyword,
                     "new_product": new_product,
+                    "audience": audience,
                     "limit": limit,
                     "min_probability": min_probability,
                     "share": share,
@@ -126,9 +129,10 @@ class Client:
 
     def recommend(
         self,
-        customer_id: str,
+        customer_id: str | None = None,
         limit: int = 10,
         *,
+        orders: Orders | None = None,
         keyword: str | None = None,
         exclude_bought_days: float | None = None,
         horizon_days: int | None = None,
@@ -136,21 +140,23 @@ class Client:
         """What does this customer want? Products, ranked.
 
         Args:
-            customer_id: The customer.
+            customer_id: The customer, whom the shop knows.
             limit: At most so many products.
+            orders: Or the customer's whole history, as in `predict`.
             keyword: Only products that match.
             exclude_bought_days: Leave out what was bought within so many days before as_of.
             horizon_days: One of the horizons scored; the first where left out.
         """
         return self._ask(
             questions.recommend(
+                orders,
                 {
                     "customer_id": customer_id,
                     "limit": limit,
                     "keyword": keyword,
                     "exclude_bought_days": exclude_bought_days,
                     "horizon_days": horizon_days,
-                }
+                },
             )
         )
 
@@ -190,18 +196,20 @@ class Client:
 
     def explain(
         self,
-        orders: Orders,
+        orders: Orders | None = None,
         *,
+        customer_id: str | None = None,
         product: str | None = None,
         category: str | None = None,
         brand: str | None = None,
         no_order: bool = False,
         horizon_days: int | None = None,
     ) -> answers.Explained:
-        """Why a customer with this history is expected to buy that, or not to order.
+        """Why a customer is expected to buy that, or not to order.
 
         Args:
             orders: One customer's whole history, as in `predict`.
+            customer_id: Or the customer, whose history the shop knows.
             product: A product id; or else one of the next three.
             category: A category or node.
             brand: A brand.
@@ -212,6 +220,7 @@ class Client:
             questions.explain(
                 orders,
                 {
+                    "customer_id": customer_id,
                     "product": product,
                     "category": category,
                     "brand": brand,
@@ -245,16 +254,22 @@ class Client:
         return self._ask(questions.preview(audience))
 
     def members(
-        self, audience: Audience, *, limit: int | None = None, page_size: int = 1_000
+        self,
+        audience: Audience,
+        *,
+        fields: str | Iterable[str] = (),
+        limit: int | None = None,
+        page_size: int = 1_000,
     ) -> answers.Members:
         """Who is in an audience: all pages of it, joined.
 
         Args:
             audience: The name of one, or a rule as text or tree.
+            fields: Fields of the members that are told beside their ids.
             limit: At most so many customers.
             page_size: How many are asked for at once.
         """
-        return self._ask(questions.members(audience, limit, page_size))
+        return self._ask(questions.members(audience, fields, limit, page_size))
 
     def explain_member(self, audience: Audience, customer_id: str) -> answers.AudienceAnswer:
         """Why a customer is in an audience, or is not: every part of the rule, with the value seen.
@@ -265,11 +280,11 @@ class Client:
         """
         return self._ask(questions.explain_member(audience, customer_id))
 
-    def compare(self, audiences: Sequence[Audience]) -> answers.Comparison:
+    def compare(self, audiences: Sequence[str]) -> answers.Comparison:
         """Audiences side by side.
 
         Args:
-            audiences: Names, or rules as text or trees.
+            audiences: Names.
         """
         return self._ask(questions.compare(audiences))
 

@@ -52,9 +52,10 @@ def interested_in(asked: Mapping[str, Any]) -> Conversation[answers.InterestedIn
     return reading.interested_in((yield post("/interested_in", {**asked, **sets})))
 
 
-def recommend(asked: Mapping[str, Any]) -> Conversation[answers.Recommendation]:
-    """What does this customer want?"""
-    return reading.recommendation((yield post("/recommend", asked)))
+def recommend(orders: Orders | None, asked: Mapping[str, Any]) -> Conversation[answers.Recommendation]:
+    """What does this customer, known by id or with this history, want?"""
+    history = {} if orders is None else {"orders": order_lines(orders)}
+    return reading.recommendation((yield post("/recommend", {**history, **asked})))
 
 
 def customers(ids: str | Iterable[str]) -> Conversation[answers.Customers]:
@@ -82,9 +83,10 @@ def predict(orders: Orders, horizon_days: int | None, interests: int) -> Convers
     return reading.predicted((yield from of_one_version(lambda: in_turn(asked, places))))
 
 
-def explain(orders: Orders, asked: Mapping[str, Any]) -> Conversation[answers.Explained]:
-    """Why is a customer with this history expected to do that?"""
-    return reading.explained((yield post("/explain", {"orders": order_lines(orders), **asked})))
+def explain(orders: Orders | None, asked: Mapping[str, Any]) -> Conversation[answers.Explained]:
+    """Why is a customer, with this history or known by id, expected to do that?"""
+    history = {} if orders is None else {"orders": order_lines(orders)}
+    return reading.explained((yield post("/explain", {**history, **asked})))
 
 
 def add_orders(orders: Orders, idempotency_key: str) -> Conversation[answers.Accepted]:
@@ -97,7 +99,7 @@ def add_orders(orders: Orders, idempotency_key: str) -> Conversation[answers.Acc
 
 def audiences() -> Conversation[answers.Audiences]:
     """Which audiences are there?"""
-    return reading.audiences((yield post("/audiences", {})))
+    return reading.audiences((yield get("/audiences")))
 
 
 def preview(audience: Audience) -> Conversation[answers.Preview]:
@@ -105,11 +107,14 @@ def preview(audience: Audience) -> Conversation[answers.Preview]:
     return reading.preview((yield post("/audiences/preview", {"audience": audience})))
 
 
-def members(audience: Audience, limit: int | None, page_size: int) -> Conversation[answers.Members]:
+def members(
+    audience: Audience, fields: str | Iterable[str], limit: int | None, page_size: int
+) -> Conversation[answers.Members]:
     """Who is in? All pages, or as many as hold the customers wanted."""
     if page_size < 1 or (limit is not None and limit < 1):
         raise RequestError("limit and page_size must be at least 1", hint="leave limit out to get everybody")
-    found = yield from of_one_version(lambda: pages(audience, limit, page_size))
+    asked = {"audience": audience, "fields": several(fields) or None}
+    found = yield from of_one_version(lambda: pages(asked, limit, page_size))
     return reading.members(found, limit)
 
 
@@ -119,7 +124,7 @@ def explain_member(audience: Audience, customer_id: str) -> Conversation[answers
     return reading.about_audience((yield post("/audiences/explain", asked)))
 
 
-def compare(audiences: Sequence[Audience]) -> Conversation[answers.Comparison]:
+def compare(audiences: Sequence[str]) -> Conversation[answers.Comparison]:
     """How do these stand side by side?"""
     return reading.comparison((yield post("/audiences/compare", {"audiences": list(audiences)})))
 
@@ -179,13 +184,13 @@ def in_turn(
     return found
 
 
-def pages(audience: Audience, limit: int | None, page_size: int) -> Conversation[list[reading.Body]]:
+def pages(asked: Mapping[str, Any], limit: int | None, page_size: int) -> Conversation[list[reading.Body]]:
     """The pages of an audience's members, from the first."""
     found: list[reading.Body] = []
     cursor, seen, count = None, set[str](), 0
     while limit is None or count < limit:
         left = page_size if limit is None else min(page_size, limit - count)
-        page = yield post("/audiences/members", {"audience": audience, "limit": left, "cursor": cursor})
+        page = yield post("/audiences/members", {**asked, "limit": left, "cursor": cursor})
         found.append(page)
         count, cursor = count + len(page["customers"]), page["next_cursor"]
         if cursor is None or not is_of_one_version(found):

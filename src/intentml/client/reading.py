@@ -116,6 +116,8 @@ def health(body: Body) -> Health:
         calibrated=body["calibrated"],
         model=str(body["model"]),
         customers=int(body["customers"]),
+        sequence=int(body.get("sequence", 0)),
+        rescored=int(body.get("rescored", 0)),
     )
 
 
@@ -196,6 +198,9 @@ def _window(body: Body) -> dict[str, Any]:
 def _rows(bodies: Sequence[Body]) -> dict[str, Any]:
     return {
         "customers": frame(one for body in bodies for one in body["customers"]),
+        "rescored": {
+            str(one): instant(at) for body in bodies for one, at in body.get("rescored", {}).items()
+        },
         "unknown_customer_ids": tuple(str(one) for body in bodies for one in body["unknown_customer_ids"]),
     }
 

@@ -24,6 +24,7 @@ _MOST_CLIENTS = 10_000
 _FEW = 16
 _REMEMBERED, _LONGEST = 32, 0.1  # of the last answers, each as no longer than this: one stall is no crowd
 _BEAT_SECONDS, _BEATS = 0.02, 2  # one late beat is a stall, several are a crowd
+_CROWD = 32  # and so are so many since the last beat
 
 
 @dataclass(frozen=True)
@@ -143,22 +144,24 @@ class Pulse:
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._late: deque[float] = deque(maxlen=_BEATS)
+        self._due, self._asked = 0.0, 0
 
     def late(self) -> float:
-        """Seconds by which the last beats were late, the least late of them."""
+        """Seconds by which the last beats were late, the least of them; in a crowd, the next one too."""
         loop = asyncio.get_running_loop()
         if loop is not self._loop:
             self._loop = loop
             self._late.extend([0.0] * _BEATS)
             self._next(loop)
-        return min(self._late)
+        self._asked += 1
+        return max(min(self._late), loop.time() - self._due if self._asked > _CROWD else 0.0)
 
     def _next(self, loop: asyncio.AbstractEventLoop) -> None:
-        due = loop.time() + _BEAT_SECONDS
-        loop.call_at(due, self._beat, loop, due)
+        self._due, self._asked = loop.time() + _BEAT_SECONDS, 0
+        loop.call_at(self._due, self._beat, loop)
 
-    def _beat(self, loop: asyncio.AbstractEventLoop, due: float) -> None:
-        self._late.append(loop.time() - due)
+    def _beat(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._late.append(loop.time() - self._due)
         self._next(loop)
 
 

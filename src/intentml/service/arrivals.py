@@ -99,7 +99,7 @@ class Arrivals:
                 f"there is no log of orders at {self.path}",
                 hint="it is the file that `intentml serve --orders FILE` was told",
             )
-        self._one_at_a_time = threading.Lock()
+        self._one_at_a_time, self._reading = threading.Lock(), threading.Lock()
         with self._told():
             self._db = sqlite3.connect(
                 self.path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False
@@ -117,6 +117,8 @@ class Arrivals:
                         f"{self.path.name} is no log of orders of version {VERSION}",
                         hint="name a file that is not there yet",
                     )
+            # Who asks what is new never waits for who writes, nor for the disk.
+            self._reader = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
 
     def append(self, lines: Sequence[Line], received_at: str, idempotency_key: str | None = None) -> Receipt:
         """Keep lines; when this returns they are on the disk.
@@ -152,15 +154,15 @@ class Arrivals:
 
     def newest(self) -> int:
         """The number of the newest batch; 0 before the first."""
-        with self._one_at_a_time, self._told():
-            (newest,) = self._db.execute("SELECT max(sequence) FROM batches").fetchone()
+        with self._reading, self._told():
+            (newest,) = self._reader.execute("SELECT max(sequence) FROM batches").fetchone()
         return newest or 0
 
     def since(self, sequence: int) -> list[Batch]:
         """The batches after a number, in the order they came."""
         query = "SELECT sequence, lines FROM batches WHERE sequence > ? ORDER BY sequence"
-        with self._one_at_a_time, self._told():
-            rows = self._db.execute(query, (sequence,)).fetchall()
+        with self._reading, self._told():
+            rows = self._reader.execute(query, (sequence,)).fetchall()
         return [Batch(number, json.loads(lines)) for number, lines in rows]
 
     def held(self) -> Held:
@@ -190,6 +192,7 @@ class Arrivals:
 
     def close(self) -> None:
         """Let go of the file."""
+        self._reader.close()
         self._db.close()
 
     @contextmanager

@@ -12,6 +12,7 @@ import binascii
 import json
 import threading
 from collections.abc import Callable, Mapping
+from time import monotonic
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,15 @@ from intentml.audiences.audiences import UNNAMED, Audiences
 from intentml.audiences.leaves import Happened, InterestedIn, Purchased, SimilarTo
 from intentml.audiences.rule import leaves
 from intentml.audiences.view import I32
-from intentml.errors import ConflictError, IntentmlError, RequestError, RuleError, UnavailableError, nearest
+from intentml.errors import (
+    ConflictError,
+    IntentmlError,
+    RequestError,
+    RuleError,
+    UnavailableError,
+    UnknownAudienceError,
+    nearest,
+)
 from intentml.insights.comparison import comparison
 from intentml.insights.overlap import overlap
 from intentml.scores.answers import about
@@ -37,6 +46,8 @@ from intentml.service.requests import (
 
 # How long reading a shop's tables takes, roughly: who asks meanwhile is told to come again.
 _OPENING_SECONDS = 5
+# When what could not be read is tried again.
+_AGAIN_SECONDS = 30
 # Parts of a rule that read a history or rank everybody: of a rule sent, and kept for the next ones.
 _HEAVY = (Purchased, Happened, InterestedIn, SimilarTo)
 _MOST_HEAVY, _MOST_KEPT = 50, 256
@@ -54,6 +65,8 @@ class ServedAudiences:
         self._lock = threading.Lock()
         self._of: Scores | None = None
         self._opened: Audiences | IntentmlError | None = None
+        self._opened_at = 0.0
+        self._next: tuple[Scores, Audiences | IntentmlError] | None = None
 
     def of(self, scores: Scores) -> Audiences:
         """The audiences of these scores.
@@ -63,7 +76,10 @@ class ServedAudiences:
             IntentmlError: They cannot be.
         """
         with self._lock:
-            if self._of is not scores:
+            if self._next is not None and self._next[0] is scores:
+                (self._of, self._opened), self._next, self._opened_at = self._next, None, monotonic()
+            failed = isinstance(self._opened, IntentmlError)
+            if self._of is not scores or (failed and monotonic() - self._opened_at > _AGAIN_SECONDS):
                 self._of, self._opened = scores, None
                 threading.Thread(target=self._open, args=(scores,), daemon=True).start()
             opened = self._opened
@@ -78,16 +94,31 @@ class ServedAudiences:
         opened.selector.forget(more_than=_MOST_KEPT)
         return opened
 
+    def prepare(self, scores: Scores) -> None:
+        """Open the audiences of scores that come next, if any were asked for; the old ones go on."""
+        if self._of is not None:
+            opened = self._read(scores)
+            with self._lock:
+                self._next = scores, opened
+
     def _open(self, scores: Scores) -> None:
-        try:
-            opened: Audiences | IntentmlError = self._opening(scores)
-        except IntentmlError as problem:
-            opened = problem
-        except Exception as problem:  # who asks must hear of it: nobody waits for this thread
-            opened = RuleError(f"the tables of the shop cannot be read: {type(problem).__name__}")
+        opened = self._read(scores)
         with self._lock:
             if self._of is scores:
-                self._opened = opened
+                self._opened, self._opened_at = opened, monotonic()
+
+    def _read(self, scores: Scores) -> Audiences | IntentmlError:
+        """The audiences, or why there are none."""
+        try:
+            return self._opening(scores)
+        except IntentmlError as problem:
+            return problem
+        except Exception as problem:  # who asks must hear of it: nobody waits for this thread
+            return UnavailableError(
+                f"the tables of the shop cannot be read: {type(problem).__name__}",
+                retry_after_s=_AGAIN_SECONDS,
+                hint="they are tried again in a while",
+            )
 
     # -- the answers ----------------------------------------------------------------------------
 
@@ -149,7 +180,7 @@ class ServedAudiences:
     def compare(self, scores: Scores, request: CompareRequest) -> dict[str, Any]:
         """Audiences side by side, and how far they are the same people."""
         ours = self.of(scores)
-        names = [meant(ours, name).name for name in request.audiences] or None
+        names = [_known(ours, name).name for name in request.audiences] or None
         found, both = comparison(ours, names), overlap(ours, names, "inside")
         return {
             **about(scores),
@@ -167,19 +198,29 @@ def meant(audiences: Audiences, asked: Rule) -> Audience:
     """The audience of a request: a name, a rule as text, or a tree. Never a file.
 
     Raises:
-        RuleError: There is none of that name, or the rule is none.
+        UnknownAudienceError: There is none of that name.
+        RuleError: The rule is none.
     """
     if isinstance(asked, Mapping):
         return _affordable(audience_of(UNNAMED, {"title": UNNAMED, "rule": dict(asked)}))
-    if asked in audiences.known:
-        return audiences.known[asked]
-    if asked.replace("-", "").replace("_", "").isalnum():
-        near = nearest(asked, audiences.known)
-        raise RuleError(
+    if asked in audiences.known or asked.replace("-", "").replace("_", "").isalnum():
+        return _known(audiences, asked)
+    return _affordable(audience_of(UNNAMED, {"title": UNNAMED, "rule": asked}))
+
+
+def _known(audiences: Audiences, name: str) -> Audience:
+    """The audience of a name.
+
+    Raises:
+        UnknownAudienceError: There is none.
+    """
+    if name not in audiences.known:
+        near = nearest(name, audiences.known)
+        raise UnknownAudienceError(
             "there is no audience of that name",
             hint=f"perhaps {', '.join(near)}" if near else "GET /audiences lists them",
         )
-    return _affordable(audience_of(UNNAMED, {"title": UNNAMED, "rule": asked}))
+    return audiences.known[name]
 
 
 def _affordable(audience: Audience) -> Audience:

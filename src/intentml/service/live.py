@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -22,6 +22,7 @@ from intentml.inference.folder import SavedModel, fingerprint_of, load_model
 from intentml.inference.online import unknown_products
 from intentml.scores.answers import about
 from intentml.scores.folder import MANIFEST, load_scores
+from intentml.scores.scores import Scores
 from intentml.service.arrivals import Arrivals, Batch
 from intentml.service.overlay import warm
 from intentml.service.requests import OrdersRequest, check_customers, lines_table
@@ -69,6 +70,8 @@ class Places:
             ModelError: The model cannot, or did not make them.
         """
         scores = load_scores(_current(self.scores))
+        for key in scores.targets:  # opened now: the folder may be gone when a kind is first asked for
+            scores.targets[key]
         if model is None or model.fingerprint != scores.manifest.model.fingerprint:
             model = load_model(self._model_folder(scores.manifest.model.fingerprint))
         return ScoredShop.of(scores, model)
@@ -113,10 +116,16 @@ class LiveShop:
     Args:
         places: Where its scores lie.
         arrivals: The log of order lines; None where none are taken in.
+        prepare: Told of new scores before they take the place of the old ones, which answer meanwhile.
     """
 
-    def __init__(self, places: Places, arrivals: Arrivals | None = None) -> None:
-        self._places, self._arrivals = places, arrivals
+    def __init__(
+        self,
+        places: Places,
+        arrivals: Arrivals | None = None,
+        prepare: Callable[[Scores], None] = lambda scores: None,
+    ) -> None:
+        self._places, self._arrivals, self._prepare = places, arrivals, prepare
         self._one_at_a_time, self._renewing = threading.Lock(), threading.Lock()
         self._mark = places.mark()
         self._shop = places.load()
@@ -161,6 +170,7 @@ class LiveShop:
             new = self._places.load(self._shop.predictor)  # while the old ones go on answering
             self._registered = self._registered | self._named(new)
             warm(new)
+            self._prepare(new.scores)
             if self._arrivals is not None:
                 new = _knowing(new, self._arrivals.since(0))
             with self._one_at_a_time:  # held for what came meanwhile alone: answers wait for it

@@ -7,6 +7,8 @@ no series of its own.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
@@ -50,6 +52,9 @@ class Meters:
         """What Prometheus reads."""
         if self.folder is None:
             return generate_latest(self.registry)
+        for gauge in Path(self.folder).glob("gauge_live*_*.db"):  # of a worker that was killed
+            if not Path("/proc", gauge.stem.rpartition("_")[2]).exists():
+                gauge.unlink(missing_ok=True)
         together = CollectorRegistry()
         MultiProcessCollector(together, self.folder)  # type: ignore[no-untyped-call]
         return generate_latest(together)

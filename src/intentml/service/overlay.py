@@ -70,7 +70,7 @@ def with_lines(shop: ScoredShop, overlay: Overlay, batches: Sequence[pa.Table]) 
             came[customer] = _told(before, mine)
     histories = [history for customer, mine in came.items() if len(history := _history(shop, customer, mine))]
     snapshots = [_snapshot(shop, *group) for group in _by_instant(shop, histories)]
-    fresh = [_scored(shop, snapshot) for snapshot in snapshots]
+    fresh = [scored(shop, snapshot) for snapshot in snapshots]
     stay = np.array([row for row, one in enumerate(overlay.as_of) if one not in came], dtype=np.int64)
     kept = [_taken(overlay.scores, stay)] if overlay.scores is not None and len(stay) else []
     as_of = {one: instant for one, instant in overlay.as_of.items() if one not in came}
@@ -86,7 +86,7 @@ def warm(shop: ScoredShop) -> None:
     """Work out, before anybody waits for it, what scoring anybody anew needs of the shop."""
     owners = shop.scores.histories["customer"]
     for row in owners[:1].to_pylist():
-        _scored(shop, snapshot_of_customer(shop, Overlay(), shop.scores.customer_ids[row]))
+        scored(shop, snapshot_of_customer(shop, Overlay(), shop.scores.customer_ids[row]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -194,7 +194,7 @@ def _snapshot(shop: ScoredShop, histories: pa.Table, as_of_us: int) -> Snapshot:
     return read_histories(histories, replace(shop.state, as_of=as_of)).snapshot
 
 
-def _scored(shop: ScoredShop, snapshot: Snapshot) -> Scores:
+def scored(shop: ScoredShop, snapshot: Snapshot) -> Scores:
     """Scores of the customers of a snapshot."""
     manifest = shop.scores.manifest
     predictions = [

@@ -26,6 +26,7 @@ from intentml.errors import (
     TooManyRequestsError,
     UnauthorizedError,
     UnavailableError,
+    UnknownAudienceError,
     UnknownCustomerError,
     UnknownTargetError,
     without_address,
@@ -46,6 +47,7 @@ _STATUS: tuple[tuple[type[IntentmlError], int], ...] = (
     (UnavailableError, 503),
     (UnknownTargetError, 404),
     (UnknownCustomerError, 404),
+    (UnknownAudienceError, 404),
     (HorizonError, 409),
     (ConflictError, 409),
     (IntentmlError, 422),
@@ -101,24 +103,6 @@ class CustomersRequest(Request):
     """
 
     customer_ids: list[Text]
-
-
-class RecommendRequest(Request):
-    """What does this customer want?
-
-    Attributes:
-        customer_id: The customer.
-        keyword: Only products that match.
-        exclude_bought_days: Leave out what was bought within so many days before as_of.
-        limit: At most so many products.
-        horizon_days: One of the horizons scored; the first where left out.
-    """
-
-    customer_id: Text
-    keyword: Text | None = None
-    exclude_bought_days: Annotated[Number, Field(ge=0)] | None = None
-    limit: Whole = 10
-    horizon_days: Whole | None = None
 
 
 class OrderLine(Request):
@@ -180,6 +164,26 @@ class PredictRequest(HistoriesRequest):
 
     horizon_days: Whole | None = None
     interests: Annotated[Whole, Field(ge=0, le=100)] = 10
+
+
+class RecommendRequest(HistoriesRequest):
+    """What does this customer want?
+
+    Attributes:
+        customer_id: The customer, whom the shop knows.
+        orders: Or one customer's whole history before as_of.
+        keyword: Only products that match.
+        exclude_bought_days: Leave out what was bought within so many days before as_of.
+        limit: At most so many products.
+        horizon_days: One of the horizons scored; the first where left out.
+    """
+
+    orders: list[OrderLine] = Field(default_factory=list)
+    customer_id: Text | None = None
+    keyword: Text | None = None
+    exclude_bought_days: Annotated[Number, Field(ge=0)] | None = None
+    limit: Whole = 10
+    horizon_days: Whole | None = None
 
 
 class AudienceRequest(Request):

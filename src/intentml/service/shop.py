@@ -35,7 +35,7 @@ from intentml.scores.selection import one_target, select
 from intentml.scores.state import shop_state
 from intentml.scores.union import with_whole_groups
 from intentml.service.arrivals import Batch
-from intentml.service.overlay import Merged, Overlay, snapshot_of_customer, with_lines
+from intentml.service.overlay import Merged, Overlay, scored, snapshot_of_customer, with_lines
 from intentml.service.rankings import Rankings
 from intentml.service.requests import (
     CustomersRequest,
@@ -67,6 +67,15 @@ _LIFECYCLE_COLUMNS = (
     "rhythm_days",
 )
 _INTEREST_COLUMNS = ("kind", "target", "probability", "rank")
+_RANKED = pa.schema([("customer_id", pa.string()), ("probability", pa.float64()), ("rank", pa.int64())])
+_PRODUCTS = pa.schema(
+    [
+        *((name, pa.string()) for name in ("product_id", "name", "category", "brand")),
+        ("probability", pa.float64()),
+        ("rank", pa.int64()),
+        ("last_bought_days", pa.float64()),
+    ]
+)
 _HISTORY = pa.schema([ORDERS.schema.field(name) for name in HISTORY_COLUMNS])
 
 
@@ -164,14 +173,13 @@ class ScoredShop:
         ids = self._everybody.customer_ids
         members = None if inside is None else self._everybody.rows(self.scores.customer_ids[inside])
         found = ranked(self.scores, selection, cut, days, ids, probability, members)
-        return {**found.heading(), "customers": _table(found.customers)}
+        return {**found.heading(), "customers": _table(found.customers, _RANKED)}
 
     def recommend(self, request: RecommendRequest) -> dict[str, Any]:
         """Products ranked for a customer, as the command `recommend` answers."""
-        anew = self.overlay.as_of.get(request.customer_id)
-        scores = self.scores if anew is None or self.overlay.scores is None else self.overlay.scores
+        scores, customer, as_of = self._scores_for(request)
         products = scores.recommend(
-            request.customer_id,
+            customer,
             request.limit,
             keyword=request.keyword,
             exclude_bought_days=request.exclude_bought_days,
@@ -179,10 +187,21 @@ class ScoredShop:
         )
         return {
             **about(scores, request.horizon_days),
-            **({} if anew is None else {"as_of": anew}),
-            "customer_id": request.customer_id,
-            "products": _table(products),
+            "as_of": as_of,
+            "customer_id": customer,
+            "products": _table(products, _PRODUCTS),
         }
+
+    def _scores_for(self, request: RecommendRequest) -> tuple[Scores, str, str]:
+        """Scores that hold the customer of a request, the customer's id, and of which instant they are."""
+        customer, as_of = request.customer_id, self.scores.manifest.as_of
+        if request.orders or customer is None:
+            snapshot = self._snapshot(request)
+            return scored(self, snapshot), str(snapshot.customer_ids[0]), as_of
+        anew = self.overlay.as_of.get(customer)
+        if anew is None or self.overlay.scores is None:
+            return self.scores, customer, as_of
+        return self.overlay.scores, customer, anew
 
     def customers(self, request: CustomersRequest) -> dict[str, Any]:
         """All that customers.parquet says of some customers; who was not scored is named beside."""
@@ -224,7 +243,7 @@ class ScoredShop:
         found = self.predictor.explain(snapshot, snapshot.customer_ids[0], kind, target, days)
         return explanation(snapshot.as_of.iso, self.scores.manifest.model.version, found)
 
-    def _snapshot(self, request: ExplainRequest) -> Snapshot:
+    def _snapshot(self, request: ExplainRequest | RecommendRequest) -> Snapshot:
         """The one customer of a request: with the history that it brings, or that the shop knows."""
         if request.customer_id is None:
             count = len({line.customer_id for line in request.orders})
@@ -233,7 +252,7 @@ class ScoredShop:
                     f"the lines are of {count:,} customers",
                     table="orders",
                     column="customer_id",
-                    hint="one customer is explained at a time",
+                    hint="ask about one customer at a time",
                 )
             return read_histories(request.table(), self.state).snapshot
         if request.orders:
@@ -331,5 +350,6 @@ def _interests(snapshot: Snapshot, prediction: Predictions, keep: int) -> pa.Lis
     return pa.ListArray.from_arrays(offsets, told)
 
 
-def _table(frame: pd.DataFrame) -> pa.Table:
-    return pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata()
+def _table(frame: pd.DataFrame, schema: pa.Schema) -> pa.Table:
+    """Rows in types that do not depend on what they hold."""
+    return pa.Table.from_pandas(frame, schema, preserve_index=False).replace_schema_metadata()

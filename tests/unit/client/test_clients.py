@@ -80,16 +80,19 @@ class Service:
 def by_path(request):
     """An answer of the form that the path has."""
     path, asked = request.url.path, json.loads(request.content or b"{}")
+    read = {"/audiences", "/health", "/ready", "/version"}
+    assert request.method == ("GET" if path in read else "POST")
     if path == "/interested_in":
         return RANKED
     if path == "/recommend":
         products = [{"product_id": "P-1", "probability": 0.5, "rank": 1, "last_bought_days": None}]
-        return {**ABOUT, "customer_id": asked["customer_id"], "products": products}
+        return {**ABOUT, "customer_id": asked.get("customer_id", "from-orders"), "products": products}
     if path in {"/customers", "/lifecycle"}:
         known = [one for one in asked["customer_ids"] if one.startswith("C")]
         unknown = [one for one in asked["customer_ids"] if not one.startswith("C")]
         rows = [{"customer_id": one, "expected_next_order_at": "2017-11-09T12:00:00+01:00"} for one in known]
-        return {**ABOUT, "limits": {"active": 1.2}, "customers": rows, "unknown_customer_ids": unknown}
+        told = {"limits": {"active": 1.2}, "rescored": dict.fromkeys(known[:1], ABOUT["as_of"])}
+        return {**ABOUT, **told, "customers": rows, "unknown_customer_ids": unknown}
     if path == "/predict":
         ids = sorted({line["customer_id"] for line in asked["orders"]})
         best = [{"kind": "brand", "target": "Oro", "probability": 0.2, "rank": 1}]
@@ -126,6 +129,24 @@ def refused(status, code="busy", **headers):
 
 
 # -- the results ------------------------------------------------------------------------------------
+
+
+def test_what_names_a_customer_or_an_audience_is_sent_as_the_service_takes_it():
+    service = Service()
+    line = {"customer_id": "C-1", "order_id": "1", "ordered_at": "2017-10-01"}
+    with Client(URL, edges=service.edges()) as shop:
+        shop.interested_in(category="CHEESE", audience="vip")
+        shop.recommend(orders=[line])
+        shop.explain(customer_id="C-1", no_order=True)
+        shop.members("vip", fields=["orders"])
+        rescored = shop.customers(["C-1", "C-2"]).rescored
+    sent = [json.loads(one.content) for one in service.asked]
+    assert sent[0] == {"category": ["CHEESE"], "audience": "vip"}
+    assert sent[1] == {"orders": [line], "limit": 10}
+    assert sent[2] == {"customer_id": "C-1", "no_order": True}
+    assert sent[3]["fields"] == ["orders"]
+    assert list(rescored) == ["C-1"]
+    assert rescored["C-1"] == pd.Timestamp(ABOUT["as_of"])
 
 
 def test_ranked_customers_come_as_a_frame_with_what_is_said_of_them():

@@ -116,6 +116,19 @@ def test_a_loop_that_stays_late_takes_nobody_in_until_it_has_caught_up(
     assert asyncio.run(stalled(door(echo, queue_seconds=0.05), stalls, pause=0.3)) == wanted
 
 
+def test_of_a_crowd_that_comes_at_once_the_rest_is_refused() -> None:
+    async def busy(scope: Any, receive: Any, send: Any) -> None:
+        time.sleep(0.005)
+        await echo(scope, receive, send)
+
+    answers = each(
+        door(busy, queue_seconds=0.25, waiting=1000), [asked("/predict", b"{}") for _ in range(300)]
+    )
+    told = [one.status for one in answers]
+    assert set(told) == {200, 503}
+    assert told.count(200) < 150
+
+
 def test_probes_are_answered_when_nobody_else_is() -> None:
     requests = [asked("/predict", b"{}"), *(asked(path, method="GET") for path in PROBES)]
     answers = each(door(waiting=1, rate=0.001), requests)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+import threading
+import time
 
 import pytest
 
@@ -38,6 +40,21 @@ def test_another_one_who_has_the_file_open_sees_them_at_the_next_look(log):
     assert other.append(BREAD, NOW) == Receipt(2, repeated=False)
     assert log.since(1) == [Batch(2, BREAD)]
     other.close()
+
+
+def test_who_looks_does_not_wait_for_who_writes(log):
+    log.append(MILK, NOW)
+    writer = sqlite3.connect(log.path, isolation_level=None)
+    writer.execute("BEGIN IMMEDIATE")
+    waiting = threading.Thread(target=log.append, args=(BREAD, NOW))
+    waiting.start()
+    started = time.monotonic()
+    assert (log.newest(), len(log.since(0))) == (1, 1)
+    assert time.monotonic() - started < 1
+    writer.execute("ROLLBACK")
+    writer.close()
+    waiting.join(timeout=30)
+    assert log.newest() == 2
 
 
 def test_lines_sent_again_under_their_key_are_kept_once(log):

@@ -61,7 +61,7 @@ def refusal(model: type[Any], body: Any) -> RequestError:
         (InterestedInRequest, {"new_product": {"color": "red"}}, "new_product"),
         (CustomersRequest, {}, "customer_ids"),
         (CustomersRequest, {"customer_ids": "C-7"}, "customer_ids"),
-        (RecommendRequest, {"customer_id": None}, "customer_id"),
+        (RecommendRequest, {"customer_id": ""}, "customer_id"),
         (RecommendRequest, {"customer_id": "C-7", "exclude_bought_days": -1}, "exclude_bought_days"),
         (PredictRequest, {"orders": [], "interests": -1}, "interests"),
         (PredictRequest, {"orders": [], "interests": 101}, "interests"),

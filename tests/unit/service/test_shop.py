@@ -222,6 +222,29 @@ def test_interested_in_and_recommend_are_those_of_the_scores():
     assert [one["last_bought_days"] is None for one in answer["products"]] == never
 
 
+def test_a_history_is_recommended_what_its_customer_is():
+    who = buyers()[0]
+    asked = RecommendRequest.model_validate({"orders": history([who]), "limit": 4})
+    known = RecommendRequest(customer_id=who, limit=4)
+    mine, theirs = (body(shop().recommend(one))["products"] for one in (asked, known))
+    assert [one["product_id"] for one in mine] == [one["product_id"] for one in theirs]
+    for one, other in zip(mine, theirs, strict=True):
+        assert one["probability"] == pytest.approx(other["probability"], rel=1e-5)
+        assert one["last_bought_days"] == other["last_bought_days"]
+    stranger = [line | {"customer_id": "nobody"} for line in history([who])]
+    asked = RecommendRequest.model_validate({"orders": stranger, "limit": 4})
+    assert body(shop().recommend(asked))["customer_id"] == "nobody"
+    for wrong in ({}, {"orders": history(buyers()[:2])}, {"customer_id": who, "orders": history([who])}):
+        with pytest.raises((RequestError, DataError)):
+            shop().recommend(RecommendRequest.model_validate(wrong))
+
+
+def test_rows_that_are_none_have_the_types_of_rows_that_are_some():
+    asked = [InterestedInRequest(category="TEA", min_probability=least) for least in (0.0, 1.0)]
+    some, none = (shop().interested_in(one)["customers"] for one in asked)
+    assert (len(none), none.schema) == (0, some.schema)
+
+
 def test_a_set_of_products_is_that_of_the_scores():
     for asked in ({"product": ["p3", "p1", "p7"]}, {"keyword": "thing"}):
         wanted = scores().interested_in(**asked).to_dict()
