@@ -9,6 +9,7 @@ import pytest
 
 import intentml as im
 from command_line import answer, run
+from intentml.audiences.ledger import Ledger
 from random_shop import AS_OF_TEXT
 from scored_shop import QUICK, frames
 
@@ -102,6 +103,75 @@ def test_who_entered_and_left_between_two_scorings_is_told_by_name(way, tmp_path
     assert told["difference"]["value"] == pytest.approx(told["contacted_mean"] - told["holdout_mean"])
     again = run("audience", "refresh", "quiet", way / "scores", *ledger, *own)
     assert "as it was" in again.stdout
+
+
+def test_each_change_is_handed_to_a_consumer_once_over_three_refreshes(way, tmp_path):
+    place = tmp_path / "ledger"
+    ours = im.open_audiences(way / "scores")
+    inside = [set("abcd"), set("bcde"), set("cdef")]
+
+    def refreshed(number: int) -> None:
+        with Ledger.open(place, shop=ours.shop, timezone=ours.view.as_of.timezone) as kept:
+            at = ours.view.as_of.plus_days(number - 3)
+            kept.refresh("few", inside[number], as_of=at, rule_version="r", model_version="m")
+
+    def asked(consumer: str) -> dict:
+        return answer("audience", "diff", "few", *ledger, "--consumer", consumer)
+
+    def done(consumer: str, upto: int) -> dict:
+        words = ("--consumer", consumer, "--upto", str(upto))
+        return answer("audience", "acknowledge", "few", *ledger, *words)
+
+    ledger = (way / "scores", "--ledger", place)
+    told: dict[str, list[str]] = {"entered": [], "left": []}
+    for number in range(3):
+        refreshed(number)
+        first = asked("mail")
+        assert asked("mail") == first
+        assert (first["since"], first["upto"]) == (number, number + 1)
+        for side, names in told.items():
+            names += [one["customer_id"] for one in first[side]]
+        shown = run("audience", "diff", "few", *ledger, "--consumer", "mail").stdout
+        assert f"intentml audience acknowledge few {way / 'scores'} --ledger" in shown
+        assert done("mail", first["upto"])["acknowledged"]
+        after = asked("mail")
+        assert (after["since"], after["upto"], after["entered"], after["left"]) == (
+            number + 1,
+            number + 1,
+            [],
+            [],
+        )
+        assert "acknowledge" not in run("audience", "diff", "few", *ledger, "--consumer", "mail").stdout
+    assert told == {"entered": list("abcdef"), "left": list("ab")}
+    # Another one has its own place: it is told the whole way at once.
+    other = asked("phone")
+    assert [one["customer_id"] for one in other["entered"]] == list("cdef")
+    assert (other["since"], other["upto"], other["left"]) == (0, 3, [])
+    problem = answer(
+        "audience", "acknowledge", "few", *ledger, "--consumer", "phone", "--upto", "2", status=1
+    )
+    assert "phone was never handed the changes" in problem["error"]["message"]
+
+
+def test_a_consumer_finds_what_it_was_at_where_the_audience_was_refreshed_since(way, tmp_path):
+    ours = im.open_audiences(way / "scores")
+    ledger = (way / "scores", "--ledger", tmp_path / "ledger", "--consumer", "mail")
+    names = []
+    for day, inside in ((-2, ["a"]), (-1, ["b"])):
+        with Ledger.open(tmp_path / "ledger", shop=ours.shop, timezone=ours.view.as_of.timezone) as kept:
+            at = ours.view.as_of.plus_days(day)
+            kept.refresh("few", inside, as_of=at, rule_version="r", model_version="m")
+        names.append([one["customer_id"] for one in answer("audience", "diff", "few", *ledger)["entered"]])
+    assert names == [["a"], ["a"]]
+    answer("audience", "acknowledge", "few", *ledger, "--upto", "1")
+    told = answer("audience", "diff", "few", *ledger)
+    assert [[one["customer_id"] for one in told[side]] for side in ("entered", "left")] == [["b"], ["a"]]
+
+
+def test_a_consumer_and_times_are_not_asked_for_together(way, tmp_path):
+    asked = ("audience", "diff", "quiet", way / "scores", "--ledger", tmp_path / "none", "--consumer", "mail")
+    for time in ("--since", "--upto"):
+        assert "--consumer goes on" in answer(*asked, time, "2024-01-01", status=2)["error"]["message"]
 
 
 def test_audiences_are_compared_side_by_side(way):
