@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -13,6 +15,7 @@ from intentml.audiences.ledger import Ledger
 from random_shop import AS_OF_TEXT
 from scored_shop import QUICK, frames
 
+CHECKOUT = Path(__file__).parents[3]
 RULE = "orders >= 2 AND NOT purchased(last 30 days)"
 
 
@@ -68,6 +71,29 @@ def test_a_customer_is_told_why(way):
     assert told["parts"][0]["seen"]["orders"] >= 2
     shown = run("audience", "explain", RULE, way / "scores", "--customer", customer)
     assert f"Customer {customer} is in:" in shown.stdout
+
+
+def test_a_lead_score_in_the_folder_stands_in_the_place_of_the_packages(way, tmp_path):
+    (tmp_path / "lead_score.yaml").write_text(
+        "behaviour: [{points: 7, rule: orders >= 2}]\nprofile: [{points: -2, rule: NOT orders >= 2}]\n"
+    )
+    (tmp_path / "keen.yaml").write_text("title: Keen\nrule: lead_score = 7\n")
+    own = ("--audiences", tmp_path)
+    repeated = answer("audience", "members", "orders >= 2", way / "scores")
+    keen = answer("audience", "members", "keen", way / "scores", *own)
+    assert [one["customer_id"] for one in keen] == [one["customer_id"] for one in repeated] != []
+    assert {one["lead_score"] for one in keen} == {7}
+    assert answer("audience", "preview", "lead_score = 7", way / "scores")["customers"] == 0
+    names = [one["name"] for one in answer("audience", "list", way / "scores", *own)]
+    assert "keen" in names
+    assert "lead_score" not in names
+    # A file that is named goes before that of the folder.
+    (tmp_path / "points").write_text("source: [{points: 3, rule: NOT orders < 0}]\n")
+    ours = im.open_audiences(way / "scores", folder=tmp_path, lead_score=tmp_path / "points")
+    assert ours.preview("lead_score = 3").share == 1
+    (tmp_path / "lead_score.yaml").write_text("habits: []\n")
+    error = answer("audience", "list", way / "scores", *own, status=1)["error"]
+    assert error["message"].startswith(f"{tmp_path / 'lead_score.yaml'}: habits")
 
 
 def test_the_list_tells_how_many_are_in_each(way):
@@ -172,6 +198,25 @@ def test_a_consumer_and_times_are_not_asked_for_together(way, tmp_path):
     asked = ("audience", "diff", "quiet", way / "scores", "--ledger", tmp_path / "none", "--consumer", "mail")
     for time in ("--since", "--upto"):
         assert "--consumer goes on" in answer(*asked, time, "2024-01-01", status=2)["error"]["message"]
+
+
+def test_the_python_of_the_page_runs(way, tmp_path, monkeypatch):
+    page = (CHECKOUT / "serving" / "audiences" / "README.md").read_text(encoding="utf-8")
+    [block] = re.findall(r"^```python\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    (tmp_path / "intentml-demo").mkdir()
+    for place, name in (("intentml-demo/shop", "shop"), ("intentml-demo/scores", "scores"), ("mine", "mine")):
+        (tmp_path / place).symlink_to(way / name)
+    (tmp_path / "hello.yaml").write_text(
+        "title: Hello\ntrigger: recency_days\nexpires_after: 6 months\n"
+        "steps: [{name: one, after: 10 days, action: hello, channel: mail}]\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    told: dict[str, Any] = {}
+    exec(compile(block, "the page", "exec"), told)
+    entered = told["changes"].entered["customer_id"].to_pylist()
+    assert entered == told["then"].customer_ids.tolist() != []
+    assert told["batch"].number == 1
+    assert (tmp_path / "report.html").read_text(encoding="utf-8").startswith("<!")
 
 
 def test_audiences_are_compared_side_by_side(way):
