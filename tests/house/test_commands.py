@@ -13,7 +13,11 @@ import pytest
 import yaml
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-PAGES = [CHECKOUT / "README.md", *sorted(CHECKOUT.glob("*/README.md"))]
+PAGES = [
+    CHECKOUT / "README.md",
+    *sorted(CHECKOUT.glob("*/README.md")),
+    *sorted(CHECKOUT.glob("serving/*/README.md")),
+]
 RUNS = CHECKOUT / "training" / "runs"
 SCRIPTS = [*sorted(RUNS.glob("*.sh")), *sorted(RUNS.glob("*.sbatch"))]
 

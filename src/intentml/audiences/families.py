@@ -18,6 +18,7 @@ from pydantic import Field, ValidationError
 
 from intentml.audiences.audience import Audience, audience_of
 from intentml.audiences.definitions import read_one, told_mistakes
+from intentml.audiences.lead_score import FILE as LEAD_SCORE
 from intentml.audiences.leaves import Frozen
 from intentml.audiences.view import ShopView
 from intentml.errors import RuleError
@@ -39,6 +40,8 @@ class Interested(Frozen):
 def read_folder(folder: Path) -> dict[str, Audience]:
     """Every audience of a folder, by name; a family's under the names of its own.
 
+    `lead_score.yaml` holds the points of the lead score, and is passed over.
+
     Raises:
         RuleError: There is no such folder, a file holds no audience, or two would have the same name.
     """
@@ -46,6 +49,8 @@ def read_folder(folder: Path) -> dict[str, Audience]:
         raise RuleError(f"there is no folder {folder}")
     found: dict[str, Audience] = {}
     for path in sorted(folder.glob("*.yaml")):
+        if path.name == LEAD_SCORE:
+            continue
         for name, audience in read_one(path, _audiences_of).items():
             _keep(found, name, audience)
     return found

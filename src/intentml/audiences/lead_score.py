@@ -20,6 +20,7 @@ from intentml.audiences.rule import Rule, leaves, rule_of
 from intentml.errors import RuleError
 
 FIELD = "lead_score"
+FILE = f"{FIELD}.yaml"
 
 
 class Weight(Frozen):
@@ -73,8 +74,8 @@ def read_lead_score(path: Path | None = None) -> LeadScore:
     Raises:
         RuleError: The file is missing, or holds none.
     """
-    shipped = files(__package__) / f"{FIELD}.yaml"
-    place = f"{FIELD}.yaml" if path is None else str(path)
+    shipped = files(__package__) / FILE
+    place = FILE if path is None else str(path)
     try:
         content = (shipped if path is None else path).read_text(encoding="utf-8")
     except FileNotFoundError:

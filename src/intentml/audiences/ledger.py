@@ -228,7 +228,7 @@ class Ledger:
             if upto not in self._records.handouts(audience, consumer):
                 raise LedgerError(
                     f"{consumer} was never handed the changes of audience {audience} up to refresh {upto}",
-                    hint="acknowledge what `changes` gave",
+                    hint="acknowledge what `changes`, or `audience diff --consumer`, gave",
                 )
             self._records.acknowledge(audience, consumer, upto)
 

@@ -15,7 +15,7 @@ from intentml.audiences.audience import presets
 from intentml.audiences.audiences import Audiences
 from intentml.audiences.engine import Engine
 from intentml.audiences.families import read_folder
-from intentml.audiences.lead_score import read_lead_score
+from intentml.audiences.lead_score import FILE, LeadScore, read_lead_score
 from intentml.audiences.scored import view_of
 from intentml.errors import RuleError
 from intentml.scores.folder import load_scores
@@ -45,17 +45,28 @@ def open_audiences(
         data: The tables that were scored; those that the scores name if left out.
         columns: Maps foreign names, as when they were scored.
         folder: YAML files of the shop's own audiences; one of a preset's name stands in its place.
-        lead_score: A YAML file of the shop's own points; those of the package if left out.
+            `lead_score.yaml` among them holds the points of the lead score.
+        lead_score: A YAML file of the shop's own points; that of the folder, or else those of the package,
+            if left out.
         engine: Where rules run: `intentml.audiences.spark.SparkEngine(session)`, or DuckDB if left out.
 
     Raises:
-        RuleError: The tables are not those that were scored.
+        RuleError: The tables are not those that were scored, or a file cannot be used.
     """
     scores, log = scored_log(scores, data, columns=columns)
     known = presets() | (read_folder(Path(folder)) if folder is not None else {})
-    points = read_lead_score(Path(lead_score)) if lead_score is not None else None
+    points = _points(None if folder is None else Path(folder), lead_score)
     view = view_of(known_by(log, scores.manifest.as_of), scores, points)
     return Audiences(view, known, shop=shop_mark(log), model=scores.manifest.model.version, engine=engine)
+
+
+def _points(folder: Path | None, lead_score: str | Path | None) -> LeadScore | None:
+    """The shop's own points: of the file named, else of its folder; None where it has none."""
+    if lead_score is not None:
+        return read_lead_score(Path(lead_score))
+    if folder is None or not (folder / FILE).is_file():
+        return None
+    return read_lead_score(folder / FILE)
 
 
 def scored_log(

@@ -10,69 +10,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from intentml.audiences.audience import Audience, presets
-
-HEADER = """# Audiences
-
-Made by `presets_page()` from the presets and `audiences/page.py`; a test holds it up to date.
-
-A file of this folder is an audience of the shop's own, named after the file:
-
-```yaml
-title: Lost VIPs
-about: >-
-  The best customers of the past who do not come back.
-rule: >-
-  importance = vip AND lifecycle = lost AND NOT purchased(brand = 'Nike', last 90 days)
-```
-
-`holdout: 0.2` beside them keeps a fifth of the members, the same ones every day, from being contacted:
-`members`, `refresh`, `diff` and `as-of` mark them, and `lift` compares the others with them.
-
-A rule is text, or the same as a tree of `all`, `any` and `none`, in YAML or JSON:
-
-```yaml
-rule:
-  all:
-    - {field: importance, op: "=", value: vip}
-    - purchased: {category: [CHEESE], last_days: 90, orders: {at_least: 2}}
-    - none:
-        - interested_in: {keyword: sneaker, top_share: 0.2}
-        - event: {type: [product_view], last_days: 14, count: {at_least: 3}}
-```
-
-Windows count in days. `purchased` takes product, category, brand or keyword; last and before last days;
-orders, quantity and spend. `event` takes its type, products as those, last and before last days; count,
-value, page_type, source and campaign_id. The fields a rule may name are the traits, the columns of the
-scores, any further column of the customers table, and two of the shop's own making: `newcomer` (one_off,
-returning or high_potential while the first order lies within the shop's usual time to a second one; else
-null) and `lead_score` (points for rules, summed: `lead_score.yaml` of the package, or a file of that form). A
-file with a preset's name stands in the preset's place.
-
-## What the sources ask, and what answers it
-
-C = Clerk.io Audience, O = Optimove, S = ShopiMind, K = a class on segmentation.
-"""
-DECISIONS = """
-## Where the sources leave something open
-
-| row | open | here |
-| --- | --- | --- |
-| C11 | when a customer is lost | from two of the own cycles on; slipping away from 1.2; both stretch \
-for irregular customers where validation says so |
-| C11 | Just Ordered, a state that another page of the vendor has | a part of active and new, so nobody \
-is in two stages |
-| C09 | how large the share of one-time buyers is (70 % and 90 % are told) | reported, never assumed |
-| K02 | days 8 to 30 | warm, as up to day 90; cold after |
-| K01 | whether an answer of 0 counts | it does, among the detractors |
-| S09 | 35 and 50 years are in two bands | each in the upper one |
-| S07, S08 | regular and loyal | two audiences: `regular` asks when, `more-than-three-orders` how often |
-| S08 | 150 EUR before tax | `last_order_spend_without_tax`, in the shop's main currency |
-| S03 | what opening all, some or none is | four in five, some, none; of three e-mails or more in 90 days |
-| S07, S08 | months | in rules, 3 and 6 are 91 and 183 days; scenarios count by the calendar |
-| O03 | whether a returner is worth less | value is told after returns; a high rate shuts nobody out |
-
-## The presets
-"""
+from intentml.audiences.page_words import DECISIONS, HEADER
 
 
 class Row(NamedTuple):
@@ -107,6 +45,7 @@ _IMPORTANCE = "tests/unit/scores/test_stages_importance.py"
 _SCENARIOS = "tests/unit/scenarios/test_presets.py"
 _INSIGHTS = "tests/unit/insights"
 _REAL = "tests/system/test_presets_on_real_shops.py"
+_SERVICE = "tests/unit/service"
 _ACTIVATION = "comes with activation"
 
 ROWS = (
@@ -172,7 +111,7 @@ ROWS = (
     Row(
         "C14",
         "Who enters is told once",
-        "`intentml audience diff`",
+        "`intentml audience diff --consumer`, `acknowledge`",
         f"{_LEDGER}::test_any_history_is_kept_and_handed_out_exactly_once",
     ),
     Row(
@@ -280,7 +219,12 @@ ROWS = (
         "scenario `prospects`",
         f"{_SCENARIOS}::test_prospects_are_written_to_on_their_days_by_age_and_place",
     ),
-    Row("S10", "Answers at once", "`intentml serve`", "comes with the service (issue 6)"),
+    Row(
+        "S10",
+        "Answers at once",
+        "`intentml serve`",
+        f"{_SERVICE}/test_overlay.py::test_an_order_is_known_in_every_answer",
+    ),
     Row("K01", "Promoters, neutrals, detractors", "`nps`, `nps_group`", _NUMBERS),
     Row("K02", "Hot, warm, cold", "", _NUMBERS),
     Row(

@@ -140,7 +140,17 @@ AUDIENCE: dict[str, tuple[Callable[..., None], tuple[str, ...]]] = {
         ),
     ),
     "compare": (audience.compare, ("audience compare vip frequent big-buyers scores",)),
-    "diff": (membership.diff, ("audience diff vip-lost scores --ledger shop.ledger --json",)),
+    "diff": (
+        membership.diff,
+        (
+            "audience diff vip-lost scores --ledger shop.ledger --json",
+            "audience diff vip-lost scores --ledger shop.ledger --consumer mail",
+        ),
+    ),
+    "acknowledge": (
+        membership.acknowledge,
+        ("audience acknowledge vip-lost scores --ledger shop.ledger --consumer mail --upto 2",),
+    ),
     "lift": (
         membership.lift,
         ("audience lift vip-lost scores --data shop --ledger shop.ledger --at 2017-10-01 --days 28",),

@@ -40,7 +40,7 @@ Own = Annotated[
     typer.Option(
         "--audiences",
         metavar="FOLDER",
-        help="YAML files of your own beside the presets.",
+        help="YAML files of your own beside the presets, and lead_score.yaml.",
     ),
 ]
 Out = Annotated[

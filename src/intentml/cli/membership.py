@@ -1,4 +1,4 @@
-"""`audience refresh`, `diff`, `as-of`, `forget` and `lift`: who was in when, and what contacting them did.
+"""`audience refresh`, `diff`, `acknowledge`, `as-of`, `forget` and `lift`: who was in when, and what it did.
 
 What comes in: a scores folder, the tables that were scored, a ledger. What goes out: who entered and left by
 name, membership as it was, the lift over the holdout; JSON for machines.
@@ -13,7 +13,8 @@ import typer
 
 from intentml.cli import options
 from intentml.cli.audience import SHOWN_MEMBERS, Data, Out, Own, Several, opened
-from intentml.cli.output import Output, counted, say, table
+from intentml.cli.failures import UsageError
+from intentml.cli.output import Output, counted, next_steps, say, table
 from intentml.cli.whole_file import whole_file
 from intentml.errors import IntentmlError
 
@@ -76,17 +77,65 @@ def diff(
         str | None,
         typer.Option("--upto", metavar="DATE", help="The later time. [default: the newest refresh]"),
     ] = None,
+    consumer: Annotated[
+        str | None,
+        typer.Option("--consumer", metavar="NAME", help="What this one has not acknowledged yet, instead."),
+    ] = None,
     data: Data = None,
     columns: options.Columns = None,
     json: options.AsJson = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Who entered and who left, by name."""
+    """Who entered and who left, by name.
+
+    With --consumer each change is handed out once to whoever acts on them under that name; the same changes
+    again, as they were, until `audience acknowledge`.
+    """
+    if consumer is not None and (since is not None or upto is not None):
+        raise UsageError(
+            "--consumer goes on from what was acknowledged, and takes no --since or --upto",
+            hint="leave the times out, or the consumer",
+        )
     told = Output(json, quiet)
     ours = opened(scores, data, columns, None, told)
     with membership_ledger(ours, ledger, must_exist=True) as kept:
-        changes = kept.diff(audience, since, upto)
-    told.answer(lambda: _changed(changes), lambda: _show_changes(changes))
+        changes = kept.diff(audience, since, upto) if consumer is None else kept.changes(audience, consumer)
+
+    def show() -> None:
+        _show_changes(changes)
+        if consumer is not None and changes.upto > changes.since:
+            # A database's address may hold a password.
+            place = "DATABASE_URL" if "://" in ledger else ledger
+            words = ("audience", "acknowledge", audience, str(scores), "--ledger", place)
+            next_steps((*words, "--consumer", consumer, "--upto", str(changes.upto)))
+
+    told.answer(lambda: _changed(changes), show)
+
+
+def acknowledge(
+    audience: Annotated[str, typer.Argument(metavar="NAME", help="A refreshed audience.")],
+    scores: options.ScoresFolder,
+    ledger: LedgerFile,
+    consumer: Annotated[
+        str, typer.Option("--consumer", metavar="NAME", help="Who acted on the changes, as in `diff`.")
+    ],
+    upto: Annotated[
+        int, typer.Option("--upto", metavar="N", help="Number of the refresh that `diff --consumer` led to.")
+    ],
+    data: Data = None,
+    columns: options.Columns = None,
+    json: options.AsJson = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """All changes up to a refresh were acted on: what came after may be handed out."""
+    told = Output(json, quiet)
+    ours = opened(scores, data, columns, None, told)
+    with membership_ledger(ours, ledger, must_exist=True) as kept:
+        kept.acknowledge(audience, consumer, upto)
+    told.answer(
+        lambda: {"audience": audience, "consumer": consumer, "upto": upto, "acknowledged": True},
+        lambda: say(f"{audience}: {consumer} is done up to refresh {upto}"),
+    )
 
 
 def as_of(

@@ -43,7 +43,11 @@ def serve(
     columns: options.Columns = None,
     audiences: Annotated[
         Path | None,
-        typer.Option("--audiences", metavar="FOLDER", help="YAML files of your own beside the presets."),
+        typer.Option(
+            "--audiences",
+            metavar="FOLDER",
+            help="YAML files of your own beside the presets, and lead_score.yaml.",
+        ),
     ] = None,
     json: options.AsJson = False,
     quiet: options.Quiet = False,

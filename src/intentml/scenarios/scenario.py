@@ -22,7 +22,9 @@ from intentml.errors import RuleError, TimeError, nearest
 from intentml.timeline.waits import Wait
 from intentml.traits import FIELDS
 
-AGES = tuple(name for name, field in FIELDS.items() if field.meaning.startswith("Days since"))
+AGES = tuple(
+    name for name, field in FIELDS.items() if field.unit == "days" and field.meaning.startswith("Days since")
+)
 """Traits that count the days since something: what a scenario may start from."""
 
 

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from intentml.audiences.audience import audience_of, presets
+from intentml.audiences.lead_score import LeadScore
 from intentml.audiences.page import ROWS, presets_page, rows_of
 
 CHECKOUT = Path(__file__).parents[3]
@@ -22,10 +23,11 @@ def test_the_page_in_the_folder_is_the_one_that_the_presets_give():
 
 
 def test_the_trees_that_the_page_shows_are_rules():
-    trees = [yaml.safe_load(block.split("```")[0]) for block in presets_page().split("```yaml")[1:]]
+    *trees, points = [yaml.safe_load(block.split("```")[0]) for block in presets_page().split("```yaml")[1:]]
     assert len(trees) == 2
     for tree in trees:
         assert audience_of("shown", {"title": "shown", **tree}).text
+    assert len(LeadScore.model_validate(points).weights) == 4
 
 
 def test_every_capability_has_one_row_with_a_preset_or_another_answer():

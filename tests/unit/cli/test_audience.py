@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 
 import intentml as im
 from command_line import answer, run
+from intentml.audiences.ledger import Ledger
 from random_shop import AS_OF_TEXT
 from scored_shop import QUICK, frames
 
+CHECKOUT = Path(__file__).parents[3]
 RULE = "orders >= 2 AND NOT purchased(last 30 days)"
 
 
@@ -69,6 +73,29 @@ def test_a_customer_is_told_why(way):
     assert f"Customer {customer} is in:" in shown.stdout
 
 
+def test_a_lead_score_in_the_folder_stands_in_the_place_of_the_packages(way, tmp_path):
+    (tmp_path / "lead_score.yaml").write_text(
+        "behaviour: [{points: 7, rule: orders >= 2}]\nprofile: [{points: -2, rule: NOT orders >= 2}]\n"
+    )
+    (tmp_path / "keen.yaml").write_text("title: Keen\nrule: lead_score = 7\n")
+    own = ("--audiences", tmp_path)
+    repeated = answer("audience", "members", "orders >= 2", way / "scores")
+    keen = answer("audience", "members", "keen", way / "scores", *own)
+    assert [one["customer_id"] for one in keen] == [one["customer_id"] for one in repeated] != []
+    assert {one["lead_score"] for one in keen} == {7}
+    assert answer("audience", "preview", "lead_score = 7", way / "scores")["customers"] == 0
+    names = [one["name"] for one in answer("audience", "list", way / "scores", *own)]
+    assert "keen" in names
+    assert "lead_score" not in names
+    # A file that is named goes before that of the folder.
+    (tmp_path / "points").write_text("source: [{points: 3, rule: NOT orders < 0}]\n")
+    ours = im.open_audiences(way / "scores", folder=tmp_path, lead_score=tmp_path / "points")
+    assert ours.preview("lead_score = 3").share == 1
+    (tmp_path / "lead_score.yaml").write_text("habits: []\n")
+    error = answer("audience", "list", way / "scores", *own, status=1)["error"]
+    assert error["message"].startswith(f"{tmp_path / 'lead_score.yaml'}: habits")
+
+
 def test_the_list_tells_how_many_are_in_each(way):
     told = {
         one["name"]: one for one in answer("audience", "list", way / "scores", "--audiences", way / "mine")
@@ -102,6 +129,94 @@ def test_who_entered_and_left_between_two_scorings_is_told_by_name(way, tmp_path
     assert told["difference"]["value"] == pytest.approx(told["contacted_mean"] - told["holdout_mean"])
     again = run("audience", "refresh", "quiet", way / "scores", *ledger, *own)
     assert "as it was" in again.stdout
+
+
+def test_each_change_is_handed_to_a_consumer_once_over_three_refreshes(way, tmp_path):
+    place = tmp_path / "ledger"
+    ours = im.open_audiences(way / "scores")
+    inside = [set("abcd"), set("bcde"), set("cdef")]
+
+    def refreshed(number: int) -> None:
+        with Ledger.open(place, shop=ours.shop, timezone=ours.view.as_of.timezone) as kept:
+            at = ours.view.as_of.plus_days(number - 3)
+            kept.refresh("few", inside[number], as_of=at, rule_version="r", model_version="m")
+
+    def asked(consumer: str) -> dict:
+        return answer("audience", "diff", "few", *ledger, "--consumer", consumer)
+
+    def done(consumer: str, upto: int) -> dict:
+        words = ("--consumer", consumer, "--upto", str(upto))
+        return answer("audience", "acknowledge", "few", *ledger, *words)
+
+    ledger = (way / "scores", "--ledger", place)
+    told: dict[str, list[str]] = {"entered": [], "left": []}
+    for number in range(3):
+        refreshed(number)
+        first = asked("mail")
+        assert asked("mail") == first
+        assert (first["since"], first["upto"]) == (number, number + 1)
+        for side, names in told.items():
+            names += [one["customer_id"] for one in first[side]]
+        shown = run("audience", "diff", "few", *ledger, "--consumer", "mail").stdout
+        assert f"intentml audience acknowledge few {way / 'scores'} --ledger" in shown
+        assert done("mail", first["upto"])["acknowledged"]
+        after = asked("mail")
+        assert (after["since"], after["upto"], after["entered"], after["left"]) == (
+            number + 1,
+            number + 1,
+            [],
+            [],
+        )
+        assert "acknowledge" not in run("audience", "diff", "few", *ledger, "--consumer", "mail").stdout
+    assert told == {"entered": list("abcdef"), "left": list("ab")}
+    # Another one has its own place: it is told the whole way at once.
+    other = asked("phone")
+    assert [one["customer_id"] for one in other["entered"]] == list("cdef")
+    assert (other["since"], other["upto"], other["left"]) == (0, 3, [])
+    problem = answer(
+        "audience", "acknowledge", "few", *ledger, "--consumer", "phone", "--upto", "2", status=1
+    )
+    assert "phone was never handed the changes" in problem["error"]["message"]
+
+
+def test_a_consumer_finds_what_it_was_at_where_the_audience_was_refreshed_since(way, tmp_path):
+    ours = im.open_audiences(way / "scores")
+    ledger = (way / "scores", "--ledger", tmp_path / "ledger", "--consumer", "mail")
+    names = []
+    for day, inside in ((-2, ["a"]), (-1, ["b"])):
+        with Ledger.open(tmp_path / "ledger", shop=ours.shop, timezone=ours.view.as_of.timezone) as kept:
+            at = ours.view.as_of.plus_days(day)
+            kept.refresh("few", inside, as_of=at, rule_version="r", model_version="m")
+        names.append([one["customer_id"] for one in answer("audience", "diff", "few", *ledger)["entered"]])
+    assert names == [["a"], ["a"]]
+    answer("audience", "acknowledge", "few", *ledger, "--upto", "1")
+    told = answer("audience", "diff", "few", *ledger)
+    assert [[one["customer_id"] for one in told[side]] for side in ("entered", "left")] == [["b"], ["a"]]
+
+
+def test_a_consumer_and_times_are_not_asked_for_together(way, tmp_path):
+    asked = ("audience", "diff", "quiet", way / "scores", "--ledger", tmp_path / "none", "--consumer", "mail")
+    for time in ("--since", "--upto"):
+        assert "--consumer goes on" in answer(*asked, time, "2024-01-01", status=2)["error"]["message"]
+
+
+def test_the_python_of_the_page_runs(way, tmp_path, monkeypatch):
+    page = (CHECKOUT / "serving" / "audiences" / "README.md").read_text(encoding="utf-8")
+    [block] = re.findall(r"^```python\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    (tmp_path / "intentml-demo").mkdir()
+    for place, name in (("intentml-demo/shop", "shop"), ("intentml-demo/scores", "scores"), ("mine", "mine")):
+        (tmp_path / place).symlink_to(way / name)
+    (tmp_path / "hello.yaml").write_text(
+        "title: Hello\ntrigger: recency_days\nexpires_after: 6 months\n"
+        "steps: [{name: one, after: 10 days, action: hello, channel: mail}]\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    told: dict[str, Any] = {}
+    exec(compile(block, "the page", "exec"), told)
+    entered = told["changes"].entered["customer_id"].to_pylist()
+    assert entered == told["then"].customer_ids.tolist() != []
+    assert told["batch"].number == 1
+    assert (tmp_path / "report.html").read_text(encoding="utf-8").startswith("<!")
 
 
 def test_audiences_are_compared_side_by_side(way):

@@ -16,6 +16,7 @@ from intentml.scenarios import due
 from random_shop import AS_OF_TEXT
 from scored_shop import QUICK, frames
 
+CHECKOUT = Path(__file__).parents[3]
 MINE = """
 title: Quiet buyers
 trigger: recency_days
@@ -109,6 +110,18 @@ def test_the_scenarios_of_the_package_are_all_looked_at(way: Path) -> None:
     assert [one["scenario"] for one in answer("scenario", "due", way / "scores")] == names
     assert names == ["abandoned-cart", "inactive", "prospects"]
     assert "4 hours" in run("scenario", "list").stdout
+
+
+def test_the_example_of_the_page_is_asked_of_a_shop(way: Path, tmp_path: Path) -> None:
+    page = (CHECKOUT / "serving" / "scenarios" / "README.md").read_text(encoding="utf-8")
+    (tmp_path / "cart.yaml").write_text(page.split("```yaml\n")[1].split("```")[0])
+    [told] = answer("scenario", "due", tmp_path / "cart.yaml", way / "scores")
+    assert told["scenario"] == "cart"
+    assert {(one["step"], one["channel"]) for one in told["actions"]} <= {
+        ("reminder", "push"),
+        ("reminder", "mail"),
+        ("code", "mail"),
+    }
 
 
 def test_the_same_from_python_and_a_scenario_is_named_once(way: Path) -> None:

@@ -65,7 +65,13 @@ def test_a_scenario_says_which_fields_it_names() -> None:
 
 def test_a_scenario_starts_from_what_counts_the_days_since_something() -> None:
     assert {"recency_days", "listed_days", "last_cart_days", "last_checkout_days", "nps_days"} <= {*AGES}
-    assert {"gap_median_days", "rhythm_days", "days_to_second_order", "active_days"}.isdisjoint(AGES)
+    assert {
+        "recency_in_gaps",
+        "gap_median_days",
+        "rhythm_days",
+        "days_to_second_order",
+        "active_days",
+    }.isdisjoint(AGES)
 
 
 @pytest.mark.parametrize(
