@@ -78,6 +78,7 @@ class ShopView:
         absent: Fields that this shop has of nobody, and why.
         words: Fields whose values are few and fixed, with them.
         points: Fields that are sums of points, worked out when a rule names them.
+        doubts: Fields that some customers have in the tables and not here, and why: a sentence each.
     """
 
     as_of: Instant
@@ -89,6 +90,7 @@ class ShopView:
     absent: Mapping[str, str] = field(default_factory=dict)
     words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     points: Mapping[str, tuple[Weight, ...]] = field(default_factory=dict)
+    doubts: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def customer_ids(self) -> Strings:
