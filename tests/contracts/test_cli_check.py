@@ -73,6 +73,37 @@ def test_without_as_of_the_tables_alone_are_judged() -> None:
     assert "The tables keep their contracts." in told
 
 
+def test_dates_of_birth_that_tell_no_age_are_counted(tmp_path: Path) -> None:
+    pd.DataFrame({"customer_id": ["a"], "order_id": ["1"], "ordered_at": ["2024-01-01"]}).to_csv(
+        tmp_path / "orders.csv", index=False
+    )
+    # A placeholder, one born later than told, one over 120 years old, one of 30, one who does not say.
+    born = ["1900-01-01", "2024-03-01", "1899-12-01", "1994-01-01", None]
+    pd.DataFrame({"customer_id": list("abcde"), "birth_date": born}).to_csv(
+        tmp_path / "customers.csv", index=False
+    )
+    assert answer("check", tmp_path)["tables"]["customers"]["dirt"]["unusable_birth_date"] == 3
+    told = run("check", tmp_path).stdout
+    row = next(line for line in told.splitlines() if "unusable_birth_date" in line)
+    assert row.split()[:3] == ["customers", "unusable_birth_date", "3"]
+    assert "1900-01-01 (a placeholder)" in row
+    # Two months later one more is born.
+    later = answer("check", tmp_path, "--as-of", "2024-03-02", status=1)
+    assert later["tables"]["customers"]["dirt"]["unusable_birth_date"] == 2
+
+
+def test_without_dates_of_birth_or_orders_no_age_is_counted(tmp_path: Path) -> None:
+    customers = pd.DataFrame({"customer_id": ["a"], "birth_date": ["1994-01-01"]})
+    customers.to_csv(tmp_path / "customers.csv", index=False)
+    orders = pd.DataFrame({"customer_id": [None], "order_id": ["1"], "ordered_at": ["2024-01-01"]})
+    orders.to_csv(tmp_path / "orders.csv", index=False)
+    assert "unusable_birth_date" not in answer("check", tmp_path)["tables"]["customers"]["dirt"]
+    orders.assign(customer_id="a").to_csv(tmp_path / "orders.csv", index=False)
+    assert answer("check", tmp_path)["tables"]["customers"]["dirt"]["unusable_birth_date"] == 0
+    customers[["customer_id"]].to_csv(tmp_path / "customers.csv", index=False)
+    assert "unusable_birth_date" not in answer("check", tmp_path)["tables"]["customers"]["dirt"]
+
+
 def test_every_failure_is_told_at_once(tmp_path: Path) -> None:
     pd.DataFrame(
         {"customer_id": ["a", "b"], "ordered_at": ["soon", "2024-01-02"], "quantity": ["1", "two"]}

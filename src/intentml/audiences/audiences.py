@@ -52,7 +52,7 @@ class Preview(BaseModel):
         sample: Ids of a few, spread over the members.
         reach: For each of `REACH` that the shop knows: how many members have it.
         funnel: How many fit each part of the rule.
-        notes: What the shop lacks for this rule, in a sentence each.
+        notes: What the shop lacks for this rule, and what of its fields was of no use, in a sentence each.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -144,8 +144,9 @@ class Audiences:
         )
 
     def notes(self, asked: Asked) -> tuple[str, ...]:
-        """What the shop lacks for an audience's rule, in a sentence each: why nobody may be in."""
+        """What the shop lacks for an audience's rule, in a sentence each: why nobody, or fewer, may be in."""
         audience, absent, types = self.find(asked), self.view.absent, self.view.event_types
+        doubts = self.view.doubts
         parts = list(leaves(audience.rule))
         places = ("latitude", "longitude") if any(isinstance(leaf, WithinKm) for leaf in parts) else ()
         events = [name for leaf in parts if isinstance(leaf, Happened) for name in leaf.event.type]
@@ -155,6 +156,7 @@ class Audiences:
                 for name in (*_named(audience), *places)
                 if name in absent
             ),
+            *(f"{name}: {doubts[name]}" for name in _named(audience) if name in doubts),
             *(f"the shop has no event of type {name}" for name in dict.fromkeys(events) if name not in types),
         )
 

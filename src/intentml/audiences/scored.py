@@ -17,6 +17,7 @@ from intentml.errors import RuleError
 from intentml.scores.scores import Scores
 from intentml.scores.stages import IMPORTANCES, LIFECYCLES
 from intentml.timeline import Known
+from intentml.timeline.people import UNUSABLE_BIRTH
 from intentml.traits import TRAITS, field_table, missing_traits
 
 # Fields whose values are few and fixed: a rule that asks for another is a slip of the pen.
@@ -25,6 +26,9 @@ WORDS = {
     "importance": IMPORTANCES,
     **{trait.name: trait.words for trait in TRAITS.values() if trait.words},
 }
+
+# What rules for dirt keep from a field.
+_DOUBTED = {UNUSABLE_BIRTH: "age"}
 
 
 def view_of(known: Known, scores: Scores | None = None, lead_score: LeadScore | None = None) -> ShopView:
@@ -61,6 +65,11 @@ def view_of(known: Known, scores: Scores | None = None, lead_score: LeadScore | 
         },
         words=words,
         points={} if lead_score is None else {FIELD: lead_score.weights},
+        doubts={
+            _DOUBTED[count.rule]: f"dates of birth of no use: {count.count:,}. {count.meaning}"
+            for count in known.counts
+            if count.rule in _DOUBTED and count.count
+        },
     )
 
 

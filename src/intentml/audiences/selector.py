@@ -21,7 +21,6 @@ import pyarrow as pa
 from intentml.audiences.bucket import buckets
 from intentml.audiences.comparisons import compared
 from intentml.audiences.engine import DuckDBEngine, Engine
-from intentml.audiences.fields import field_named
 from intentml.audiences.geography import within_km
 from intentml.audiences.histories import happened, purchased
 from intentml.audiences.leaves import (
@@ -151,9 +150,9 @@ class Selector:
 
     def values(self, field: str, rows: I32) -> pa.ChunkedArray:
         """A field of some customers. Shape: (n,)."""
-        field_named(field, self.view.fields)
+        self.view.field_named(field)
         if field not in self.view.points:
-            return self.view.customers[field].take(rows)
+            return self.view.values(field, rows)
         told = self._customers.select("row", points=self._column(field)).order_by("row")
         points = self._engine.arrow(self._engine.sql(told))["points"].take(rows)
         return points.cast(pa.float64())  # engines add up decimals, which JSON does not know
@@ -178,15 +177,28 @@ class Selector:
                 joined: Any = reduce(and_ if isinstance(rule, All) else or_, parts)
                 return ~joined if isinstance(rule, NoneOf) else joined
             case Comparison():
-                field = field_named(rule.field, self.view.fields)
-                return compared(self._column(field.name), field, rule, self.view.as_of.timezone)
+                return self._compared(rule)
             case WithinKm(within_km=circle):
                 for name in ("latitude", "longitude"):
-                    field_named(name, self.view.fields)
+                    self.view.field_named(name)
                 return within_km(self._customers["latitude"], self._customers["longitude"], circle)
             case InAudience(audience=name):
                 return self._of_audience(name, self.condition)
         return self._customers["row"].isin(self.found(rule)["row"])
+
+    def _compared(self, asked: Comparison) -> ir.BooleanValue:
+        """A comparison over the table of customers."""
+        field, timezone = self.view.field_named(asked.field), self.view.as_of.timezone
+        if self.view.between(field.name) is None:
+            return compared(self._column(field.name), field, asked, timezone)
+        name = f"field_{field.name}"  # worked out here, not in SQL: the same number on every engine
+        if name not in self._kept:
+            rows = pa.array(np.arange(len(self.view.customer_ids), dtype=np.int32))
+            content = pa.table({"row": rows, "value": self.view.values(field.name)})
+            self._kept[name] = self._engine.table(name, content)
+        table = self._kept[name]
+        fit = table.filter(compared(table["value"], field, asked, timezone))
+        return self._customers["row"].isin(fit["row"])
 
     def _column(self, field: str) -> Any:
         """A field over the table of customers."""

@@ -16,10 +16,11 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from intentml.audiences.fields import RuleField, kind_of
+from intentml.audiences.fields import RuleField, field_named, kind_of
 from intentml.audiences.lead_score import Weight
 from intentml.audiences.leaves import Interest
-from intentml.errors import UnknownCustomerError, without_address
+from intentml.audiences.survival import CURVE, is_survival, survival_days, survival_hint, survival_of
+from intentml.errors import RuleError, UnknownCustomerError, without_address
 from intentml.prediction import F64
 from intentml.timeline import Instant
 from intentml.timeline.catalogue import Catalogue, Strings
@@ -77,6 +78,7 @@ class ShopView:
         absent: Fields that this shop has of nobody, and why.
         words: Fields whose values are few and fixed, with them.
         points: Fields that are sums of points, worked out when a rule names them.
+        doubts: Fields that some customers have in the tables and not here, and why: a sentence each.
     """
 
     as_of: Instant
@@ -88,6 +90,7 @@ class ShopView:
     absent: Mapping[str, str] = field(default_factory=dict)
     words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     points: Mapping[str, tuple[Weight, ...]] = field(default_factory=dict)
+    doubts: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def customer_ids(self) -> Strings:
@@ -106,7 +109,7 @@ class ShopView:
 
     @cached_property
     def fields(self) -> dict[str, RuleField]:
-        """What comparisons may name."""
+        """What comparisons may name, but for survival at days between those of the curve."""
         columns = {
             column.name: RuleField(
                 column.name,
@@ -117,6 +120,33 @@ class ShopView:
             for column in self.customers.schema
         }
         return columns | {name: RuleField(name, "number") for name in self.points}
+
+    def field_named(self, name: str) -> RuleField:
+        """The field of a name; `survival_100` is one where the curve is known.
+
+        Raises:
+            RuleError: Nobody knows it.
+        """
+        if name not in self.fields and is_survival(name):
+            if survival_days(name) is not None and set(CURVE) <= set(self.customers.column_names):
+                return RuleField(name, "number")
+            raise RuleError(
+                f"the rule names {name!r}, which is no field of these customers",
+                column=name,
+                hint=survival_hint(self.customers.column_names),
+            )
+        return field_named(name, self.fields)
+
+    def between(self, name: str) -> int | None:
+        """The days of a field that is survival between the curve's own; None where a column holds it."""
+        return None if name in self.fields else survival_days(name)
+
+    def values(self, name: str, rows: I32 | None = None) -> pa.ChunkedArray:
+        """A field of all customers, or of some; not one of points. Shape: (U,) or (n,)."""
+        days = self.between(name)
+        asked = self.customers.select([name] if days is None else CURVE)
+        asked = asked if rows is None else asked.take(rows)
+        return asked[name] if days is None else pa.chunked_array([survival_of(asked, days)])
 
     def row_of(self, customer_id: str) -> int:
         """The row of a customer.

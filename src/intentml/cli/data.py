@@ -6,7 +6,7 @@ gate, the dirt counted, and what a missing table or column switches off.
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -121,7 +121,8 @@ def check(
     """Check a shop's tables, and whether they can carry a model.
 
     Tells every failure, the dirt counted, what a missing column switches off, and with --as-of the data
-    gate with its measured values. Exit 1 where the data cannot be used.
+    gate with its measured values. Ages are of that date too, else of the end of the data. Exit 1 where the
+    data cannot be used.
     """
     from intentml import workflows
     from intentml.errors import ContractError
@@ -138,7 +139,7 @@ def check(
     except ContractError as problem:
         failures = problem.failures
     else:
-        shop = log.tables
+        shop = _with_ages(log, as_of)
         if as_of is not None:
             gates = workflows.gate(log, as_of, days)
     report = check_report(shop, failures, gates)
@@ -146,6 +147,17 @@ def check(
     out.answer(lambda: report, lambda: _show_check(report, shop, failures, gates, again, as_of, days))
     if not report["ok"]:
         raise typer.Exit(PROBLEM)
+
+
+def _with_ages(log: OrderLog, as_of: str | None) -> ShopTables:
+    """The tables with one count more: dates of birth that tell no age at `as_of`, or where the data end."""
+    from intentml.timeline.people import unusable_birth_dates
+
+    shop = log.tables
+    if "birth_date" not in shop.present.get("customers", ()) or not len(log.purchases):
+        return shop
+    at = log.until if as_of is None else log.instant(as_of)
+    return replace(shop, counts=(*shop.counts, unusable_birth_dates(shop.customers, at)))
 
 
 def switched_off(present: dict[str, tuple[str, ...]]) -> list[str]:

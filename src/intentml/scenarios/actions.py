@@ -18,7 +18,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from intentml.audiences.audiences import Audiences
-from intentml.audiences.fields import field_named
 from intentml.audiences.ledger import Ledger
 from intentml.audiences.ownership import short
 from intentml.audiences.rule import Rule
@@ -113,8 +112,8 @@ class _Asked:
         """Days since each customer's newest trigger, NaN without one. Shape: (U,)."""
         trigger = self.scenario.trigger
         if isinstance(trigger, str):
-            name = field_named(trigger, self.view.fields).name
-            told: F64 = self.view.customers[name].cast(pa.float64()).to_numpy()
+            name = self.view.field_named(trigger).name
+            told: F64 = self.view.values(name).cast(pa.float64()).to_numpy()
             return told
         ages = np.full(len(self.view.customer_ids), np.nan)
         if isinstance(trigger, Entered):

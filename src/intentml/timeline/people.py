@@ -31,7 +31,8 @@ _PLAIN = tuple(
     if column.kind in ("text", "number", "flag")
     and column.name not in ("customer_id", "email", "phone", "groups")
 )
-_BIRTH_RULE = (
+UNUSABLE_BIRTH = "unusable_birth_date"
+BIRTH_RULE = (
     f"Born on {PLACEHOLDER:%Y-%m-%d} (a placeholder), after as_of or over {OLDEST_YEARS} years before it: "
     "the age is taken as unknown."
 )
@@ -39,7 +40,7 @@ _BIRTH_RULE = (
 
 def rows_of(customers: pa.Table, customer_ids: pa.Array, as_of: Instant) -> pa.Table:
     """The customers table's rows of some ids, in their order; nulls where it had none of an id yet."""
-    listed = customers.filter(pa.array(micros(customers["created_at"], missing=-NEVER) < as_of.us))
+    listed = customers.filter(_listed(customers, as_of))
     return listed.take(pc.index_in(customer_ids, value_set=listed["customer_id"].combine_chunks()))
 
 
@@ -68,7 +69,19 @@ def people(rows: pa.Table, as_of: Instant) -> tuple[pa.Table, tuple[RuleCount, .
             },
         }
     )
-    return table, (RuleCount("customers", "unusable_birth_date", unusable, _BIRTH_RULE),)
+    return table, (RuleCount("customers", UNUSABLE_BIRTH, unusable, BIRTH_RULE),)
+
+
+def unusable_birth_dates(customers: pa.Table, as_of: Instant) -> RuleCount:
+    """How many of the customers known by `as_of` have a date of birth of no use, and what is done then."""
+    listed = customers.filter(_listed(customers, as_of))
+    _, unusable = whole_years(listed["birth_date"].combine_chunks(), as_of)
+    return RuleCount("customers", UNUSABLE_BIRTH, unusable, BIRTH_RULE)
+
+
+def _listed(customers: pa.Table, as_of: Instant) -> pa.Array:
+    """Whether each row was there before `as_of`; one without a date always was."""
+    return pa.array(micros(customers["created_at"], missing=-NEVER) < as_of.us)
 
 
 def further_columns(customers: pa.Table) -> dict[str, pa.ChunkedArray]:

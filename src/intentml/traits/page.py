@@ -20,6 +20,9 @@ lacks a column that a trait needs, the trait is null for everybody. Any further 
 table is a field by its own name, and as `customers_<name>` where a name below is the same.
 """
 SCORES = "Scores"
+ABOUT_SCORES = """They need scores of the same shop at the same `as_of` (`intentml score`): without those, and
+where the model does not predict what a field tells, a rule that names it is refused.
+"""
 
 
 def traits_page() -> str:
@@ -30,12 +33,19 @@ def traits_page() -> str:
         rule = "|" + " --- |" * 7
         sections.append("\n".join([f"## {topic}\n", head, rule, *map(_row, traits), ""]))
     head, rule = "| field | type | unit | meaning | null means |", "|" + " --- |" * 5
-    sections.append("\n".join([f"## {SCORES}\n", head, rule, *map(_predicted_row, PREDICTED), ""]))
+    rows = map(_predicted_row, PREDICTED)
+    sections.append("\n".join([f"## {SCORES}\n", ABOUT_SCORES, head, rule, *rows, ""]))
     return "\n".join(sections)
 
 
 def _predicted_row(field: Field) -> str:
-    cells = [f"`{field.name}`", field.type, field.unit, field.meaning, field.null_means or "never null"]
+    cells = [
+        f"`{field.name}`",
+        f"`{field.type}`",
+        field.unit,
+        field.meaning,
+        field.null_means or "never null",
+    ]
     return f"| {' | '.join(cells)} |"
 
 
@@ -48,7 +58,7 @@ def _row(trait: Trait) -> str:
     null_means = trait.null_means or "never null"
     cells = [
         f"`{trait.name}`",
-        trait.type,
+        f"`{trait.type}`",
         trait.unit,
         trait.meaning,
         null_means,

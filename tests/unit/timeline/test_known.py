@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from intentml.timeline import Instant, Known, known_by
-from intentml.timeline.people import plain, whole_years
+from intentml.timeline.people import plain, unusable_birth_dates, whole_years
 from tiny import AS_OF, log_of, tiny_known, tiny_log
 
 BOUGHT = {
@@ -133,6 +133,18 @@ def test_unusable_birth_dates_are_counted():
     known = known_of(customers={"customer_id": ["ana", "ben"], "birth_date": born})
     assert known.customers["age"].to_pylist() == [None, None]
     assert {count.rule: count.count for count in known.counts}["unusable_birth_date"] == 2
+
+
+def test_the_count_of_birth_dates_is_the_same_from_the_table_alone():
+    born = ["1900-01-01", "2024-03-02", "1994-05-05", "1900-01-01", None]
+    at = ["2020-01-01", None, None, "2024-03-01", None]
+    ids = ["ana", "ben", "cho", "dee", "eve"]
+    frame = {"customer_id": ids, "birth_date": born, "created_at": at}
+    known = known_of(customers=frame)
+    log = log_of({"orders": pd.DataFrame(BOUGHT), "customers": pd.DataFrame(frame)})
+    counted = unusable_birth_dates(log.tables.customers, known.snapshot.as_of)
+    assert counted in known.counts
+    assert counted.count == 2  # dee is listed at as_of, which is too late
 
 
 @pytest.mark.parametrize(
