@@ -188,8 +188,8 @@ async def members(asked: MembersRequest, request: Request) -> Response:
 
 @app.post("/audiences/explain", response_model=answers.ReasonAnswer)
 async def explain_membership(asked: ReasonRequest, request: Request) -> Response:
-    """Why is a customer in an audience, or not?"""
-    return await of_audiences(ServedAudiences.explain, request, asked)
+    """Why is a customer in an audience, or not? With the model's reasons for every interest."""
+    return await answered(audiences().explain, asked, request)
 
 
 @app.post("/audiences/compare", response_model=answers.CompareAnswer)

@@ -43,6 +43,9 @@ class Luck:
     def likeness(self, members):
         return np.random.default_rng(len(members)).integers(0, 5, self.customers) / 4
 
+    def reasons(self, row, model):
+        return lambda asked: None
+
     def found(self, keyword):
         return ["p1", "p4"] if keyword == "nike" else ["p0"]
 

@@ -29,7 +29,7 @@ REQUESTS: dict[str, Any] = {
     "/audiences/preview": {"audience": "orders >= 2 and country is not null"},
     "/audiences/members": {"audience": "orders >= 1", "limit": 2, "fields": ["orders", "lifecycle"]},
     "/audiences/explain": {
-        "audience": {"field": "orders", "op": ">=", "value": 1},
+        "audience": "orders >= 1 AND interested_in(category = 'TEA', top 10)",
         "customer_id": SHOP_CUSTOMER,
     },
     "/audiences/compare": {"audiences": []},

@@ -170,10 +170,10 @@ def table(board: Path) -> str:
     )
     mean, median = 100 * found["lead"].mean(), 100 * found["lead"].median()
     said = (
-        f"Over {len(found)} questions of the real shops (means of all windows; AP, nDCG at 10, "
-        "log-loss of no order, MAE of orders and spend; `python experiments/board/lead.py DIR` lists them) `base` is ahead of the best "
-        f"peer of each by {mean:.1f} % in the mean (goal 3 %) and {median:.1f} % in the median. More than one "
-        f"standard error behind: {which or 'nowhere'}."
+        f"Over {len(found)} questions of the real shops (means of all windows; AP, nDCG at 10, log-loss of "
+        "no order, MAE of orders and spend; `python experiments/board/lead.py DIR` lists them) `base` is "
+        f"ahead of the best peer of each by {mean:.1f} % in the mean (goal 3 %) and {median:.1f} % in the "
+        f"median. More than one standard error behind: {which or 'nowhere'}."
     )
     return "\n".join([*lines, "", said])
 

@@ -112,6 +112,19 @@ def test_no_audience_is_ever_a_file(service: Served, name: str) -> None:
         assert "Secret" not in reply.text
 
 
+def test_an_interest_is_explained_over_the_wire_in_the_words_of_the_model(service: Served) -> None:
+    path = "/audiences/explain"
+    reply = service.post(path, REQUESTS[path])
+    check_reply(path, reply)
+    plain, leaf = reply.body["reason"]["parts"]
+    assert plain["reasons"] is None
+    told = leaf["reasons"]
+    assert (told["kind"], told["target"]) == ("category", "TEA")
+    assert told["probability"] == pytest.approx(leaf["seen"]["probability"], abs=1e-5)
+    assert sum(part["logit"] for part in told["parts"]) == pytest.approx(told["logit"], abs=1e-5)
+    assert all(part["words"] for part in told["parts"])
+
+
 def test_the_costliest_rule_that_is_taken_is_answered_in_seconds(service: Served) -> None:
     parts = [{"field": "orders", "op": ">=", "value": n} for n in range(500)]
     for join in ("all", "any"):

@@ -18,6 +18,7 @@ from intentml.audiences.audience import Audience, audience_of, named, rules_of
 from intentml.audiences.engine import Engine
 from intentml.audiences.explain import Clause, Reason, funnel, why
 from intentml.audiences.leaves import Comparison, Happened, WithinKm
+from intentml.audiences.reasons import Explainer
 from intentml.audiences.rule import leaves
 from intentml.audiences.selector import Selector
 from intentml.audiences.view import I32, ShopView
@@ -164,9 +165,20 @@ class Audiences:
         """Of some customers, how many have a value."""
         return int(pc.sum(pc.equal(self.view.customers[field].take(rows), value)).as_py() or 0)
 
-    def explain(self, asked: Asked, customer_id: str) -> Reason:
-        """Why a customer is in, or is not."""
-        return why(self.selector, self.find(asked).rule, customer_id)
+    def explain(self, asked: Asked, customer_id: str, model: Explainer | None = None) -> Reason:
+        """Why a customer is in, or is not.
+
+        Args:
+            asked: The audience.
+            customer_id: The customer.
+            model: The very model that made the scores, as `train` or `load_model` give it: then what it
+                sees in the customer's history is told of every `interested_in`.
+
+        Raises:
+            RuleError: Nobody has that id, or the rule cannot be asked.
+            ModelError: Another model made the scores.
+        """
+        return why(self.selector, self.find(asked).rule, customer_id, model)
 
     def usable(self) -> dict[str, int | IntentmlError]:
         """Every audience by name: how many are in, or why this shop cannot have it."""

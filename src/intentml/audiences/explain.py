@@ -1,21 +1,24 @@
 """Why somebody is in, or is not: the rule's tree, true or false at every node, with the value seen.
 
-What comes in: a selector, a rule, a customer; or a rule alone. What goes out: `Reason`s to print or send, and
-the number of customers at every node.
+What comes in: a selector, a rule, a customer, and the model where it is at hand; or a rule alone. What goes
+out: `Reason`s to print or send, and the number of customers at every node.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from intentml.audiences.leaves import Comparison, InAudience, WithinKm
+from intentml.audiences.leaves import Comparison, InAudience, Interest, InterestedIn, WithinKm
+from intentml.audiences.reasons import Explainer, InterestReasons
 from intentml.audiences.rule import All, NoneOf, Rule, leaves, parts_of
 from intentml.audiences.selector import Bools, Selector
 from intentml.audiences.text import text_of
+
+Because = Callable[[Interest], InterestReasons | None]
 
 
 class Reason(BaseModel):
@@ -25,6 +28,8 @@ class Reason(BaseModel):
         rule: The node as text.
         holds: Whether it does.
         seen: What was seen of the customer: the field's value, what was counted, probability and rank.
+        reasons: Of an `interested_in`: the model's, for the target that it is about; of several, for the
+            customer's likeliest. None without a model, and of somebody who never bought.
         parts: The parts of a group, or of the audience named.
     """
 
@@ -33,12 +38,15 @@ class Reason(BaseModel):
     rule: str
     holds: bool
     seen: dict[str, Any] | None = None
+    reasons: InterestReasons | None = None
     parts: tuple[Reason, ...] = ()
 
     def lines(self, depth: int = 0) -> Iterator[str]:
-        """For people: a node a line, its parts further in."""
+        """For people: a node a line, its reasons and its parts further in."""
         seen = "" if self.seen is None else "  " + ", ".join(f"{k} {_shown(v)}" for k, v in self.seen.items())
         yield f"{'  ' * depth}{'yes' if self.holds else 'no '}  {self.rule}{seen}"
+        for line in self.reasons.lines() if self.reasons is not None else ():
+            yield f"{'  ' * depth}       {line}"
         for part in self.parts:
             yield from part.lines(depth + 1)
 
@@ -68,16 +76,24 @@ class Clause(BaseModel):
             yield from part.lines(depth + 1)
 
 
-def why(selector: Selector, rule: Rule, customer_id: str) -> Reason:
+def why(selector: Selector, rule: Rule, customer_id: str, model: Explainer | None = None) -> Reason:
     """Why a customer fits a rule, or does not.
+
+    Args:
+        selector: Answers it.
+        rule: The rule.
+        customer_id: The customer.
+        model: What made the scores; tells the reasons of interests.
 
     Raises:
         RuleError: Nobody has that id, or the rule cannot be asked.
+        ModelError: Another model made the scores.
     """
-    row = selector.view.row_of(customer_id)
+    row, ranking = selector.view.row_of(customer_id), selector.view.ranking
+    because = None if model is None or ranking is None else ranking.reasons(row, model)
     selector.condition(rule)  # an audience that leads back to itself has no leaves to end at
     asked = list(_asked(selector, rule))
-    return _reason(selector, rule, row, (bool(fit[0]) for fit in selector.fits(asked, row)))
+    return _reason(selector, rule, row, (bool(fit[0]) for fit in selector.fits(asked, row)), because)
 
 
 def _asked(selector: Selector, rule: Rule) -> Iterator[Rule]:
@@ -93,11 +109,15 @@ def _parts(selector: Selector, rule: Rule) -> tuple[Rule, ...]:
     return (selector.rule_named(rule.audience),) if isinstance(rule, InAudience) else parts_of(rule)
 
 
-def _reason(selector: Selector, rule: Rule, row: int, fits: Iterator[bool]) -> Reason:
-    """The reason; `fits` says of each leaf, in order, whether it holds."""
-    parts = tuple(_reason(selector, part, row, fits) for part in _parts(selector, rule))
+def _reason(
+    selector: Selector, rule: Rule, row: int, fits: Iterator[bool], because: Because | None
+) -> Reason:
+    """The reason; `fits` says of each leaf, in order, whether it holds, `because` why of an interest."""
+    parts = tuple(_reason(selector, part, row, fits, because) for part in _parts(selector, rule))
     if not parts:
-        return Reason(rule=text_of(rule), holds=next(fits), seen=_seen(selector, rule, row))
+        reasons = because(rule.interested_in) if because and isinstance(rule, InterestedIn) else None
+        seen = _seen(selector, rule, row)
+        return Reason(rule=text_of(rule), holds=next(fits), seen=seen, reasons=reasons)
     hold = [part.holds for part in parts]
     holds = not any(hold) if isinstance(rule, NoneOf) else all(hold) if isinstance(rule, All) else any(hold)
     return Reason(rule=text_of(rule), holds=holds, parts=parts)

@@ -53,8 +53,8 @@ value, page_type, source and campaign_id. The fields a rule may name are the tra
 scores, survival at any horizon (`survival_100`), any further column of the customers table, and two of the
 shop's own making: `newcomer` (one_off, returning or high_potential while the first order lies within the
 shop's usual time to a second one; else null) and `lead_score` (points for rules, summed).
-[TRAITS.md](TRAITS.md) lists them all, with the operators of each type. A file with a preset's name stands in the preset's place,
-and `lead_score.yaml` in the place of the package's points:
+[TRAITS.md](TRAITS.md) lists them all, with the operators of each type. A file with a preset's name stands
+in the preset's place, and `lead_score.yaml` in the place of the package's points:
 
 ```yaml
 behaviour:

@@ -1,25 +1,28 @@
 """What the model adds to rules: who is likely to buy, and who is like whom.
 
 What comes in: a shop's scores. What goes out: one number a customer for each question, from nothing but what
-the scores hold.
+the scores hold; and, with the model that made them at hand, the reasons of one customer's number.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from intentml.audiences.leaves import Interest
+from intentml.audiences.reasons import Explainer, InterestReasons
 from intentml.audiences.view import I32
 from intentml.prediction import F64
 from intentml.scores.scores import Scores
-from intentml.scores.selection import select
-from intentml.scores.union import with_whole_groups
+from intentml.scores.selection import Selection, select
+from intentml.scores.state import known_snapshot
+from intentml.scores.union import likeliest_target, with_whole_groups
+from intentml.timeline import Snapshot
 
 # Enough of each to tell what sets them apart; all customers are ranked by what they teach.
 _MEMBERS, _OTHERS, _SEED = 20_000, 60_000, 0
@@ -43,15 +46,37 @@ class ScoresRanking:
             UnknownTargetError: A name is unknown.
             HorizonError: The horizon was not scored.
         """
-        days = self.scores.horizon(asked.horizon_days)
-        selection = select(
-            self.scores,
-            products=asked.product,
-            categories=asked.category,
-            brands=asked.brand,
-            keyword=asked.keyword,
-        )
-        return self.scores.probability(with_whole_groups(self.scores, selection, days), days)
+        return self.scores.probability(*self._selected(asked))
+
+    def reasons(self, row: int, model: Explainer) -> Callable[[Interest], InterestReasons | None]:
+        """What tells why one customer is expected to buy some products, or not to.
+
+        It tells of the target that counts: of several the customer's likeliest, and it says which. Of
+        somebody who never bought there is no history to explain: None.
+
+        Args:
+            row: The customer's.
+            model: What made the scores.
+
+        Raises:
+            ModelError: It did not.
+        """
+        self.scores.manifest.model.check_made(model.fingerprint)
+        customer = str(self.scores.customer_ids[row])
+
+        @cache  # made once, and only where a rule asks for it
+        def snapshot() -> Snapshot | None:
+            return known_snapshot(self.scores, customer)
+
+        def of(asked: Interest) -> InterestReasons | None:
+            known = snapshot()
+            if known is None:
+                return None
+            selection, days = self._selected(asked)
+            kind, target = likeliest_target(self.scores, selection, days, row)
+            return InterestReasons.of(model.explain(known, customer, kind, target, days))
+
+        return of
 
     def likeness(self, members: I32) -> F64:
         """Log-odds to be one of the members, by what the model learned of each customer and what is plain.
@@ -82,6 +107,18 @@ class ScoresRanking:
     def found(self, keyword: str) -> Sequence[str]:
         """Ids of products that match a keyword."""
         return [match.product_id for match in self.scores.search(keyword)]
+
+    def _selected(self, asked: Interest) -> tuple[Selection, int]:
+        """The targets that are asked about, and the horizon."""
+        days = self.scores.horizon(asked.horizon_days)
+        selection = select(
+            self.scores,
+            products=asked.product,
+            categories=asked.category,
+            brands=asked.brand,
+            keyword=asked.keyword,
+        )
+        return with_whole_groups(self.scores, selection, days), days
 
     @cached_property
     def numbers(self) -> npt.NDArray[np.float64]:

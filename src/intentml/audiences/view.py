@@ -6,7 +6,7 @@ Everything in it was known at `as_of`; times are told as ages.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol
@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 from intentml.audiences.fields import RuleField, field_named, kind_of
 from intentml.audiences.lead_score import Weight
 from intentml.audiences.leaves import Interest
+from intentml.audiences.reasons import Explainer, InterestReasons
 from intentml.audiences.survival import CURVE, is_survival, survival_days, survival_hint, survival_of
 from intentml.errors import RuleError, UnknownCustomerError, without_address
 from intentml.prediction import F64
@@ -59,6 +60,9 @@ class Ranking(Protocol):
 
     def likeness(self, members: I32) -> F64:
         """How like each customer is to some of them; higher is more. Shape: (U,)."""
+
+    def reasons(self, row: int, model: Explainer) -> Callable[[Interest], InterestReasons | None]:
+        """What tells the reasons of one customer's interests; None where there is no history to tell of."""
 
     def found(self, keyword: str) -> Sequence[str]:
         """Ids of products that match a keyword."""

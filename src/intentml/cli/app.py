@@ -131,7 +131,13 @@ AUDIENCE: dict[str, tuple[Callable[..., None], tuple[str, ...]]] = {
         ),
     ),
     "members": (audience.members, ("audience members vip-lost scores --out vip-lost.csv",)),
-    "explain": (audience.explain, ("audience explain vip-lost scores --customer C-7",)),
+    "explain": (
+        audience.explain,
+        (
+            "audience explain vip-lost scores --customer C-7",
+            "audience explain \"interested_in('cheese', top 10%)\" scores --customer C-7 --model model",
+        ),
+    ),
     "refresh": (
         membership.refresh,
         (

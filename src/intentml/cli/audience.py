@@ -7,19 +7,21 @@ anybody is printed.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from intentml.cli import options
-from intentml.cli.output import Output, counted, next_steps, say, table
+from intentml.cli.output import Output, counted, next_steps, printable, say, table
 from intentml.cli.whole_file import whole_file
 from intentml.errors import IntentmlError
 
 if TYPE_CHECKING:
     from intentml.audiences.audiences import Audiences, Preview
     from intentml.audiences.explain import Reason
+    from intentml.inference.folder import SavedModel
 
 SHOWN_MEMBERS, SHOWN_OVERLAP = 20, 8
 
@@ -41,6 +43,14 @@ Own = Annotated[
         "--audiences",
         metavar="FOLDER",
         help="YAML files of your own beside the presets, and lead_score.yaml.",
+    ),
+]
+ReasonsOf = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        metavar="MODEL_DIR|models:/NAME@ALIAS",
+        help="The model that made the scores: tells its reasons for every interested_in.",
     ),
 ]
 Out = Annotated[
@@ -166,21 +176,49 @@ def explain(
     audience: Asked,
     scores: options.ScoresFolder,
     customer: Annotated[str, typer.Option("--customer", metavar="ID", help="The customer.")],
+    model: ReasonsOf = None,
     data: Data = None,
     columns: options.Columns = None,
     audiences: Own = None,
     json: options.AsJson = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Why a customer is in, or is not: every part of the rule, with the value seen."""
+    """Why a customer is in, or is not: every part of the rule, with the value seen.
+
+    With the model that made the scores, also why it expects each `interested_in`: of several products, for
+    the one that the customer is likeliest to buy.
+    """
     told = Output(json, quiet)
-    found: Reason = opened(scores, data, columns, audiences, told).explain(audience, customer)
+    saved = None if model is None else _loaded(model)
+    found = opened(scores, data, columns, audiences, told).explain(audience, customer, saved)
 
     def show() -> None:
         say(f"Customer {customer} is {'in' if found.holds else 'not in'}:\n")
-        say("\n".join(found.lines()))
+        for line in found.lines():
+            say(printable(line))
 
     told.answer(lambda: found.model_dump(mode="json"), show)
+    if any(leaf.reasons is None for leaf in _interests(found)):
+        told.note(
+            "note: --model MODEL_DIR, the model that made the scores, tells its reasons for an interest"
+            if saved is None
+            else f"note: customer {customer} never bought: the model has no history to give reasons from"
+        )
+
+
+def _loaded(model: str) -> SavedModel:
+    """The model of a `--model`."""
+    from intentml.inference.folder import load_model
+
+    return load_model(options.model_folder(model))
+
+
+def _interests(reason: Reason) -> Iterator[Reason]:
+    """The leaves about interests."""
+    if reason.rule.startswith("interested_in(") and not reason.parts:
+        yield reason
+    for part in reason.parts:
+        yield from _interests(part)
 
 
 def compare(

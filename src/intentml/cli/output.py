@@ -72,9 +72,14 @@ def say(text: str = "") -> None:
     typer.echo(text)
 
 
+def printable(text: str) -> str:
+    """A text of the shop's, as one line that moves no cursor."""
+    return _CONTROL.sub(" ", text)
+
+
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, right: Collection[str] = ()) -> None:
     """Rows under a heading; `right` names the columns of numbers."""
-    cells = [[_CONTROL.sub(" ", cell) for cell in row] for row in rows]
+    cells = [[printable(cell) for cell in row] for row in rows]
     if sys.stdout.isatty():
         _drawn(columns, cells, right)
         return

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from intentml.errors import ModelError
 from intentml.prediction import TextKind
 from intentml.priors.buyers import BuyersSpread
 from intentml.priors.union import SetUnion
@@ -42,6 +43,18 @@ class ModelStamp(BaseModel):
             trained_until=model.predictor.trained_until.iso,
             text=model.text,
         )
+
+    def check_made(self, fingerprint: str) -> None:
+        """Raise unless the model of that fingerprint made the scores: another one gives other numbers.
+
+        Raises:
+            ModelError: Another one did.
+        """
+        if self.fingerprint != fingerprint:
+            raise ModelError(
+                f"the scores were made by model {self.version}, not by {fingerprint[:12]}",
+                hint="use the model that made them, or score the shop again with this one",
+            )
 
 
 class DataStamp(BaseModel):

@@ -1,17 +1,25 @@
 """The shop's state at `as_of`, out of its scores.
 
 What comes in: scores, in memory or from a folder. What goes out: the `ShopState` that the scores were
-made in, number for number, so that a later request is answered in the same shop.
+made in, number for number, so that a later request is answered in the same shop; and what they know of one
+customer in it.
 """
 
 from __future__ import annotations
 
+import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 
+from intentml.inference.online import read_histories
 from intentml.scores.scores import Scores
-from intentml.timeline import Instant
+from intentml.tables.contracts import ORDERS
+from intentml.tables.lines import PURCHASE, line_roles
+from intentml.timeline import Instant, Snapshot
 from intentml.timeline.context import WINDOWS_DAYS, ShopContext
-from intentml.timeline.histories import ShopState
+from intentml.timeline.histories import HISTORY_COLUMNS, ShopState
+
+_HISTORY = pa.schema([ORDERS.schema.field(name) for name in HISTORY_COLUMNS])
 
 
 def shop_state(scores: Scores) -> ShopState:
@@ -36,3 +44,39 @@ def shop_state(scores: Scores) -> ShopState:
             returned_share=manifest.returned_share,
         ),
     )
+
+
+def known_history(scores: Scores, customer_id: str) -> pa.Table:
+    """The order lines that the scores know of a customer, as the table orders after reading."""
+    row, lines = scores.find(customer_id), scores.histories
+    own = lines[:0] if row is None else _of_customer(lines, row)
+    columns = {field.name: _told_column(own, field) for field in _HISTORY}
+    return pa.table({"customer_id": pa.repeat(customer_id, len(own)).cast(pa.string()), **columns})
+
+
+def known_snapshot(scores: Scores, customer_id: str) -> Snapshot | None:
+    """What the scores know of one customer, at their own instant; None of somebody who never bought."""
+    history = known_history(scores, customer_id)
+    if not (line_roles(history) == PURCHASE).any():
+        return None
+    return read_histories(history, shop_state(scores)).snapshot
+
+
+def _told_column(lines: pa.Table, field: pa.Field) -> pa.Array | pa.ChunkedArray:
+    """A column in its contract's type; nulls where no line of the shop has a value."""
+    if field.name not in lines.column_names:
+        return pa.nulls(len(lines), field.type)
+    return lines[field.name].cast(field.type)
+
+
+def _of_customer(lines: pa.Table, row: int) -> pa.Table:
+    """The lines of one customer, found without reading those of the others."""
+    start = 0
+    for chunk in lines["customer"].chunks:
+        owners = chunk.to_numpy()
+        first, end = np.searchsorted(owners, [row, row + 1])
+        if end > first:  # a customer's lines may go on in the next chunk
+            rest = _of_customer(lines.slice(start + len(owners)), row) if end == len(owners) else lines[:0]
+            return pa.concat_tables([lines.slice(start + first, end - first), rest])
+        start += len(owners)
+    return lines[:0]

@@ -17,7 +17,7 @@ from intentml.errors import ScoresError
 from intentml.fitting.slices import MAX_TARGETS, MIN_BUYERS
 from intentml.prediction import F64, TargetScores, sigmoid
 from intentml.priors.union import Homes, Joined, SetUnion, probability_of
-from intentml.scores.selection import NewProduct, Selection, products_of
+from intentml.scores.selection import Column, NewProduct, Selection, products_of
 from intentml.timeline.catalogue import KINDS, Catalogue
 
 I64 = npt.NDArray[np.int64]
@@ -85,6 +85,17 @@ def union_probability(scores: Scored, selection: Selection, days: int) -> F64:
         scores.union.at(days),
     )
     return joined.probability(columns, newcomers)
+
+
+def likeliest_target(scores: Scored, selection: Selection, days: int, row: int) -> Column:
+    """The target of a selection that one customer is likeliest to buy; of equal ones the first."""
+    found: list[tuple[float, Column]] = []
+    for kind, columns in _columns(scores, selection, days).items():
+        of = scores.scores_of(kind, days)
+        logits = of.rows(np.array([row]))[0][columns]
+        best = int(np.argmax(logits))
+        found.append((float(logits[best]), (kind, str(of.targets[columns[best]]))))
+    return max(found, key=lambda one: one[0])[1]
 
 
 def with_whole_groups(scores: Scored, selection: Selection, days: int) -> Selection:

@@ -43,6 +43,7 @@ from intentml.service.requests import (
     ReasonRequest,
     Rule,
 )
+from intentml.service.shop import ScoredShop
 
 # How long reading a shop's tables takes, roughly: who asks meanwhile is told to come again.
 _OPENING_SECONDS = 5
@@ -169,13 +170,16 @@ class ServedAudiences:
             "next_cursor": _cursor(str(ids[page][-1]), mark) if more else None,
         }
 
-    def explain(self, scores: Scores, request: ReasonRequest) -> dict[str, Any]:
-        """Why a customer is in, or is not: every part of the rule, with the value seen."""
-        ours = self.of(scores)
+    def explain(self, shop: ScoredShop, request: ReasonRequest) -> dict[str, Any]:
+        """Why a customer is in, or is not: every part of the rule, with the value seen.
+
+        And of every interest why the model expects it, by what the scores knew of the customer.
+        """
+        ours = self.of(shop.scores)
         audience = meant(ours, request.audience)
-        reason = ours.explain(audience, request.customer_id)
+        reason = ours.explain(audience, request.customer_id, shop.predictor)
         told = {"audience": audience.name, "customer_id": request.customer_id}
-        return {**about(scores), **told, "reason": reason.model_dump(mode="json")}
+        return {**about(shop.scores), **told, "reason": reason.model_dump(mode="json")}
 
     def compare(self, scores: Scores, request: CompareRequest) -> dict[str, Any]:
         """Audiences side by side, and how far they are the same people."""

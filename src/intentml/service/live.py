@@ -26,7 +26,7 @@ from intentml.scores.scores import Scores
 from intentml.service.arrivals import Arrivals, Batch
 from intentml.service.overlay import warm
 from intentml.service.requests import OrdersRequest, check_customers, lines_table
-from intentml.service.shop import ScoredShop, check_made_by, served
+from intentml.service.shop import ScoredShop, served
 from intentml.timeline import Instant
 from intentml.timeline.columns import sorted_unique, strings
 from intentml.timeline.histories import refuse_later
@@ -84,7 +84,8 @@ class Places:
             ModelError: The model's files are not what was saved, or it did not make the scores.
         """
         scores = load_scores(_current(self.scores))
-        check_made_by(scores, fingerprint_of(self._model_folder(scores.manifest.model.fingerprint)))
+        stamp = scores.manifest.model
+        stamp.check_made(fingerprint_of(self._model_folder(stamp.fingerprint)))
         return served(scores)
 
     def registered(self, fingerprint: str) -> str | None:

@@ -19,7 +19,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from intentml.errors import ModelError, RequestError
+from intentml.errors import RequestError
 from intentml.inference.folder import SavedModel
 from intentml.inference.online import read_histories
 from intentml.prediction import Predictions
@@ -32,7 +32,7 @@ from intentml.scores.partitions import predict_in_parts
 from intentml.scores.retrieval import Cut
 from intentml.scores.scores import Scores, several
 from intentml.scores.selection import one_target, select
-from intentml.scores.state import shop_state
+from intentml.scores.state import known_history, shop_state
 from intentml.scores.union import with_whole_groups
 from intentml.service.arrivals import Batch
 from intentml.service.overlay import Merged, Overlay, scored, snapshot_of_customer, with_lines
@@ -46,11 +46,10 @@ from intentml.service.requests import (
     check_customers,
     lines_table,
 )
-from intentml.tables.contracts import ORDERS
 from intentml.tables.read import shop_from_frames
 from intentml.tables.shop import ShopTables
 from intentml.timeline import Snapshot
-from intentml.timeline.histories import HISTORY_COLUMNS, ShopState
+from intentml.timeline.histories import ShopState
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,7 +75,6 @@ _PRODUCTS = pa.schema(
         ("last_bought_days", pa.float64()),
     ]
 )
-_HISTORY = pa.schema([ORDERS.schema.field(name) for name in HISTORY_COLUMNS])
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -106,7 +104,7 @@ class ScoredShop:
         Raises:
             ModelError: The scores were made by another model.
         """
-        check_made_by(scores, model.fingerprint)
+        scores.manifest.model.check_made(model.fingerprint)
         # Shops take turns while new scores are taken in, and a predictor's caches serve one thread.
         alone = replace(model, predictor=model.predictor.apart())
         return cls(scores, alone, shop_state(scores), Rankings(scores))
@@ -133,10 +131,7 @@ class ScoredShop:
 
     def history(self, customer_id: str) -> pa.Table:
         """The order lines that the scores know of a customer, as the table orders after reading."""
-        row, lines = self.scores.find(customer_id), self.scores.histories
-        own = lines[:0] if row is None else _of_customer(lines, row)
-        columns = {field.name: _told_column(own, field) for field in _HISTORY}
-        return pa.table({"customer_id": pa.repeat(customer_id, len(own)).cast(pa.string()), **columns})
+        return known_history(self.scores, customer_id)
 
     def health(self) -> dict[str, Any]:
         """What is served."""
@@ -290,20 +285,6 @@ class ScoredShop:
         }
 
 
-def check_made_by(scores: Scores, fingerprint: str) -> None:
-    """Raise unless that model made the scores.
-
-    Raises:
-        ModelError: Another one did.
-    """
-    stamp = scores.manifest.model
-    if stamp.fingerprint != fingerprint:
-        raise ModelError(
-            f"the scores were made by model {stamp.version}, not by {fingerprint[:12]}",
-            hint="serve the model that made them, or score the shop again with this one",
-        )
-
-
 def served(scores: Scores) -> dict[str, Any]:
     """What is served of a shop."""
     manifest = scores.manifest
@@ -316,26 +297,6 @@ def served(scores: Scores) -> dict[str, Any]:
         "model_version": manifest.model.version,
         "customers": scores.table.num_rows,
     }
-
-
-def _told_column(lines: pa.Table, field: pa.Field) -> pa.Array | pa.ChunkedArray:
-    """A column in its contract's type; nulls where no line of the shop has a value."""
-    if field.name not in lines.column_names:
-        return pa.nulls(len(lines), field.type)
-    return lines[field.name].cast(field.type)
-
-
-def _of_customer(lines: pa.Table, row: int) -> pa.Table:
-    """The lines of one customer, found without reading those of the others."""
-    start = 0
-    for chunk in lines["customer"].chunks:
-        owners = chunk.to_numpy()
-        first, end = np.searchsorted(owners, [row, row + 1])
-        if end > first:  # a customer's lines may go on in the next chunk
-            rest = _of_customer(lines.slice(start + len(owners)), row) if end == len(owners) else lines[:0]
-            return pa.concat_tables([lines.slice(start + first, end - first), rest])
-        start += len(owners)
-    return lines[:0]
 
 
 def _interests(snapshot: Snapshot, prediction: Predictions, keep: int) -> pa.ListArray:

@@ -30,6 +30,7 @@ def way(tmp_path_factory) -> Path:
     earlier = (pd.Timestamp(AS_OF_TEXT) - pd.Timedelta(days=30)).isoformat()
     for name, as_of in (("before", earlier), ("scores", AS_OF_TEXT)):
         model = im.train(log, as_of=as_of, settings=QUICK)
+        model.save(place / f"model of {name}")
         im.score(model, log, as_of=as_of, horizon_days=28, out=place / name)
     (place / "mine").mkdir()
     (place / "mine" / "quiet.yaml").write_text(f"title: Quiet buyers\nrule: {RULE}\nholdout: 0.5\n")
@@ -94,6 +95,51 @@ def test_a_lead_score_in_the_folder_stands_in_the_place_of_the_packages(way, tmp
     (tmp_path / "lead_score.yaml").write_text("habits: []\n")
     error = answer("audience", "list", way / "scores", *own, status=1)["error"]
     assert error["message"].startswith(f"{tmp_path / 'lead_score.yaml'}: habits")
+
+
+INTEREST = "orders >= 0 AND interested_in(category = 'TEA', top 50%)"
+
+
+def test_the_model_tells_why_it_expects_an_interest(way):
+    customer = im.load_scores(way / "scores").interested_in(category="TEA").customers["customer_id"][0]
+    words = ("audience", "explain", INTEREST, way / "scores", "--customer", customer)
+    model = ("--model", way / "model of scores")
+    plain, leaf = answer(*words)["parts"]
+    assert (plain["reasons"], leaf["reasons"]) == (None, None)
+    plain, told = answer(*words, *model)["parts"]
+    assert plain["reasons"] is None
+    reasons = told["reasons"]
+    assert {**told, "reasons": None} == leaf
+    assert (reasons["kind"], reasons["target"], reasons["horizon_days"]) == ("category", "TEA", 28)
+    assert reasons["probability"] == pytest.approx(leaf["seen"]["probability"], abs=1e-5)
+    assert sum(part["logit"] for part in reasons["parts"]) == pytest.approx(reasons["logit"], abs=1e-5)
+    shown = run(*words, *model)
+    lines = shown.stdout.splitlines()
+    at = next(number for number, line in enumerate(lines) if "yes  interested_in" in line)
+    percent = f"{reasons['probability']:.1%}"
+    assert lines[at + 1] == f"         TEA (category) within 28 days: {percent}, because"
+    assert reasons["parts"][0]["words"] in lines[at + 2]
+    assert len(lines) == at + 2 + len(reasons["parts"])
+    assert "note:" not in shown.stderr
+
+
+def test_who_asks_without_the_model_is_told_how_to_get_its_reasons(way):
+    customer = answer("audience", "preview", RULE, way / "scores")["sample"][0]
+    words = ("audience", "explain", INTEREST, way / "scores", "--customer", customer)
+    assert "note: --model MODEL_DIR" in run(*words).stderr
+    assert "note:" not in run("audience", "explain", RULE, *words[3:]).stderr
+    table = im.load_scores(way / "scores").customers
+    prospect = table.loc[table["orders"] == 0, "customer_id"].iloc[0]
+    asked = (*words[:-1], prospect, "--model", way / "model of scores")
+    assert "never bought" in run(*asked).stderr
+
+
+def test_another_model_than_that_of_the_scores_explains_nothing(way):
+    customer = answer("audience", "preview", RULE, way / "scores")["sample"][0]
+    words = ("audience", "explain", INTEREST, way / "scores", "--customer", customer)
+    told = answer(*words, "--model", way / "model of before", status=1)["error"]
+    assert told["code"] == "model"
+    assert "were made by model" in told["message"]
 
 
 def test_the_list_tells_how_many_are_in_each(way):
