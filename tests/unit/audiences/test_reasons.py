@@ -87,14 +87,22 @@ def test_of_several_targets_the_likeliest_of_this_customer_is_explained():
     assert len(chosen) > 1
 
 
-def test_a_keyword_stands_for_the_products_that_it_finds():
-    word = str(scores().catalogue.names[3]).split()[0]
-    ids = {match.product_id for match in scores().search(word)}
-    customer = buyers(1)[0]
-    logits = scores().scores_of("product").rows(slice(None))[scores().find(customer)]
-    best = max(ids, key=lambda one: logits[scores().scores_of("product").find(one)])
-    found = reasons_of(f"interested_in('{word}', top 5)", customer)
-    assert found.kind != "product" or found.target == best
+def test_a_keyword_is_about_the_likeliest_that_it_finds_whole_groups_as_one():
+    assert {match.product_id for match in scores().search("1")} == {"p1", "p3", "p5", "p7", "p9"}
+    # p5 and p7 are all of a category, p3 and p9 of a node: what is joined in the leaf's probability.
+    targets = (("category", "TEA"), ("category_node", "SHOP > COFFEE > SHELF 1"), ("product", "p1"))
+    chosen = set()
+    for customer in buyers(30):
+        row = scores().find(customer)
+        logits = {}
+        for kind, target in targets:
+            of = scores().scores_of(kind)
+            logits[kind, target] = float(of.rows(slice(None))[row][of.find(target)])
+        found = reasons_of("interested_in('1', top 5)", customer)
+        assert (found.kind, found.target) == max(logits, key=logits.__getitem__)
+        chosen.add(found.target)
+    assert len(chosen) > 1
+    assert reasons_of("interested_in('10', top 5)", buyers(1)[0]).target == "p10"
 
 
 def test_only_interests_have_reasons_in_groups_and_named_audiences_too():
