@@ -73,7 +73,8 @@ class Step:
             mean = self._loss(self.network, states, told, scale)
             mean.backward()  # type: ignore[no-untyped-call]
         except self._failures as problem:
-            reason = str(problem).strip().partition("\n")[0]
+            # Its first line may name the backend alone, the next one says what is wrong.
+            reason = " ".join(str(problem).split("\n")[:2]).strip()
             raise ModelError(
                 f"the training step cannot be compiled here ({type(problem).__name__}: {reason})",
                 hint="train with --set training.compile=never",
