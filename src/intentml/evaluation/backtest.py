@@ -15,7 +15,7 @@ from intentml.errors import IncompleteOutcomeError, TimeError
 from intentml.evaluation.comparison import differences
 from intentml.evaluation.contenders import Contenders, contenders_of
 from intentml.evaluation.measure import Judge, Measured, Population
-from intentml.evaluation.measurement import Difference, Measurement, Reliability
+from intentml.evaluation.measurement import Deciles, Difference, Measurement, Reliability
 from intentml.evaluation.peers.bench import PeerNote, PeerPredictor
 from intentml.evaluation.results import BacktestReport, StepTime, WindowVerdict
 from intentml.evaluation.settings import BacktestConfig
@@ -105,6 +105,7 @@ class _Run:
         self.measurements: list[Measurement] = []
         self.differences: list[Difference] = []
         self.reliability: list[Reliability] = []
+        self.deciles: list[Deciles] = []
         self.populations: list[Population] = []
         self.verdicts: list[WindowVerdict] = []
         self.peers: list[PeerNote] = []
@@ -125,6 +126,7 @@ class _Run:
             measured[name] = self._measured(fitted, name, judge, window)
             self.measurements += measured[name].measurements
             self.reliability += measured[name].reliability
+            self.deciles += measured[name].deciles
             predictor = fitted.predictors[name]
             if isinstance(predictor, PeerPredictor) and predictor.note is not None:
                 self.peers.append(predictor.note)
@@ -146,6 +148,7 @@ class _Run:
             fingerprint=self.log.tables.fingerprint,
             settings=self.settings,
             peers=tuple(self.peers),
+            deciles=tuple(self.deciles),
             seconds=tuple(self.seconds),
         )
 

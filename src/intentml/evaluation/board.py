@@ -55,6 +55,8 @@ _TARGETS: tuple[Column, ...] = (
     (USERS_FOR_TARGET, "ap_lift", EXPLORE, "explore AP lift"),
     (USERS_FOR_TARGET, "map", TAIL, "tail mAP"),
     (TARGETS_FOR_USER, "ndcg_10", ALL, "nDCG at 10"),
+    (TARGETS_FOR_USER, "recall_10", ALL, "recall at 10"),
+    (TARGETS_FOR_USER, "hit_10", ALL, "hit at 10"),
     (TARGETS_FOR_USER, "ndcg_10", EXPLORE, "explore nDCG at 10"),
     (CALIBRATION, "log_loss", ALL, "log-loss"),
     (CALIBRATION, "ece", ALL, "ECE"),
@@ -81,7 +83,7 @@ _SETS: tuple[Column, ...] = tuple(
         *(("predicted_over_actual", band, f"predicted / actual, {band}") for band in SIZE_BANDS),
     )
 )
-_AMOUNT = ("mae", "rmse", "total_bias", "gini", "spearman")
+_AMOUNT = ("mae", "rmse", "total_bias", "gini", "spearman", "decile_error")
 COLUMNS: Mapping[str, tuple[Column, ...]] = {
     **dict.fromkeys(KINDS, _TARGETS),
     "no_order": _NO_ORDER,

@@ -16,6 +16,7 @@ from intentml.metrics import (
     auroc_replicates,
     churn_by_orders,
     churn_metrics,
+    decile_table,
     log_loss,
     ratio_replicates,
     reliability_table,
@@ -33,7 +34,7 @@ _CHURN = (
     "predicted_over_actual",
     "base_rate",
 )
-_VALUE = ("mae", "rmse", "total_bias", "gini", "spearman")
+_VALUE = ("mae", "rmse", "total_bias", "gini", "spearman", "decile_error")
 
 
 def measure_no_order(
@@ -82,3 +83,4 @@ def measure_amount(
             customers=len(actual),
             replicates=replicates.get(metric),
         )
+    sheet.note_deciles(head, decile_table(expected, actual))

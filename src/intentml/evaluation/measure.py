@@ -16,7 +16,14 @@ from intentml.errors import TimeError
 from intentml.evaluation.buyers import measure_buyers
 from intentml.evaluation.customers import measure_amount, measure_no_order
 from intentml.evaluation.judged import JudgedTargets, judge_targets
-from intentml.evaluation.measurement import FloatArray, Measurement, MetricKey, Reliability, Sheet
+from intentml.evaluation.measurement import (
+    Deciles,
+    FloatArray,
+    Measurement,
+    MetricKey,
+    Reliability,
+    Sheet,
+)
 from intentml.evaluation.sets import judge_sets, measure_sets
 from intentml.evaluation.settings import BacktestConfig
 from intentml.evaluation.targets import measure_targets
@@ -59,11 +66,13 @@ class Measured:
         reliability: One table for each head with probabilities.
         replicates: The metric on each resample, (R,), where it has an interval; the same resamples for
             every predictor of the window.
+        deciles: One table for each head with amounts.
     """
 
     measurements: tuple[Measurement, ...]
     reliability: tuple[Reliability, ...]
     replicates: Mapping[MetricKey, FloatArray] = field(repr=False)
+    deciles: tuple[Deciles, ...] = ()
 
 
 class Judge:
@@ -153,7 +162,9 @@ class Judge:
         if sets is not None:
             judged = judge_sets(self.snapshot, self.labels, self.customers, self.settings)
             measure_sets(predictions, sets, judged, sheet, buyers)
-        return Measured(tuple(sheet.measurements), tuple(sheet.reliability), sheet.replicates)
+        return Measured(
+            tuple(sheet.measurements), tuple(sheet.reliability), sheet.replicates, tuple(sheet.deciles)
+        )
 
     def _check(self, predictor: str, predictions: Predictions) -> None:
         """Refuse predictions for something else."""

@@ -1,7 +1,7 @@
 """One number with everything needed to read it: whose, when, of what, on whom, how sure.
 
-What comes in: values and replicates as metrics give them. What goes out: `Measurement`, `Difference`
-and `Reliability`, and `METRICS`: what each metric is called and which way is better. It computes no
+What comes in: values and replicates as metrics give them. What goes out: `Measurement`, `Difference`,
+`Reliability` and `Deciles`, and `METRICS`: what each metric is called and which way is better. It computes no
 metric.
 """
 
@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from intentml.metrics import ReliabilityTable, interval
+from intentml.metrics import DecileTable, ReliabilityTable, interval
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -73,6 +73,7 @@ METRICS = {
     "precision_10": Metric("precision at 10", "high"),
     "recall_10": Metric("recall at 10", "high"),
     "ndcg_10": Metric("nDCG at 10", "high"),
+    "hit_10": Metric("hit at 10", "high"),
     "log_loss": Metric("log-loss", "low"),
     "brier": Metric("Brier", "low"),
     "ece": Metric("ECE", "low"),
@@ -85,6 +86,7 @@ METRICS = {
     "total_bias": Metric("total bias", "zero", 3),
     "gini": Metric("normalised Gini", "high"),
     "spearman": Metric("Spearman", "high"),
+    "decile_error": Metric("decile error", "low", 3),
 }
 """Metrics of predictors. `base_rate` and `ap_lift_by_chance` beside them belong to the window alone."""
 
@@ -214,6 +216,25 @@ class Reliability:
     table: ReliabilityTable
 
 
+@dataclass(frozen=True)
+class Deciles:
+    """Expected and actual amounts of one predictor in one window, by tenths of its customers.
+
+    Attributes:
+        predictor: Name.
+        as_of: Start of the window.
+        horizon_days: Length of the window.
+        head: orders or spend.
+        table: The tenths, the lowest expectations first.
+    """
+
+    predictor: str
+    as_of: str
+    horizon_days: int
+    head: str
+    table: DecileTable
+
+
 class Sheet:
     """Collects what is measured of one predictor in one window.
 
@@ -221,6 +242,7 @@ class Sheet:
         measurements: What was noted, in order.
         replicates: The metric on each resample, (R,), of those that have an interval.
         reliability: Tables of the heads that give probabilities.
+        deciles: Tables of the heads that give amounts.
     """
 
     def __init__(self, predictor: str, as_of: str, horizon_days: int) -> None:
@@ -228,6 +250,7 @@ class Sheet:
         self.measurements: list[Measurement] = []
         self.replicates: dict[MetricKey, FloatArray] = {}
         self.reliability: list[Reliability] = []
+        self.deciles: list[Deciles] = []
 
     def note(
         self,
@@ -264,3 +287,7 @@ class Sheet:
     def note_reliability(self, head: str, table: ReliabilityTable) -> None:
         """Keep the reliability table of a head."""
         self.reliability.append(Reliability(self.predictor, self.as_of, self.horizon_days, head, table))
+
+    def note_deciles(self, head: str, table: DecileTable) -> None:
+        """Keep the tenths of a head."""
+        self.deciles.append(Deciles(self.predictor, self.as_of, self.horizon_days, head, table))

@@ -1,4 +1,4 @@
-"""Pictures of a backtest: the board of each head, its reliability, and mAP by window.
+"""Pictures of a backtest: the board of each head, its reliability or tenths, and mAP by window.
 
 What comes in: a `BacktestReport` and a folder. What goes out: PNG files. Without matplotlib there are
 none, and the report says so.
@@ -41,7 +41,10 @@ def can_plot() -> bool:
 
 
 def write_plots(report: BacktestReport, folder: Path) -> list[str]:
-    """Write `board_<head>.png`, `reliability_<head>.png`, `map_by_window_<kind>.png`; the names written."""
+    """Write the pictures of a report; the names written.
+
+    They are `board_<head>.png`, `reliability_<head>.png`, `deciles_<head>.png`, `map_by_window_<kind>.png`.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     as_of = MEAN if len(report.windows) > 1 else report.windows[0].as_of.iso
     # The last of a head is of its longest horizon.
@@ -49,6 +52,8 @@ def write_plots(report: BacktestReport, folder: Path) -> list[str]:
     drawn = [_board(board, folder) for board in of_heads.values()]
     reliable = [head for head in report.heads if any(one.head == head for one in report.reliability)]
     written = [_reliability(report, head, folder) for head in reliable]
+    amounts = dict.fromkeys(one.head for one in report.deciles)
+    written += [_deciles(report, head, folder) for head in amounts]
     ranked = dict.fromkeys(one.head for one in report.measurements if _is_map(one))
     return drawn + written + [_map_by_window(report, kind, folder) for kind in ranked]
 
@@ -82,11 +87,7 @@ def _reliability(report: BacktestReport, head: str, folder: Path) -> str:
     tables = [one for one in report.reliability if one.head == head]
     newest = tables[-1].as_of
     question = NO_ORDER if head == "no_order" else CALIBRATION
-    rivals = {
-        one.against
-        for one in against_best(report, newest)
-        if (one.head, one.question, one.metric) == (head, question, "log_loss")
-    }
+    rivals = _best_baselines(report, newest, head, question, "log_loss")
     name = f"reliability_{head}.png"
     with _figure(folder / name, _SIZE) as axes:
         # Most probabilities of buying a target are small: logarithmic axes spread them out.
@@ -116,6 +117,46 @@ def _draw(axes: Axes, one: Reliability, colour: str, *, newest: bool) -> None:
         )
     else:
         axes.plot(table.predicted, table.observed, color=colour, alpha=0.35, linewidth=1, label=label)
+
+
+def _deciles(report: BacktestReport, head: str, folder: Path) -> str:
+    """Expected against actual by tenths of the customers: the recipe, and the baseline best by MAE."""
+    tables = [one for one in report.deciles if one.head == head]
+    newest = tables[-1].as_of
+    rivals = _best_baselines(report, newest, head, head, "mae")
+    name = f"deciles_{head}.png"
+    with _figure(folder / name, _SIZE) as axes:
+        most = 0.0
+        for one in sorted(tables, key=lambda one: one.predictor == report.recipe):  # the recipe on top
+            is_recipe, is_newest = one.predictor == report.recipe, one.as_of == newest
+            if not is_recipe and not (one.predictor in rivals and is_newest):
+                continue
+            axes.plot(
+                one.table.expected,
+                one.table.actual,
+                color=_RECIPE if is_recipe else _OTHERS[1],
+                alpha=1.0 if is_newest else 0.35,
+                linewidth=1.5 if is_newest else 1,
+                marker="o" if is_newest else "",
+                markersize=4,
+                label=f"{one.predictor}, {one.horizon_days} days from {one.as_of[:10]}",
+            )
+            most = max(most, one.table.expected.max(), one.table.actual.max())
+        axes.plot([0, most], [0, most], color="black", linewidth=0.8, linestyle=":")
+        axes.set(
+            xlabel="mean expected, by tenths of the customers",
+            ylabel="mean that came",
+            title=f"Tenths: {TITLES[head]}",
+        )
+        axes.legend(fontsize=8, loc="upper left")
+    return name
+
+
+def _best_baselines(report: BacktestReport, as_of: str, head: str, question: str, metric: str) -> set[str]:
+    """Names of the baselines that are best by a metric in a window, one a horizon."""
+    about = head, question, metric
+    best = against_best(report, as_of)
+    return {one.against for one in best if (one.head, one.question, one.metric) == about}
 
 
 def _map_by_window(report: BacktestReport, kind: str, folder: Path) -> str:

@@ -46,12 +46,15 @@ best of each column is bold, – means that a predictor has no such answer.
   in the best 5 %. *repeat* = among customers who had bought the target before; *explore* = among those
   who never had, as average precision over base rate, with the value of a random order in the heading;
   *tail* = targets with fewer buyers than the median.
-- **targets for a user**: nDCG of each customer's 10 best targets, over customers who bought.
+- **targets for a user**: each customer's 10 best targets, over customers who bought: nDCG, recall (the share
+  of the customer's purchases among them) and hit (the share of customers of whom at least one of them was
+  bought).
 - **product sets**: average precision, log-loss and predicted over actual buyers of any of a set, by the
   number of its products; as the recipe joins single probabilities, and as if purchases were independent.
   240 sets or more are drawn from the products above, half of them within one category.
 - **calibration**: log-loss, ECE (20 equal-mass bins; 15 for no order) and predicted over actual buyers,
-  over the same customer x target pairs. Total bias is expected over actual, minus 1.
+  over the same customer x target pairs. Total bias is expected over actual, minus 1. Decile error: customers
+  by tenths of what was expected of them, the mean of |expected - actual| / actual of each tenth's total.
 - **buyers in the 90 % interval**: share of the targets known before, also those that nobody bought in the
   window, whose number of buyers lies in the interval that the recipe told; 0.9 is honest.
 """

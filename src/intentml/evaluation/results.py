@@ -17,7 +17,7 @@ import numpy as np
 from intentml.evaluation.comparison import mean_differences, mean_measurements
 from intentml.evaluation.contenders import RECIPE
 from intentml.evaluation.measure import Population
-from intentml.evaluation.measurement import Difference, Measurement, Reliability
+from intentml.evaluation.measurement import Deciles, Difference, Measurement, Reliability
 from intentml.evaluation.peers.bench import PeerNote
 from intentml.evaluation.settings import BacktestConfig
 from intentml.timeline import Window
@@ -65,6 +65,7 @@ class BacktestReport:
         fingerprint: Hash of the data.
         settings: Of the backtest.
         peers: How each peer fared in each window.
+        deciles: Tables of expected against actual amounts, by tenths of the customers.
         seconds: How long each step took; the only part that differs between two runs.
     """
 
@@ -79,6 +80,7 @@ class BacktestReport:
     fingerprint: str
     settings: BacktestConfig
     peers: tuple[PeerNote, ...] = ()
+    deciles: tuple[Deciles, ...] = ()
     seconds: tuple[StepTime, ...] = field(default=(), compare=False)
 
     @property
@@ -132,6 +134,7 @@ class BacktestReport:
             "differences": [{**asdict(one), "verdict": one.verdict} for one in self.differences],
             "mean_differences": [{**asdict(one), "verdict": one.verdict} for one in self.mean_differences()],
             "reliability": [asdict(one) for one in self.reliability],
+            "deciles": [asdict(one) for one in self.deciles],
             "verdicts": [{"as_of": one.as_of, **asdict(one.verdict)} for one in self.verdicts],
             "peers": [asdict(one) for one in self.peers],
             "seconds": [asdict(one) for one in self.seconds],

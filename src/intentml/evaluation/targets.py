@@ -171,7 +171,7 @@ def _by_customer(own: TargetScores, judged: JudgedTargets, sheet: Sheet) -> None
             [getattr(getattr(part, name), metric) for part in parts]
         )
         for stratum, name in ((ALL, "overall"), (REPEAT, "repeat"), (EXPLORE, "explore"))
-        for metric in ("precision", "recall", "ndcg")
+        for metric in ("precision", "recall", "ndcg", "hit")
     }
     values = np.stack(list(by_key.values()), axis=1)
     counts = ~np.isnan(values)

@@ -8,7 +8,7 @@ at every pair that a customer bought before or in the window.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -77,38 +77,108 @@ def draw(examples: TargetExamples, most: int, rng: np.random.Generator) -> Drawn
     )
 
 
-def head_losses(
-    network: IntentModel,
-    states: Tensor,
+@dataclass(frozen=True)
+class Timing:
+    """What a batch is told of next orders, where the network lives.
+
+    Attributes:
+        hazard: The prior's, of each bin. Shape: (B, bins).
+        event_bin: Shape: (B,).
+        full_bins: Shape: (B,).
+    """
+
+    hazard: Tensor
+    event_bin: Tensor
+    full_bins: Tensor
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Pairs that are summed one by one: n of them.
+
+    Attributes:
+        who: Which customer of the batch. Shape: (n,), like all others.
+        what: Which of the eligible targets.
+        seen: Whether bought before.
+        prior: The prior's logits.
+        bought: 0 or 1.
+    """
+
+    who: Tensor
+    what: Tensor
+    seen: Tensor
+    prior: Tensor
+    bought: Tensor
+
+
+@dataclass(frozen=True)
+class Targets:
+    """What a batch is told of the drawn targets of one kind and horizon, where the network lives.
+
+    Attributes:
+        kind: Of target.
+        place: `horizon_place`; a tensor, so that a horizon is a number and no other function. Of no shape.
+        codes: Of all eligible ones. Their number: E.
+        columns: Which of them were drawn. Shape: (C,).
+        prior: The prior's logits. Shape: (B, C), like the next two.
+        seen: Bought before.
+        bought: Bought in the window.
+        weight: How many targets each stands for; None where all were taken. Shape: (C,).
+        listed: Pairs with history or a purchase, over all eligible ones; None where all were taken.
+    """
+
+    kind: str
+    place: Tensor
+    codes: TargetCodes
+    columns: Tensor
+    prior: Tensor
+    seen: Tensor
+    bought: Tensor
+    weight: Tensor | None
+    listed: Pairs | None
+
+
+Told = tuple[Timing, tuple[Targets, ...]]
+
+
+def told_of(
     customers: I64,
     timing: TimingExamples,
     targets: Mapping[tuple[str, int], DrawnTargets],
-) -> dict[str, Tensor]:
-    """Mean loss of each head over some customers.
+    device: torch.device,
+) -> Told:
+    """What `head_losses` is told of some customers, as tensors.
+
+    Args:
+        customers: Their rows in the examples. Shape: (B,).
+        timing: Next orders.
+        targets: Drawn targets by kind and horizon.
+        device: Where the network lives.
+    """
+    of_timing = (timing.hazard, timing.event_bin, timing.full_bins)
+    told = Timing(*(_there(values[customers], device) for values in of_timing))
+    return told, tuple(_told_of_targets(customers, drawn, device) for drawn in targets.values())
+
+
+def head_names(targets: Iterable[tuple[str, int]]) -> tuple[str, ...]:
+    """What each of `head_losses` is called in losses and logs."""
+    return TIMING, *(head_name(kind, days) for kind, days in targets)
+
+
+def head_losses(network: IntentModel, states: Tensor, told: Told) -> list[Tensor]:
+    """Mean loss of each head over some customers: of timing, then of the targets in their order.
+
+    Tensors alone go in and out, so that it can be compiled.
 
     Args:
         network: The network.
         states: Of those customers. Shape: (B, d).
-        customers: Their rows in the examples. Shape: (B,).
-        timing: Next orders.
-        targets: Drawn targets by kind and horizon.
+        told: What happened to them, and what the prior says of it.
     """
-    device = states.device
-
-    def told(values: npt.NDArray[np.generic]) -> Tensor:
-        return torch.from_numpy(np.ascontiguousarray(values)).to(device)
-
-    found = {
-        TIMING: silence_losses(
-            network.hazard(states),
-            told(timing.hazard[customers]),
-            told(timing.event_bin[customers]),
-            told(timing.full_bins[customers]),
-        ).mean()
-    }
-    for (kind, days), drawn in targets.items():
-        found[head_name(kind, days)] = _target_loss(network, states, customers, drawn)
-    return found
+    timing, targets = told
+    hazard = network.hazard(states)
+    of_timing = silence_losses(hazard, timing.hazard, timing.event_bin, timing.full_bins).mean()
+    return [of_timing, *(_target_loss(network, states, one) for one in targets)]
 
 
 def prior_losses(parts: Sequence[Examples]) -> dict[str, float]:
@@ -132,50 +202,62 @@ def head_name(kind: str, days: int) -> str:
     return f"{kind}_{days}d"
 
 
-def _target_loss(network: IntentModel, states: Tensor, customers: I64, drawn: DrawnTargets) -> Tensor:
+def _told_of_targets(customers: I64, drawn: DrawnTargets, device: torch.device) -> Targets:
+    """The drawn targets of one kind and horizon, as some customers' tensors."""
+    examples = drawn.examples
+    sampled = drawn.weight is not None
+    return Targets(
+        kind=examples.kind,
+        place=torch.tensor(horizon_place(examples.horizon_days), dtype=torch.float32, device=device),
+        codes=on_device(examples.codes, device),
+        columns=_there(drawn.columns, device),
+        prior=_there(drawn.prior.rows(customers), device),
+        seen=_there(drawn.seen[customers].toarray(), device),
+        bought=_there(drawn.bought[customers].toarray(), device),
+        weight=_there(drawn.weight, device) if drawn.weight is not None else None,
+        listed=_listed(examples.listed, customers, device) if sampled else None,
+    )
+
+
+def _listed(listed: ListedPairs, customers: I64, device: torch.device) -> Pairs:
+    """Some customers' listed pairs."""
+    at = positions(listed.indptr, customers)
+    count = np.diff(listed.indptr)[customers]
+    who = np.repeat(np.arange(len(customers)), count)
+    of_pairs = (who, listed.target[at], listed.seen[at], listed.prior[at], listed.bought[at])
+    return Pairs(*(_there(values, device) for values in of_pairs))
+
+
+def _target_loss(network: IntentModel, states: Tensor, told: Targets) -> Tensor:
     """Mean log-loss over all pairs of some customers and the eligible targets."""
-    device, examples = states.device, drawn.examples
-    place = horizon_place(examples.horizon_days)
-    head = network.head(examples.kind)
-    repeat, explore = head.repeat(states, place), head.explore(states, place)
-    to_repeat, to_explore = head.targets(on_device(examples.codes, device))
-
-    def dense(matrix: sparse.csr_array) -> Tensor:
-        return torch.from_numpy(matrix[customers].toarray()).to(device)
-
-    columns = torch.from_numpy(drawn.columns).to(device)
-    prior = torch.from_numpy(drawn.prior.rows(customers)).to(device)
-    seen, bought = dense(drawn.seen), dense(drawn.bought)
-    logits = prior + torch.where(seen, repeat @ to_repeat[columns].T, explore @ to_explore[columns].T)
-    losses = pair_losses(logits, bought.float())
-    if drawn.weight is None:
+    head = network.head(told.kind)
+    repeat, explore = head.repeat(states, told.place), head.explore(states, told.place)
+    to_repeat, to_explore = head.targets(told.codes)
+    added = torch.where(told.seen, repeat @ to_repeat[told.columns].T, explore @ to_explore[told.columns].T)
+    losses = pair_losses(told.prior + added, told.bought.float())
+    if told.weight is None or told.listed is None:
         return losses.mean()
-    weight = torch.from_numpy(drawn.weight).to(device)
     # Pairs with history or a purchase are summed below, each for itself.
-    total = (losses * weight * ~(seen | bought)).sum()
-    total = total + _listed_loss(examples.listed, customers, (repeat, explore), (to_repeat, to_explore))
-    return total / (len(customers) * len(examples.buyers_before))
+    total = (losses * told.weight * ~(told.seen | told.bought)).sum()
+    total = total + _listed_loss(told.listed, (repeat, explore), (to_repeat, to_explore))
+    return total / (len(states) * len(told.codes.own))
 
 
 def _listed_loss(
-    listed: ListedPairs,
-    customers: I64,
-    of_customers: tuple[Tensor, Tensor],
-    of_targets: tuple[Tensor, Tensor],
+    listed: Pairs, of_customers: tuple[Tensor, Tensor], of_targets: tuple[Tensor, Tensor]
 ) -> Tensor:
-    """Sum of the log-loss of some customers' listed pairs."""
-    device = of_customers[0].device
-    at = positions(listed.indptr, customers)
-    count = np.diff(listed.indptr)[customers]
-    who = torch.from_numpy(np.repeat(np.arange(len(customers)), count)).to(device)
-    what = torch.from_numpy(listed.target[at]).to(device)
-    seen = torch.from_numpy(listed.seen[at]).to(device)
+    """Sum of the log-loss of listed pairs."""
     repeat, explore = (
-        (customer[who] * target[what]).sum(-1)
+        (customer[listed.who] * target[listed.what]).sum(-1)
         for customer, target in zip(of_customers, of_targets, strict=True)
     )
-    logits = torch.from_numpy(listed.prior[at]).to(device) + torch.where(seen, repeat, explore)
-    return pair_losses(logits, torch.from_numpy(listed.bought[at]).to(device)).sum()
+    logits = listed.prior + torch.where(listed.seen, repeat, explore)
+    return pair_losses(logits, listed.bought).sum()
+
+
+def _there(values: npt.NDArray[np.generic], device: torch.device) -> Tensor:
+    """An array where the network lives."""
+    return torch.from_numpy(np.ascontiguousarray(values)).to(device)
 
 
 def on_device(codes: TargetCodes, device: torch.device) -> TargetCodes:

@@ -5,7 +5,11 @@ What comes in: keys of a recipe. What goes out: a frozen value. No torch here: a
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field
+
+Compile = Literal["auto", "always", "never"]
 
 
 class TrainingConfig(BaseModel):
@@ -24,6 +28,8 @@ class TrainingConfig(BaseModel):
             bought, half are drawn and stand for the rest.
         newest: Whether timing, pair networks and value head learn once more from the newest days, when their
             gates are set; without it what is judged on validation is what is used.
+        compile: Whether each step is compiled (`torch.compile`), which costs a minute at first and makes the
+            steps after it faster: `auto` = on a GPU, `always`, `never`.
         seed: Of everything drawn.
     """
 
@@ -39,4 +45,5 @@ class TrainingConfig(BaseModel):
     customers_per_cutoff: int = Field(10_000, ge=1)
     product_columns: int = Field(512, ge=2)
     newest: bool = True
+    compile: Compile = "auto"
     seed: int = Field(0, ge=0)

@@ -18,11 +18,11 @@ import torch
 from intentml.fitting.checkpoint import Checkpoint, TrainingState
 from intentml.fitting.epochs import Epoch, OnEpoch
 from intentml.fitting.examples import Examples
-from intentml.fitting.losses import DrawnTargets, draw, head_losses
+from intentml.fitting.losses import DrawnTargets, draw
 from intentml.fitting.parallel import Processes
 from intentml.fitting.settings import TrainingConfig
+from intentml.fitting.step import Step
 from intentml.model.intent_model import IntentModel
-from intentml.model.tensors import order_tensors
 from intentml.sequences.batches import SequenceBatch, batches, buckets_of
 
 _WARM_UP = 0.1
@@ -74,7 +74,7 @@ def train_network(
         clock: A stop watch, in seconds.
     """
     started = clock()
-    optimiser = _optimiser(network, config)
+    optimiser, step = _optimiser(network, config), Step(network, config.compile)
     per_epoch = sum(len(part) for part in parts)
     state = _resumed(network, optimiser, checkpoint, together)
     if not state.epochs:
@@ -90,7 +90,9 @@ def train_network(
         for at, batch in _mixed_batches(parts, config, number, together.share):
             _set_rate(optimiser, config, (number - 1 + seen / per_epoch) / config.epochs)
             optimiser.zero_grad(set_to_none=True)
-            loss = _learn(network, batch, parts[at], drawn[at], baselines) if len(batch) else 0.0
+            loss = 0.0
+            if len(batch):
+                loss = step.learn(batch, parts[at].timing, drawn[at], baselines)
             customers, loss = together.mean_gradients(network, len(batch), loss)
             torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
             optimiser.step()
@@ -177,31 +179,3 @@ def _drawn(
     """The targets of this epoch: all, but for products a weighted share."""
     rng = np.random.default_rng((config.seed, number, at))
     return {key: draw(one, config.product_columns, rng) for key, one in part.targets.items()}
-
-
-def _learn(
-    network: IntentModel,
-    batch: SequenceBatch,
-    part: Examples,
-    targets: Mapping[tuple[str, int], DrawnTargets],
-    baselines: Mapping[str, float],
-) -> float:
-    """The mean over heads of the loss over the prior's; its gradients are left in the weights."""
-    device = network.device
-    with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-        states = network(order_tensors(batch, season=network.sizes.season, device=device))
-    losses = head_losses(network, states.float(), batch.customer, part.timing, _one_horizon_each(targets))
-    mean = torch.stack([loss / baselines[head] for head, loss in losses.items()]).mean()
-    mean.backward()  # type: ignore[no-untyped-call]
-    return float(mean.detach())
-
-
-def _one_horizon_each(
-    targets: Mapping[tuple[str, int], DrawnTargets],
-) -> dict[tuple[str, int], DrawnTargets]:
-    """Of each kind one horizon, drawn: horizons share weights, and a step takes a share of the time."""
-    horizons: dict[str, list[int]] = {}
-    for kind, days in targets:
-        horizons.setdefault(kind, []).append(days)
-    drawn = ((kind, days[int(torch.randint(len(days), ()))]) for kind, days in horizons.items())
-    return {key: targets[key] for key in drawn}

@@ -33,11 +33,19 @@ from intentml.metrics.reliability import (
     reliability_table,
 )
 from intentml.metrics.separation import auroc, average_ranks
-from intentml.metrics.value import ValueMetrics, decile_table, normalised_gini, spearman, value_metrics
+from intentml.metrics.value import (
+    DecileTable,
+    ValueMetrics,
+    decile_table,
+    normalised_gini,
+    spearman,
+    value_metrics,
+)
 
 __all__ = [
     "BasketQuality",
     "ChurnMetrics",
+    "DecileTable",
     "Interval",
     "ListQuality",
     "ReliabilityHistogram",

@@ -1,6 +1,6 @@
 """Targets for a user: how many of a customer's purchases are in that customer's ten best targets.
 
-In: scores and what happened, customers x judged targets. Out: precision, recall and nDCG at k, one
+In: scores and what happened, customers x judged targets. Out: precision, recall, nDCG and hit at k, one
 value a customer, for the list over all judged targets and for two lists of their own: the targets the
 customer had bought before as_of (repeat) and those never bought (explore). For lists already made, of
 next-basket recommenders: recall, nDCG and hit as their papers define them.
@@ -30,16 +30,18 @@ class ListQuality:
         precision: Share of the list's k places that hold a purchase.
         recall: Share of the customer's purchases that are in the list.
         ndcg: Discounted gain over the best possible one.
+        hit: 1 where at least one purchase is in the list; its mean is the share of such customers.
     """
 
     precision: FloatArray
     recall: FloatArray
     ndcg: FloatArray
+    hit: FloatArray
 
     def means(self) -> dict[str, float]:
         """Means over the customers with something to find, and how many they are."""
         judged = ~np.isnan(self.recall)
-        named = {"precision": self.precision, "recall": self.recall, "ndcg": self.ndcg}
+        named = vars(self)
         means = {
             name: float(value[judged].mean()) if judged.any() else math.nan for name, value in named.items()
         }
@@ -102,7 +104,7 @@ def targets_for_user(
         raise ValueError(f"a list of {k} targets cannot be judged")
     users, targets = cells.shape
     step = max(1, _CELLS_AT_ONCE // max(targets, 1))
-    out = np.full((3, 3, users), np.nan)
+    out = np.full((3, 4, users), np.nan)
     # Only customers with a purchase can be judged: the others are not even ranked.
     bought = np.flatnonzero(happened.any(axis=1)) if targets else np.zeros(0, dtype=np.intp)
     for start in range(0, bought.size, step):
@@ -170,7 +172,7 @@ def next_basket(hits: ArrayLike, basket_sizes: ArrayLike, *, k: int = 10) -> Bas
 
 
 def _judge(keys: NDArray[np.uint64], candidates: NDArray[np.bool_], k: int) -> FloatArray:
-    """Precision, recall and nDCG at k of the candidates' ranking by row, (3, B)."""
+    """Precision, recall, nDCG and hit at k of the candidates' ranking by row, (4, B)."""
     wanted = ((keys & LABEL).astype(np.bool_) & candidates).sum(axis=1)
     # Other cells go behind every candidate and lose their label.
     ranked = np.where(candidates, keys, ~_FLAGS)
@@ -180,9 +182,10 @@ def _judge(keys: NDArray[np.uint64], candidates: NDArray[np.bool_], k: int) -> F
     hit = (best & LABEL).astype(np.float64)
     discount = 1.0 / np.log2(np.arange(2.0, k + 2.0))
     reachable = np.concatenate([[0.0], np.cumsum(discount)])[np.minimum(wanted, k)]
-    quality = np.full((3, keys.shape[0]), np.nan)
+    quality = np.full((4, keys.shape[0]), np.nan)
     some = wanted > 0
     quality[0, some] = hit[some].sum(axis=1) / k
     quality[1, some] = hit[some].sum(axis=1) / wanted[some]
     quality[2, some] = hit[some] @ discount[:length] / reachable[some]
+    quality[3, some] = hit[some].any(axis=1)
     return quality

@@ -68,11 +68,11 @@ class Stratum(nn.Module):
         nn.init.zeros_(self.customer.weight)
         nn.init.zeros_(self.customer.bias)
 
-    def forward(self, states: Tensor, place: float) -> Tensor:
+    def forward(self, states: Tensor, place: Tensor | float) -> Tensor:
         """Customer vectors [.., q, 1, t]. Shape: (B, d) -> (B, rank + 3)."""
         fixed, growing = (self.customer(states) * self.scale).chunk(2, dim=-1)
-        ends = torch.tensor([1.0, place], dtype=fixed.dtype, device=fixed.device).expand(len(states), 2)
-        return torch.cat([fixed + place * growing, ends], dim=-1)
+        one = fixed.new_ones(len(states), 1)
+        return torch.cat([fixed + place * growing, one, one * place], dim=-1)
 
 
 class TargetHead(nn.Module):

@@ -69,6 +69,27 @@ def test_precision_at_ten_counts_ten_places_even_of_two_targets(perfect, snapsho
     assert one.value == pytest.approx((15 * 0.1 + 15 * 0.2) / 30)
 
 
+def test_hit_at_ten_is_the_share_of_customers_with_a_purchase_in_their_list(
+    perfect, upside_down, snapshot, labels
+):
+    """A list of ten holds both judged categories, whoever ranks them: all 30 who buy are hit."""
+    for predictor in (perfect, upside_down):
+        one = numbers(predictor, snapshot, labels)["category", "targets for a user", "hit_10", "all"]
+        assert (one.customers, one.value) == (30, 1.0)
+
+
+def test_amounts_by_tenths_stand_beside_their_error(perfect, snapshot, labels):
+    measured = Judge(snapshot, labels, BacktestConfig(resamples=0)).measure(
+        "perfect", perfect.predict(snapshot, labels.horizon_days)
+    )
+    assert [one.head for one in measured.deciles] == ["orders", "spend"]
+    for one in measured.deciles:
+        np.testing.assert_allclose(one.table.expected, one.table.actual)
+        assert one.table.actual.sum() > 0
+    error = numbers(perfect, snapshot, labels)["spend", "spend", "decile_error", "all"]
+    assert error.value == pytest.approx(0.0, abs=1e-12)
+
+
 def test_customers_and_targets_stand_beside_every_number(noisy, snapshot, labels):
     found = numbers(noisy, snapshot, labels)
     one = found["category", "users for a target", "map", "all"]

@@ -138,6 +138,7 @@ def test_the_folder_holds_page_numbers_and_pictures(report, tmp_path):
     pictures = sorted(path.name for path in (folder / "plots").iterdir())
     assert pictures == [
         "board_category.png", "board_no_order.png", "board_orders.png", "board_spend.png",
+        "deciles_orders.png", "deciles_spend.png",
         "map_by_window_category.png", "reliability_category.png", "reliability_no_order.png",
     ]  # fmt: skip
     assert all((folder / "plots" / name).read_bytes().startswith(b"\x89PNG") for name in pictures)

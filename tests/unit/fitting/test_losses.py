@@ -10,7 +10,7 @@ import torch
 from scipy import sparse
 
 from intentml.fitting.examples import CandidatePairs, TargetExamples, TimingExamples
-from intentml.fitting.losses import TIMING, draw, head_losses
+from intentml.fitting.losses import TIMING, draw, head_losses, head_names, told_of
 from intentml.model.intent_model import IntentModel, Sizes
 from intentml.prediction import SURVIVAL_DAYS, ParentTerm, TargetScores
 from networks import config
@@ -101,7 +101,12 @@ def timing() -> TimingExamples:
 def loss_of(most: int, seed: int, customers: np.ndarray, kind: str = "product") -> torch.Tensor:
     states = torch.randn(len(customers), 16, generator=torch.Generator().manual_seed(3))
     drawn = {(kind, DAYS): draw(examples(kind), most, np.random.default_rng(seed))}
-    return head_losses(network(), states, customers, timing(), drawn)[f"{kind}_{DAYS}d"]
+    return losses_by_name(states, customers, drawn)[f"{kind}_{DAYS}d"]
+
+
+def losses_by_name(states, customers, drawn) -> dict[str, torch.Tensor]:
+    told = told_of(customers, timing(), drawn, states.device)
+    return dict(zip(head_names(drawn), head_losses(network(), states, told), strict=True))
 
 
 SOME = np.array([3, 0, 7, 11])
@@ -202,8 +207,7 @@ def test_the_loss_of_timing_is_a_mean_over_customers():
     states = torch.randn(CUSTOMERS, 16, generator=torch.Generator().manual_seed(3))
     with torch.no_grad():
         alone = [
-            head_losses(network(), states[[row]], np.array([row]), timing(), {})[TIMING].item()
-            for row in range(CUSTOMERS)
+            losses_by_name(states[[row]], np.array([row]), {})[TIMING].item() for row in range(CUSTOMERS)
         ]
-        together = head_losses(network(), states, np.arange(CUSTOMERS), timing(), {})[TIMING].item()
+        together = losses_by_name(states, np.arange(CUSTOMERS), {})[TIMING].item()
     assert together == pytest.approx(np.mean(alone), rel=1e-5)

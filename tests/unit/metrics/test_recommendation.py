@@ -20,6 +20,15 @@ def test_precision_recall_and_ndcg_of_a_list_of_two() -> None:
     assert found.ndcg[0] == pytest.approx((1 / np.log2(3)) / (1 + 1 / np.log2(3)))
 
 
+def test_a_hit_is_any_purchase_in_the_list_and_its_mean_the_share_of_those_who_bought() -> None:
+    scores = np.tile([4.0, 3.0, 2.0, 1.0], (4, 1))
+    labels = np.array([[1, 1, 0, 0], [0, 1, 0, 1], [0, 0, 1, 1], [0, 0, 0, 0]], dtype=bool)
+    found = targets_for_user(scores, labels, labels, k=2).overall
+    assert found.hit[:3].tolist() == [1.0, 1.0, 0.0]
+    assert np.isnan(found.hit[3])  # bought nothing
+    assert found.means()["hit"] == pytest.approx(2 / 3)
+
+
 def test_ndcg_at_ten_is_that_of_scikit_learn() -> None:
     rng = np.random.default_rng(0)
     scores = rng.permuted(np.tile(np.arange(30.0), (25, 1)), axis=1)
