@@ -14,6 +14,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from names import with_categories
 from truth import TruthItself
 
 from intentml import workflows
@@ -44,6 +45,13 @@ SHOPS = (
     Shop("complete_journey", "Complete Journey", "2017-11-01", 28, min_buyers=10),
     Shop("ta_feng", "Ta-Feng", "2001-01-30", 30, windows=1, kinds=("category",)),
     Shop("online_retail", "Online Retail", "2011-09-10", 90),
+    Shop(
+        "online_retail_categories",
+        "Online Retail, categories derived from names",
+        "2011-09-10",
+        90,
+        kinds=("category",),
+    ),
     Shop("instacart_sample", "Instacart sample", "2016-11-01", 30),
     Shop("cdnow", "CDNOW", "1998-01-01", 181, windows=1),
     Shop("grocery_elog", "grocery_elog", "2007-10-01", 90),
@@ -68,6 +76,10 @@ def main() -> None:
         if options.only and shop.name not in options.only:
             continue
         folder, others = options.data / shop.name, {}
+        if shop.name == "online_retail_categories":
+            folder = with_categories(
+                options.data / "online_retail", options.out / "online_retail_with_categories"
+            )
         if shop.name == "simulated":
             folder = options.out / "simulated_shop"
             write_simulated(folder, SIMULATED)
