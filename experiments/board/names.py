@@ -2,7 +2,7 @@
 
 What comes in: a folder of tables whose products have names. What goes out: the same tables in a folder of
 their own, with a category for each product that has a noun which many names end with: `JUMBO BAG RED
-RETROSPOT` is a BAG, since ten names end so. Colours, sizes and looks are no nouns; plurals are their singular.
+RETROSPOT` is a BAG, since ten names end so. Colours, sizes and looks are no nouns, plurals are singular.
 """
 
 from __future__ import annotations
