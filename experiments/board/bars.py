@@ -141,10 +141,11 @@ def row(goal: Goal, report: dict[str, Any]) -> str:
         told = f"{best['value']:.{digits}f}, {best['predictor']}"
     wanted = " to ".join(map(str, goal.goal)) if isinstance(goal.goal, tuple) else f"{goal.way} {goal.goal:g}"
     stratum = "" if goal.stratum == "all" else f", {goal.stratum}"
-    question = goal.question if goal.question != goal.head else ""
+    head = goal.head.replace("_", " ")
+    question = "" if goal.question == head else f" ({goal.question})"
     cells = [
         f"{TITLES[goal.data]}, {'mean of all windows' if goal.mean else report['windows'][-1]['as_of'][:10]}",
-        " ".join(filter(None, [goal.head.replace("_", " "), f"({question})" if question else ""])),
+        f"{head}{question}",
         f"{WORDS[goal.metric]}{stratum}",
         f"{value:.{digits}f}",
         wanted,
