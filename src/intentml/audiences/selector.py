@@ -53,7 +53,7 @@ Bools = npt.NDArray[np.bool_]
 Bits = npt.NDArray[np.uint8]
 _HISTORIES = ("lines", "events")
 _AT_ONCE = 32
-_FOR_EACH = 8  # texts of SQL, and answers to single leaves, that are kept beside each table
+_SQL_FOR_EACH, _FITS_FOR_EACH = 8, 2  # texts of SQL, and answers to single leaves, kept beside each table
 
 
 class Selector:
@@ -126,7 +126,8 @@ class Selector:
     def forget(self, more_than: int = 0) -> None:
         """Let go of what leaves found and of the SQL over it, where more than so many are kept."""
         found = [key for key in self._kept if key not in _HISTORIES]
-        if len(found) <= more_than and max(len(self._sql), len(self._fitting)) <= _FOR_EACH * more_than:
+        few = len(self._sql) <= _SQL_FOR_EACH * more_than and len(self._fitting) <= _FITS_FOR_EACH * more_than
+        if few and len(found) <= more_than:
             return
         self._sql.clear()
         self._fitting.clear()
