@@ -7,12 +7,17 @@ from __future__ import annotations
 
 import json
 import shlex
+import shutil
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from command_line import process, run
+from served import served
 
 pytestmark = pytest.mark.slow
 
@@ -60,6 +65,21 @@ def test_the_demo_shows_the_whole_way(demo: tuple[Path, str, str]) -> None:
     assert "training" in log
     assert "left" in log
     assert "elapsed" not in told
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl here")
+def test_curl_has_a_first_answer_within_three_minutes_of_the_demo(
+    demo: tuple[Path, str, str], tmp_path: Path
+) -> None:
+    started = time.monotonic()
+    with served(tmp_path, demo[0] / "scores", demo[0] / "model") as service:
+        header, asked = "Content-Type: application/json", '{"category": "POTATOES", "limit": 5}'
+        words = ["curl", "-s", f"{service.url}/interested_in", "-H", header, "-d", asked]
+        answer = subprocess.run(words, capture_output=True, check=True, timeout=60)
+    seconds = time.monotonic() - started
+    assert [one["rank"] for one in json.loads(answer.stdout)["customers"]] == [1, 2, 3, 4, 5]
+    assert seconds < 180
+    sys.stdout.write(f"\nfirst answer from curl: {seconds:.0f} s after the demo\n")
 
 
 def test_the_recipe_is_no_worse_than_the_best_prior_and_calibrated(report: dict[str, Any]) -> None:
