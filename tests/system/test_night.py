@@ -367,8 +367,8 @@ def load(*words: str) -> subprocess.CompletedProcess[str]:
 def test_the_load_test_prints_its_table_and_asks_this_machine_alone(shop: Path) -> None:
     """How fast, is not asked here: seconds are few, and the machine may be busy."""
     with served(shop, Path("root"), "model") as service:
-        told = load("--url", service.url, "--seconds", "1", "--overload-seconds", "3")
-    assert told.returncode == 0, told.stdout + told.stderr
+        told = load("--url", service.url, "--seconds", "1", "--overload-seconds", "15")
+    assert told.returncode == 0, told.stdout + told.stderr  # 1 where overload brought more than 200, 429, 503
     sys.stdout.write(told.stdout)
     rows = {row.split("  ")[0] for row in told.stdout.splitlines()}
     assert {"/customers, one id", "/customers, 32 clients, 1 workers"} <= rows
