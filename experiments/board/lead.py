@@ -24,8 +24,12 @@ PRIMARY = {
     ("spend", "mae"): LOWER,
 }
 LEFT_OUT = ("category_node",)
-# Its orders have no dates but gaps, cut at 30 days: good for what comes next, not for when.
-ONLY = {"instacart_sample": "targets for a user"}
+# Instacart's orders have no dates but gaps, cut at 30 days: good for what comes next, not for when. With
+# derived categories Online Retail's orders are the same as without.
+ONLY = {
+    "instacart_sample": ("targets for a user",),
+    "online_retail_categories": ("users for a target", "targets for a user"),
+}
 STANDARD_ERRORS = 2 * 1.96  # in the width of a 95 % interval
 
 
@@ -44,7 +48,7 @@ def leads(folder: Path) -> pd.DataFrame:
     ):
         sign = PRIMARY.get((question, metric))
         rivals = found[found["predictor"].isin(peers)].dropna(subset="value")
-        asked = ONLY.get(folder.name, question) == question and head not in LEFT_OUT
+        asked = question in ONLY.get(folder.name, (question,)) and head not in LEFT_OUT
         if sign is None or not asked or rivals.empty:
             continue
         own = float(found.loc[found["predictor"] == report["recipe"], "value"].iloc[0])
