@@ -258,10 +258,10 @@ async def answered(
     live = bentoml.get_current_service().live
     if live.behind():
         await aside(live.catch_up)
-    shop = live.shop
 
     def work() -> Response:
-        return written_for(request, answer(shop, asked))
+        # Looked up when its turn comes: the audiences of older scores may be closed by then.
+        return written_for(request, answer(live.shop, asked))
 
     return work() if at_once else await aside(work)
 
@@ -269,7 +269,6 @@ async def answered(
 async def of_audiences(answer: Callable[..., dict[str, Any]], request: Request, *asked: Any) -> Response:
     """The answer of the audiences of the scores that are served now."""
     live = bentoml.get_current_service().live
-    # Looked up when its turn comes: others may be served by then, and their audiences be open.
     return await aside(lambda: written_for(request, answer(audiences(), live.shop.scores, *asked)))
 
 

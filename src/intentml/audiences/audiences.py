@@ -175,7 +175,8 @@ class Audiences:
                 sees in the customer's history is told of every `interested_in`.
 
         Raises:
-            RuleError: Nobody has that id, or the rule cannot be asked.
+            UnknownCustomerError: Nobody has that id.
+            RuleError: The rule cannot be asked.
             ModelError: Another model made the scores.
         """
         return why(self.selector, self.find(asked).rule, customer_id, model)

@@ -86,7 +86,8 @@ def why(selector: Selector, rule: Rule, customer_id: str, model: Explainer | Non
         model: What made the scores; tells the reasons of interests.
 
     Raises:
-        RuleError: Nobody has that id, or the rule cannot be asked.
+        UnknownCustomerError: Nobody has that id.
+        RuleError: The rule cannot be asked.
         ModelError: Another model made the scores.
     """
     row, ranking = selector.view.row_of(customer_id), selector.view.ranking

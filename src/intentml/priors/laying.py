@@ -26,11 +26,8 @@ class Laid:
     """
 
     def __init__(self, scores: TargetScores, targets: I64, step: int) -> None:
-        self._customers, self._targets, self._step = (
-            scores.customer_vectors,
-            scores.target_vectors[targets],
-            step,
-        )
+        self._customers, self._targets = scores.customer_vectors, scores.target_vectors[targets]
+        self._step = step
         self._pairs = _Entries(scores.by_column("pairs"), targets, step)
         self._parents: list[tuple[_Entries, I64, I64]] = []
         for number, parent in enumerate(scores.parents):
@@ -42,9 +39,8 @@ class Laid:
         self._alike: tuple[LikenessTerm, sparse.csr_array, sparse.csr_array] | None = None
         if scores.alike is not None:
             likeness = scores.by_column("likeness")[:, targets].tocsr()
-            if len(
-                told := np.flatnonzero(np.diff(likeness.indptr))
-            ):  # of all that was bought, few are like these
+            told = np.flatnonzero(np.diff(likeness.indptr))  # of all that was bought, few are like these
+            if len(told):
                 taste = scores.by_column("taste")[:, told].tocsr()
                 self._alike = scores.alike, taste, likeness[told]
 
