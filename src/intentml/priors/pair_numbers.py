@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from intentml.prediction import F32, at_pairs
+from intentml.prediction import F32, F64, at_places
 from intentml.priors.designs import Design
 
 I64 = npt.NDArray[np.int64]
@@ -40,7 +40,12 @@ def numbers_of(design: Design, columns: Sequence[str], rows: I64 | slice = slice
     """
     customer, target = design.pair_customer[rows], design.pair_target[rows]
     found = np.zeros((len(target), len(columns)), np.float32)
-    levels = {name: (parent, values) for parent in design.parents for name, values in parent.features.items()}
+    levels: dict[str, F64] = {}
+    for parent in design.parents:
+        place = parent.places(customer, target)
+        levels |= {
+            name: at_places(parent.features[name], place) for name in parent.features if name in columns
+        }
     for at, name in enumerate(columns):
         if name in design.customer:
             found[:, at] = design.customer[name][customer]
@@ -49,6 +54,5 @@ def numbers_of(design: Design, columns: Sequence[str], rows: I64 | slice = slice
         elif name in design.pair:
             found[:, at] = design.pair[name][rows]
         elif name in levels:
-            parent, values = levels[name]
-            found[:, at] = at_pairs(values, customer, parent.parent_of[target])
+            found[:, at] = levels[name]
     return found
