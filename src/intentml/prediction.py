@@ -22,7 +22,7 @@ F32 = npt.NDArray[np.float32]
 F64 = npt.NDArray[np.float64]
 Floats = npt.NDArray[np.floating]
 
-_PAIRS_AT_ONCE = 200_000
+_PAIRS_AT_ONCE = 16_384
 TextKind = Literal["hashed", "semantic", "none"]
 # A taste for one product much like another stands where the logarithm begins to bend.
 LIKENESS_SCALE = 10.0
