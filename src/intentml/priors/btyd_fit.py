@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 
 from intentml.priors.btyd_likelihood import BtydName, Parameters, log_likelihood_and_gradient
 
@@ -108,6 +107,8 @@ def _climb(
     weights: Floats,
 ) -> tuple[Maximum, float, bool]:
     """One run of the optimiser: its end, the mean penalised log-likelihood there, whether it settled."""
+    from scipy.optimize import minimize  # an eighth of what a service reads before it answers
+
     customers = float(np.sum(weights))
     centre = np.log(PRIOR_CENTRE_PARETO if name == "pareto_nbd" else PRIOR_CENTRE)
 

@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import minimize
 from scipy.special import digamma, gammaln
 
 from intentml.errors import ModelError
@@ -169,6 +168,8 @@ def _cut_mean(spend: Floats, weight: Floats) -> float:
 
 def _climb(orders: Floats, scaled: Floats, weight: Floats) -> tuple[Floats, bool]:
     """The likeliest (log p, log(q - 1), log v) for scaled spend, and whether the optimiser settled there."""
+    from scipy.optimize import minimize  # an eighth of what a service reads before it answers
+
     customers = float(np.sum(weight))
     centre = np.log(PRIOR_CENTRE)
 
