@@ -366,12 +366,21 @@ def load(*words: str) -> subprocess.CompletedProcess[str]:
 
 def test_the_load_test_prints_its_table_and_asks_this_machine_alone(shop: Path) -> None:
     """How fast, is not asked here: seconds are few, and the machine may be busy."""
-    with served(shop, Path("root"), "model") as service:
-        told = load("--url", service.url, "--seconds", "1", "--overload-seconds", "15")
+    told = load("--scores", str(shop / "root"), "--model", str(shop / "model"), "--data", str(shop / "data"),
+                "--seconds", "1", "--overload-seconds", "15")  # fmt: skip
     assert told.returncode == 0, told.stdout + told.stderr  # 1 where overload brought more than 200, 429, 503
     sys.stdout.write(told.stdout)
     rows = {row.split("  ")[0] for row in told.stdout.splitlines()}
-    assert {"/customers, one id", "/customers, 32 clients, 1 workers"} <= rows
+    swaps = "6 swaps of scores and model at 200 a second for 20 s"
+    assert {"ready after start", "/customers, one id", "/customers, 32 clients, 2 workers", swaps} <= rows
+
+
+def test_the_load_test_asks_a_service_that_runs_and_leaves_it_running(shop: Path) -> None:
+    with served(shop, Path("root"), "model") as service:
+        told = load("--url", service.url, "--seconds", "1", "--overload-seconds", "0")
+        assert service.get("/ready").status == 200
+    assert told.returncode == 0, told.stdout + told.stderr
+    assert "ready after start" not in told.stdout
     refused = load("--url", "http://192.0.2.1:3000")
     assert (refused.returncode, refused.stdout) == (2, "")
     assert "is no http address of this machine" in refused.stderr
