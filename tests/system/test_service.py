@@ -408,12 +408,12 @@ def test_json_under_another_name_is_told_how_to_be_sent(shop: Shop) -> None:
 
 
 @of_one_recipe
-def test_a_key_opens_what_its_scope_reaches(shop: Shop, tmp_path: Path) -> None:
+def test_keys_and_limits_are_those_of_the_start(shop: Shop, tmp_path: Path) -> None:
     """A service of its own: what it is told of keys and limits, it is told at its start."""
     folder = shop.service.stdout.parent
     keys = {"read": key_of("r" * 43), "write": key_of("w" * 43)}
     (tmp_path / "keys").write_text("".join(f"{Key.of(n, n, key).line}\n" for n, key in keys.items()))
-    settings = {"INTENTML_KEYS_FILE": "keys", "INTENTML_BODY_SECONDS": "0.5"}
+    settings = {"INTENTML_KEYS_FILE": "keys", "INTENTML_BODY_SECONDS": "0.5", "INTENTML_MAX_ROWS": "100"}
     asked = example("/lifecycle")
     with served(tmp_path, folder / "scores", folder / "model", settings=settings) as service:
         told = service.post("/lifecycle", asked)
@@ -425,6 +425,16 @@ def test_a_key_opens_what_its_scope_reaches(shop: Shop, tmp_path: Path) -> None:
         assert service.post("/lifecycle", asked, **bearer).status == 200
         problem(service.post("/admin/reload", {}, **{"x-api-key": keys["write"]}), 403, "forbidden")
         assert [service.get(path).status for path in ("/health", "/livez", "/metrics")] == [200, 200, 401]
+        everybody = {"category": "POTATOES"}
+        assert (
+            "100 rows"
+            in problem(service.post("/interested_in", everybody, **bearer), 422, "request")["message"]
+        )
+        as_table = httpx.post(
+            f"{service.url}/interested_in", json=everybody, headers={**bearer, "accept": ARROW}
+        )
+        told_all = ipc.open_stream(as_table.content).read_all()
+        assert told_all.num_rows == shop.scores.manifest.counts["customers"] > 100
         with socket.create_connection(("127.0.0.1", int(service.url.rpartition(":")[2]))) as slow:
             head = f"X-API-Key: {keys['read']}\r\nContent-Type: application/json\r\nContent-Length: 9\r\n"
             slow.sendall(f"POST /predict HTTP/1.1\r\nHost: shop\r\n{head}\r\n{{".encode())
