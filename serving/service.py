@@ -398,9 +398,12 @@ def watch(live: LiveShop) -> None:
 
 
 def opening(scores: Scores) -> Audiences:
-    """The audiences of scores, over the tables that were scored."""
+    """The audiences of scores, over the tables that were scored; a broken file is told and stops no other."""
     places = os.environ.get(DATA), os.environ.get(COLUMNS), os.environ.get(AUDIENCES)
-    return open_audiences(scores, places[0], columns=places[1], folder=places[2])
+    found = open_audiences(scores, places[0], columns=places[1], folder=places[2], strict=False)
+    for name, problem in found.broken.items():
+        log.error(json.dumps({"broken_audience": name, "why": problem.message}))
+    return found
 
 
 # From the outside inwards.
