@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
@@ -350,6 +353,42 @@ def test_workers_end_with_a_server_that_was_killed(shop: Path) -> None:
         for pid in workers:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+    with pytest.raises(OSError, match="refused"):
+        service.get("/livez")
+
+
+def test_what_is_inside_at_sigterm_is_answered_and_the_service_ends_well(shop: Path) -> None:
+    """Large requests are worked on or wait, of a small one half the body has come; the grace is 30 s."""
+    settings = {"INTENTML_QUEUE_SECONDS": "20"}
+    service, process = started(shop, Path("root"), "model", "--workers", "2", settings=settings)
+    before = {"ordered_at": "2024-03-01"}  # the scores
+    histories = {"orders": [line(f"new-{n}", order) | before for n in range(1_000) for order in range(20)]}
+    body = json.dumps({"customer_ids": ["new-1"]}).encode()
+    told = ("Host: shop", "Content-Type: application/json", f"Content-Length: {len(body)}", "", "")
+    head = "\r\n".join(["POST /customers HTTP/1.1", *told]).encode()
+    address = "127.0.0.1", int(service.url.rpartition(":")[2])
+    try:
+        with ThreadPoolExecutor(12) as pool, socket.create_connection(address, timeout=30) as half:
+            half.sendall(head + body[:5])
+            large = [pool.submit(service.post, "/predict", histories) for _ in range(12)]
+            wait(large, return_when=FIRST_COMPLETED)
+            process.terminate()
+            stopped, inside = time.monotonic(), sum(not one.done() for one in large)
+            time.sleep(0.5)
+            half.sendall(body[5:])
+            assert half.recv(65_536).startswith(b"HTTP/1.1 200 ")
+            assert {one.result().status for one in large} == {200}
+            assert {len(one.result().body["customers"]) for one in large} == {1_000}
+            answered = time.monotonic()
+        assert process.wait(timeout=30) == 0
+        ended = time.monotonic()
+    finally:
+        killed(process)
+    sys.stdout.write(
+        f"\nSIGTERM: {inside} large requests and half a small one inside, the last of them answered "
+        f"{answered - stopped:.1f} s later, ended with 0 {ended - stopped:.1f} s later\n"
+    )
+    assert inside > 0
     with pytest.raises(OSError, match="refused"):
         service.get("/livez")
 
