@@ -28,7 +28,7 @@ import pytest
 
 import intentml as im
 from body import body
-from documented import ANSWERS, check_reply
+from documented import ANSWERS, STATUSES, check_reply
 from histories import as_json, known_lines
 from intentml.datasets.complete_journey import derive, read_package
 from intentml.errors import UnknownTargetError
@@ -43,6 +43,7 @@ from intentml.service.formats import ARROW, METADATA, PARQUET
 from intentml.service.keys import Key, key_of
 from intentml.service.requests import (
     CustomersRequest,
+    ErrorAnswer,
     ExplainRequest,
     InterestedInRequest,
     PredictRequest,
@@ -293,17 +294,44 @@ def example(path: str) -> Any:
 
 def test_every_endpoint_has_an_example_and_every_example_an_endpoint(shop: Shop) -> None:
     folder = shipped_folder("serving") / "examples"
-    told = shop.service.get("/docs.json").body["paths"]
+    told = {
+        path: methods
+        for path, methods in shop.service.get("/docs.json").body["paths"].items()
+        if path in ANSWERS  # the others answer no JSON
+    }
     posted = {path for path, methods in told.items() if "requestBody" in methods.get("post", {})}
-    names = {example_name(path) for path in posted}
-    assert {path.name for path in folder.iterdir() if path.is_file()} == names
-    assert {path.name for path in (folder / "answers").iterdir()} == names
+    assert {path.name for path in folder.iterdir() if path.is_file()} == {example_name(one) for one in posted}
+    assert {path.name for path in (folder / "answers").iterdir()} == {example_name(one) for one in told}
     assert posted == set(REQUESTS) | OF_AUDIENCES | {"/orders"}
-    for path in posted:
-        shown = told[path]["post"]
-        assert shown["requestBody"]["content"]["application/json"]["example"] == example(path)
+    assert set(told) == set(ANSWERS)
+    for path, methods in told.items():
+        (shown,) = methods.values()
+        if path in posted:
+            assert shown["requestBody"]["content"]["application/json"]["example"] == example(path)
         answer = shown["responses"]["200"]["content"]["application/json"]["example"]
         ANSWERS[path].model_validate_json(json.dumps(answer), strict=True)
+
+
+@of_one_recipe
+def test_every_error_of_the_document_has_an_example_that_says_what_to_do(shop: Shop) -> None:
+    statuses = set(map(str, STATUSES - {200}))
+    assert {path.stem for path in (shipped_folder("serving") / "examples" / "errors").iterdir()} == statuses
+    codes: dict[str, set[str]] = {status: set() for status in statuses}
+    for methods in shop.service.get("/docs.json").body["paths"].values():
+        for status, told in next(iter(methods.values()))["responses"].items():
+            if status in statuses:
+                one = ErrorAnswer.model_validate_json(
+                    json.dumps(told["content"]["application/json"]["example"]), strict=True
+                )
+                assert one.error.message
+                assert one.error.hint
+                assert one.error.request_id
+                codes[status].add(one.error.code)
+    assert codes == {
+        "400": {"malformed"}, "401": {"unauthorized"}, "403": {"forbidden"}, "404": {"unknown_target"},
+        "408": {"slow_body"}, "409": {"horizon"}, "413": {"too_large"}, "415": {"media_type"},
+        "422": {"request"}, "429": {"too_many_requests"}, "503": {"unavailable"},
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("path", REQUESTS)
