@@ -357,12 +357,40 @@ def test_workers_end_with_a_server_that_was_killed(shop: Path) -> None:
         service.get("/livez")
 
 
+# As many customers as one request may bring, each with a history of before the scores.
+LARGE = {
+    "orders": [
+        line(f"new-{one}", order) | {"ordered_at": "2024-03-01"}
+        for one in range(1_000)
+        for order in range(20)
+    ]
+}
+
+
+def test_what_waits_longer_than_an_answer_may_take_is_not_worked_on(shop: Path) -> None:
+    settings = {"INTENTML_QUEUE_SECONDS": "60", "INTENTML_REQUEST_SECONDS": "1"}
+    with served(shop, Path("root"), "model", settings=settings) as service:
+        begun = time.monotonic()
+        service.post("/predict", LARGE)
+        each = time.monotonic() - begun
+        with ThreadPoolExecutor(16) as pool:
+            statuses = Counter(
+                reply.status for reply in pool.map(service.post, ["/predict"] * 16, [LARGE] * 16)
+            )
+        refused = time.monotonic()
+        assert service.post("/predict", {"orders": LARGE["orders"][:1]}).status == 200
+        waited = time.monotonic() - refused
+    sys.stdout.write(
+        f"\none takes {each:.1f} s; of 16 at once {dict(statuses)}; the next waited {waited:.1f} s\n"
+    )
+    assert set(statuses) == {200, 503}
+    assert waited < statuses[503] * each / 2
+
+
 def test_what_is_inside_at_sigterm_is_answered_and_the_service_ends_well(shop: Path) -> None:
     """Large requests are worked on or wait, of a small one half the body has come; the grace is 30 s."""
     settings = {"INTENTML_QUEUE_SECONDS": "20"}
     service, process = started(shop, Path("root"), "model", "--workers", "2", settings=settings)
-    before = {"ordered_at": "2024-03-01"}  # the scores
-    histories = {"orders": [line(f"new-{n}", order) | before for n in range(1_000) for order in range(20)]}
     body = json.dumps({"customer_ids": ["new-1"]}).encode()
     told = ("Host: shop", "Content-Type: application/json", f"Content-Length: {len(body)}", "", "")
     head = "\r\n".join(["POST /customers HTTP/1.1", *told]).encode()
@@ -370,7 +398,7 @@ def test_what_is_inside_at_sigterm_is_answered_and_the_service_ends_well(shop: P
     try:
         with ThreadPoolExecutor(12) as pool, socket.create_connection(address, timeout=30) as half:
             half.sendall(head + body[:5])
-            large = [pool.submit(service.post, "/predict", histories) for _ in range(12)]
+            large = [pool.submit(service.post, "/predict", LARGE) for _ in range(12)]
             wait(large, return_when=FIRST_COMPLETED)
             process.terminate()
             stopped, inside = time.monotonic(), sum(not one.done() for one in large)
