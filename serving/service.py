@@ -115,6 +115,7 @@ app.router.route_class = StrictRoute
 @app.post("/interested_in", response_model=answers.InterestedInAnswer, responses=ROWS)
 async def interested_in(asked: InterestedInRequest, request: Request) -> Response:
     """Who wants to buy these? Customers, ranked, each with the probability to buy within the horizon."""
+    check_limit(request, asked.limit)
 
     def answer(shop: ScoredShop, asked: InterestedInRequest) -> dict[str, Any]:
         inside = None if asked.audience is None else audiences().rows(shop.scores, asked.audience)
@@ -126,6 +127,7 @@ async def interested_in(asked: InterestedInRequest, request: Request) -> Respons
 @app.post("/recommend", response_model=answers.RecommendAnswer, responses=ROWS)
 async def recommend(asked: RecommendRequest, request: Request) -> Response:
     """What does this customer want? Products, ranked."""
+    check_limit(request, asked.limit)
     return await answered(ScoredShop.recommend, asked, request)
 
 
@@ -300,8 +302,14 @@ class JSON(Response):
 
 def written_for(request: Request, answer: dict[str, Any]) -> Response:
     """An answer in the form that the client likes best."""
-    content, media_type = formats.written(answer, request.headers.get("accept"))
+    content, media_type = formats.written(answer, request.headers.get("accept"), LIMITS.rows)
     return Response(content, media_type=media_type)
+
+
+def check_limit(request: Request, limit: int | None) -> None:
+    """Refuse, before any work, a limit beyond the rows that an answer may have."""
+    if limit is not None:
+        formats.check_rows(limit, request.headers.get("accept"), LIMITS.rows, "limit")
 
 
 @app.exception_handler(IntentmlError)
@@ -390,9 +398,12 @@ def watch(live: LiveShop) -> None:
 
 
 def opening(scores: Scores) -> Audiences:
-    """The audiences of scores, over the tables that were scored."""
+    """The audiences of scores, over the tables that were scored; a broken file is told and stops no other."""
     places = os.environ.get(DATA), os.environ.get(COLUMNS), os.environ.get(AUDIENCES)
-    return open_audiences(scores, places[0], columns=places[1], folder=places[2])
+    found = open_audiences(scores, places[0], columns=places[1], folder=places[2], strict=False)
+    for name, problem in found.broken.items():
+        log.error(json.dumps({"broken_audience": name, "why": problem.message}))
+    return found
 
 
 # From the outside inwards.

@@ -11,13 +11,54 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 _LISTENS = "0A"
 _SECONDS_TO_START = 60
+
+
+class NotStartedError(Exception):
+    """A program that is to be measured did not start."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """A program that was started.
+
+    Attributes:
+        port: Where on this machine it listens, as soon as it does.
+        process: Its process.
+        log: What it writes to stderr.
+    """
+
+    port: int
+    process: subprocess.Popen[bytes]
+    log: IO[bytes]
+
+    @property
+    def url(self) -> str:
+        """Where it is asked."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def wait_until(self, holds: Callable[[], bool]) -> None:
+        """Wait until something holds of it.
+
+        Raises:
+            NotStartedError: It ended, or it took too long.
+        """
+        end = time.monotonic() + _SECONDS_TO_START
+        while not holds():
+            late = time.monotonic() > end
+            if late or self.process.poll() is not None:
+                self.log.seek(0)
+                what = f"was not ready within {_SECONDS_TO_START} seconds" if late else "ended as it started"
+                told = self.log.read().decode()[-2000:]
+                raise NotStartedError(f"{' '.join(map(str, self.process.args))} {what}\n{told}".strip())
+            time.sleep(0.02)
 
 
 @dataclass(frozen=True)
@@ -90,31 +131,37 @@ def bare() -> Iterator[str]:
 
 
 @contextmanager
-def _started(words: list[str], settings: dict[str, str]) -> Iterator[str]:
-    """A program that listens on the port at the end of its command line, until it is no longer needed."""
+def running(words: list[str], settings: dict[str, str]) -> Iterator[Program]:
+    """A program of Python's, told a port at the end of its command line, until it is no longer needed."""
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         port = one.getsockname()[1]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("INTENTML_")}
     environment |= {**settings, "OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen(
-        [sys.executable, *words, str(port)],
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-    )
-    try:
-        for _ in range(10 * _SECONDS_TO_START):
-            with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-                break
-            if process.poll() is not None:
-                raise RuntimeError((process.stderr.read() if process.stderr else b"").decode()[-2000:])
-            time.sleep(0.1)
-        time.sleep(3)  # a listening socket is there before the workers are
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen(
+            [sys.executable, *words, str(port)], env=environment, stdout=subprocess.DEVNULL, stderr=log
+        )
         try:
-            process.wait(timeout=20)
-        except subprocess.TimeoutExpired:
-            process.kill()
+            yield Program(port, process, log)
+        finally:
+            process.terminate()
+            try:
+                process.wait(timeout=20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+@contextmanager
+def _started(words: list[str], settings: dict[str, str]) -> Iterator[str]:
+    """Such a program, once it listens; yields its URL."""
+    with running(words, settings) as program:
+        program.wait_until(lambda: _listens(program.port))
+        time.sleep(3)  # a listening socket is there before the workers are
+        yield program.url
+
+
+def _listens(port: int) -> bool:
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+        return True
+    return False

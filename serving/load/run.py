@@ -1,12 +1,13 @@
 """The service under load: how fast, how many, how it refuses, how much memory. One table.
 
-    intentml serve scores --model model --workers 2
-    python serving/load/run.py --url http://127.0.0.1:3000
+    python serving/load/run.py --scores scores --model model
 
-Any service of this machine is asked, none of another; what it is asked about, it tells itself, or a file
-`{"customer_ids": [...], "categories": [...], "products": [...], "keywords": [...]}` does. Every part is
-bounded in requests and seconds; with the overload it takes some three minutes. Times are as a client sees
-them. This program shares the cores with the service: what it says of throughput is a lower bound.
+A service of its own is started, loaded and stopped; with `--url` one that runs on this machine is asked, none
+of another, and when it was ready and how it swaps stays open. What it is asked about, it tells itself, or a
+file `{"customer_ids": [...], "categories": [...], "products": [...], "keywords": [...]}` does. Every part is
+bounded in requests and seconds; with the overload it takes some four minutes, beside scoring the shop once
+more to have something to swap to. Times are as a client sees them. This program shares the cores with the
+service: what it says of throughput is a lower bound.
 """
 
 from __future__ import annotations
@@ -15,14 +16,17 @@ import argparse
 import asyncio
 import json
 import os
+import subprocess
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from processes import Memory, bare, listening, memory, noop, workers
+from processes import Memory, NotStartedError, bare, listening, memory, noop, workers
 from questions import NoAnswerError, Questions, questions
+from swapping import RATE, SECONDS, SWAPS, Made, OwnService, day_after, own_service, swapped
 from wire import Answer, Ask, NotOursError, Service, at_rate, clients, one_after_another
 
 ALLOWED_IN_OVERLOAD = {200, 429, 503}
@@ -193,15 +197,51 @@ def _told(held: Memory) -> dict[str, float]:
     return {"own_mib": held.own, "mapped_mib": held.mapped}
 
 
-async def run(told: argparse.Namespace) -> tuple[Table, bool]:
+def ready(table: Table, own: OwnService, count: int) -> None:
+    """How soon it was."""
+    table.add(
+        "ready after start",
+        f"{own.first_s:.1f} s; {count} workers {own.all_s:.1f} s",
+        "5 s",
+        first_s=own.first_s,
+        all_s=own.all_s,
+    )
+
+
+async def swap(
+    service: Service, own: OwnService, both: tuple[Made, Made], ids: list[str], table: Table
+) -> None:
+    """Other scores and another model in the place of those served, and back, while it answers."""
+    found = await swapped(service, own.roots, both, ids)
+    failed = sum(count for status, count in found.statuses.items() if status != 200)
+    heard = Heard(found.seconds, found.statuses)
+    by_one = " and ".join(f"{count:,}" for count in found.seen.values())
+    table.add(
+        f"{SWAPS} swaps of scores and model at {RATE:.0f} a second for {SECONDS:.0f} s",
+        f"failed {failed}, mixed {found.mixed} of {len(found.seconds):,}; of the two {by_one}; "
+        f"not sent {found.unsent}; p50 {heard.ms(0.5):.1f}, p99 {heard.ms(0.99):.1f} ms",
+        "0 failed, 0 mixed",
+        failed + found.mixed if len(found.seen) == 2 else "never swapped",
+        failed=failed,
+        mixed=found.mixed,
+        unsent=found.unsent,
+        seen=list(found.seen.values()),
+    )
+
+
+async def run(
+    told: argparse.Namespace, url: str, own: OwnService | None, both: tuple[Made, Made] | None
+) -> tuple[Table, bool]:
     """All parts."""
     headers = {"authorization": f"Bearer {told.key}"} if told.key else {}
-    service, table = Service(told.url, headers), Table()
+    service, table = Service(url, headers), Table()
     asked = await questions(service, told.examples, told.seed)
     pids = listening(service.port)
-    count = told.workers or workers(pids)
-    with bare() as url:
-        plain = Service(url)
+    count = workers(pids) if own is None else told.workers
+    if own is not None:
+        ready(table, own, count)
+    with bare() as plain_url:
+        plain = Service(plain_url)
         await many(plain, 1, lambda number: Ask.of("/noop", {}))
         calm = await one_client(plain, [Ask.of("/noop", {})] * 1000)
         bare_rps, _ = await many(plain, 4, lambda number: Ask.of("/noop", {}))
@@ -216,6 +256,8 @@ async def run(told: argparse.Namespace) -> tuple[Table, bool]:
         "1.5 GB, files apart",
         **_told(held),
     )
+    if own is not None and both is not None:
+        await swap(service, own, both, asked.customer_ids, table)
     fine = True
     if told.overload_seconds:
         for what, ask in (("/predict", asked.history), ("/customers", asked.customer)):
@@ -223,21 +265,52 @@ async def run(told: argparse.Namespace) -> tuple[Table, bool]:
     return table, fine and not any(row["errors"] for row in table.rows)
 
 
+def measured(told: argparse.Namespace) -> tuple[Table, bool]:
+    """All parts, of a service that runs or of one of our own."""
+    if told.url:
+        return asyncio.run(run(told, told.url, None, None))
+    made = Made.of(told.scores, told.model)
+    with tempfile.TemporaryDirectory() as folder:
+        # Before the service is there: it needs the cores.
+        if told.next_scores is not None:
+            other = Made.of(told.next_scores, told.next_model or told.model)
+        else:
+            other = day_after(made, told.data, Path(folder))
+        with own_service(made, told.workers, told.data) as own:
+            return asyncio.run(run(told, own.url, own, (made, other)))
+
+
 def main() -> int:
     """Read the command line; 1 where answers were wrong, 2 where it cannot ask."""
     reader = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    reader.add_argument("--url", default="http://127.0.0.1:3000", help="a service on this machine")
-    reader.add_argument("--key", default=os.environ.get("INTENTML_KEY"), help="its key, or INTENTML_KEY")
+    which = reader.add_mutually_exclusive_group(required=True)
+    which.add_argument("--scores", type=Path, metavar="DIR", help="start a service on them, with --model")
+    which.add_argument("--url", help="ask a service that runs on this machine")
+    reader.add_argument("--model", type=Path, metavar="DIR", help="the model that made the scores")
+    reader.add_argument(
+        "--data", metavar="DIR", help="the tables that were scored; else those the scores name"
+    )
+    reader.add_argument("--workers", type=int, default=2, help="of the service that is started")
+    reader.add_argument(
+        "--next-scores", type=Path, metavar="DIR", help="to swap to; else those of the day after are made"
+    )
+    reader.add_argument(
+        "--next-model", type=Path, metavar="DIR", help="the model that made them, if another one"
+    )
+    reader.add_argument(
+        "--key", default=os.environ.get("INTENTML_KEY"), help="the key of --url, or INTENTML_KEY"
+    )
     reader.add_argument("--examples", type=Path, metavar="FILE", help="JSON with what to ask about")
-    reader.add_argument("--workers", type=int, help="of the no-op; as many as the service has")
     reader.add_argument("--seconds", type=float, default=8.0, help="of each round of throughput")
     reader.add_argument("--overload-seconds", type=float, default=60.0, help="0 leaves it out")
     reader.add_argument("--seed", type=int, default=0)
     reader.add_argument("--json", type=Path, metavar="FILE", help="where to write the numbers too")
     told = reader.parse_args()
+    if told.scores is not None and told.model is None:
+        reader.error("--scores needs --model, the model that made them")
     try:
-        table, fine = asyncio.run(run(told))
-    except (NoAnswerError, NotOursError) as problem:
+        table, fine = measured(told)
+    except (NoAnswerError, NotOursError, NotStartedError, subprocess.CalledProcessError) as problem:
         sys.stderr.write(f"error: {problem}\n")
         return 2
     table.show()

@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
@@ -354,6 +357,70 @@ def test_workers_end_with_a_server_that_was_killed(shop: Path) -> None:
         service.get("/livez")
 
 
+# As many customers as one request may bring, each with a history of before the scores.
+LARGE = {
+    "orders": [
+        line(f"new-{one}", order) | {"ordered_at": "2024-03-01"}
+        for one in range(1_000)
+        for order in range(20)
+    ]
+}
+
+
+def test_what_waits_longer_than_an_answer_may_take_is_not_worked_on(shop: Path) -> None:
+    settings = {"INTENTML_QUEUE_SECONDS": "60", "INTENTML_REQUEST_SECONDS": "1"}
+    with served(shop, Path("root"), "model", settings=settings) as service:
+        begun = time.monotonic()
+        service.post("/predict", LARGE)
+        each = time.monotonic() - begun
+        with ThreadPoolExecutor(16) as pool:
+            statuses = Counter(
+                reply.status for reply in pool.map(service.post, ["/predict"] * 16, [LARGE] * 16)
+            )
+        refused = time.monotonic()
+        assert service.post("/predict", {"orders": LARGE["orders"][:1]}).status == 200
+        waited = time.monotonic() - refused
+    sys.stdout.write(
+        f"\none takes {each:.1f} s; of 16 at once {dict(statuses)}; the next waited {waited:.1f} s\n"
+    )
+    assert set(statuses) == {200, 503}
+    assert waited < statuses[503] * each / 2
+
+
+def test_what_is_inside_at_sigterm_is_answered_and_the_service_ends_well(shop: Path) -> None:
+    """Large requests are worked on or wait, of a small one half the body has come; the grace is 30 s."""
+    settings = {"INTENTML_QUEUE_SECONDS": "20"}
+    service, process = started(shop, Path("root"), "model", "--workers", "2", settings=settings)
+    body = json.dumps({"customer_ids": ["new-1"]}).encode()
+    told = ("Host: shop", "Content-Type: application/json", f"Content-Length: {len(body)}", "", "")
+    head = "\r\n".join(["POST /customers HTTP/1.1", *told]).encode()
+    address = "127.0.0.1", int(service.url.rpartition(":")[2])
+    try:
+        with ThreadPoolExecutor(12) as pool, socket.create_connection(address, timeout=30) as half:
+            half.sendall(head + body[:5])
+            large = [pool.submit(service.post, "/predict", LARGE) for _ in range(12)]
+            wait(large, return_when=FIRST_COMPLETED)
+            process.terminate()
+            stopped, inside = time.monotonic(), sum(not one.done() for one in large)
+            time.sleep(0.5)
+            half.sendall(body[5:])
+            assert half.recv(65_536).startswith(b"HTTP/1.1 200 ")
+            assert {one.result().status for one in large} == {200}
+            assert {len(one.result().body["customers"]) for one in large} == {1_000}
+            answered = time.monotonic()
+        assert process.wait(timeout=30) == 0
+        ended = time.monotonic()
+    finally:
+        killed(process)
+    sys.stdout.write(
+        f"\nSIGTERM: {inside} large requests and half a small one inside, the last of them answered "
+        f"{answered - stopped:.1f} s later, ended with 0 {ended - stopped:.1f} s later\n"
+    )
+    assert inside > 0
+    with pytest.raises(OSError, match="refused"):
+        service.get("/livez")
+
+
 def load(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, str(shipped_folder("serving") / "load" / "run.py"), *words],
@@ -366,12 +433,21 @@ def load(*words: str) -> subprocess.CompletedProcess[str]:
 
 def test_the_load_test_prints_its_table_and_asks_this_machine_alone(shop: Path) -> None:
     """How fast, is not asked here: seconds are few, and the machine may be busy."""
-    with served(shop, Path("root"), "model") as service:
-        told = load("--url", service.url, "--seconds", "1", "--overload-seconds", "15")
+    told = load("--scores", str(shop / "root"), "--model", str(shop / "model"), "--data", str(shop / "data"),
+                "--seconds", "1", "--overload-seconds", "15")  # fmt: skip
     assert told.returncode == 0, told.stdout + told.stderr  # 1 where overload brought more than 200, 429, 503
     sys.stdout.write(told.stdout)
     rows = {row.split("  ")[0] for row in told.stdout.splitlines()}
-    assert {"/customers, one id", "/customers, 32 clients, 1 workers"} <= rows
+    swaps = "6 swaps of scores and model at 200 a second for 20 s"
+    assert {"ready after start", "/customers, one id", "/customers, 32 clients, 2 workers", swaps} <= rows
+
+
+def test_the_load_test_asks_a_service_that_runs_and_leaves_it_running(shop: Path) -> None:
+    with served(shop, Path("root"), "model") as service:
+        told = load("--url", service.url, "--seconds", "1", "--overload-seconds", "0")
+        assert service.get("/ready").status == 200
+    assert told.returncode == 0, told.stdout + told.stderr
+    assert "ready after start" not in told.stdout
     refused = load("--url", "http://192.0.2.1:3000")
     assert (refused.returncode, refused.stdout) == (2, "")
     assert "is no http address of this machine" in refused.stderr

@@ -28,7 +28,7 @@ import pytest
 
 import intentml as im
 from body import body
-from documented import ANSWERS, check_reply
+from documented import ANSWERS, STATUSES, check_reply
 from histories import as_json, known_lines
 from intentml.datasets.complete_journey import derive, read_package
 from intentml.errors import UnknownTargetError
@@ -43,6 +43,7 @@ from intentml.service.formats import ARROW, METADATA, PARQUET
 from intentml.service.keys import Key, key_of
 from intentml.service.requests import (
     CustomersRequest,
+    ErrorAnswer,
     ExplainRequest,
     InterestedInRequest,
     PredictRequest,
@@ -293,17 +294,44 @@ def example(path: str) -> Any:
 
 def test_every_endpoint_has_an_example_and_every_example_an_endpoint(shop: Shop) -> None:
     folder = shipped_folder("serving") / "examples"
-    told = shop.service.get("/docs.json").body["paths"]
+    told = {
+        path: methods
+        for path, methods in shop.service.get("/docs.json").body["paths"].items()
+        if path in ANSWERS  # the others answer no JSON
+    }
     posted = {path for path, methods in told.items() if "requestBody" in methods.get("post", {})}
-    names = {example_name(path) for path in posted}
-    assert {path.name for path in folder.iterdir() if path.is_file()} == names
-    assert {path.name for path in (folder / "answers").iterdir()} == names
+    assert {path.name for path in folder.iterdir() if path.is_file()} == {example_name(one) for one in posted}
+    assert {path.name for path in (folder / "answers").iterdir()} == {example_name(one) for one in told}
     assert posted == set(REQUESTS) | OF_AUDIENCES | {"/orders"}
-    for path in posted:
-        shown = told[path]["post"]
-        assert shown["requestBody"]["content"]["application/json"]["example"] == example(path)
+    assert set(told) == set(ANSWERS)
+    for path, methods in told.items():
+        (shown,) = methods.values()
+        if path in posted:
+            assert shown["requestBody"]["content"]["application/json"]["example"] == example(path)
         answer = shown["responses"]["200"]["content"]["application/json"]["example"]
         ANSWERS[path].model_validate_json(json.dumps(answer), strict=True)
+
+
+@of_one_recipe
+def test_every_error_of_the_document_has_an_example_that_says_what_to_do(shop: Shop) -> None:
+    statuses = set(map(str, STATUSES - {200}))
+    assert {path.stem for path in (shipped_folder("serving") / "examples" / "errors").iterdir()} == statuses
+    codes: dict[str, set[str]] = {status: set() for status in statuses}
+    for methods in shop.service.get("/docs.json").body["paths"].values():
+        for status, told in next(iter(methods.values()))["responses"].items():
+            if status in statuses:
+                one = ErrorAnswer.model_validate_json(
+                    json.dumps(told["content"]["application/json"]["example"]), strict=True
+                )
+                assert one.error.message
+                assert one.error.hint
+                assert one.error.request_id
+                codes[status].add(one.error.code)
+    assert codes == {
+        "400": {"malformed"}, "401": {"unauthorized"}, "403": {"forbidden"}, "404": {"unknown_target"},
+        "408": {"slow_body"}, "409": {"horizon"}, "413": {"too_large"}, "415": {"media_type"},
+        "422": {"request"}, "429": {"too_many_requests"}, "503": {"unavailable"},
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("path", REQUESTS)
@@ -408,12 +436,12 @@ def test_json_under_another_name_is_told_how_to_be_sent(shop: Shop) -> None:
 
 
 @of_one_recipe
-def test_a_key_opens_what_its_scope_reaches(shop: Shop, tmp_path: Path) -> None:
+def test_keys_and_limits_are_those_of_the_start(shop: Shop, tmp_path: Path) -> None:
     """A service of its own: what it is told of keys and limits, it is told at its start."""
     folder = shop.service.stdout.parent
     keys = {"read": key_of("r" * 43), "write": key_of("w" * 43)}
     (tmp_path / "keys").write_text("".join(f"{Key.of(n, n, key).line}\n" for n, key in keys.items()))
-    settings = {"INTENTML_KEYS_FILE": "keys", "INTENTML_BODY_SECONDS": "0.5"}
+    settings = {"INTENTML_KEYS_FILE": "keys", "INTENTML_BODY_SECONDS": "0.5", "INTENTML_MAX_ROWS": "100"}
     asked = example("/lifecycle")
     with served(tmp_path, folder / "scores", folder / "model", settings=settings) as service:
         told = service.post("/lifecycle", asked)
@@ -425,6 +453,16 @@ def test_a_key_opens_what_its_scope_reaches(shop: Shop, tmp_path: Path) -> None:
         assert service.post("/lifecycle", asked, **bearer).status == 200
         problem(service.post("/admin/reload", {}, **{"x-api-key": keys["write"]}), 403, "forbidden")
         assert [service.get(path).status for path in ("/health", "/livez", "/metrics")] == [200, 200, 401]
+        everybody = {"category": "POTATOES"}
+        assert (
+            "100 rows"
+            in problem(service.post("/interested_in", everybody, **bearer), 422, "request")["message"]
+        )
+        as_table = httpx.post(
+            f"{service.url}/interested_in", json=everybody, headers={**bearer, "accept": ARROW}
+        )
+        told_all = ipc.open_stream(as_table.content).read_all()
+        assert told_all.num_rows == shop.scores.manifest.counts["customers"] > 100
         with socket.create_connection(("127.0.0.1", int(service.url.rpartition(":")[2]))) as slow:
             head = f"X-API-Key: {keys['read']}\r\nContent-Type: application/json\r\nContent-Length: 9\r\n"
             slow.sendall(f"POST /predict HTTP/1.1\r\nHost: shop\r\n{head}\r\n{{".encode())

@@ -6,6 +6,7 @@ lies and garbles is done here, on sockets.
 
 from __future__ import annotations
 
+import io
 import json
 import socket
 import time
@@ -16,11 +17,15 @@ from contextlib import ExitStack, contextmanager
 from itertools import islice
 from typing import Any
 
+import httpx
+import pyarrow.ipc as ipc
+import pyarrow.parquet as pq
 import pytest
 
 from documented import check_reply
 from fuzzing import fuzzed, replaced_by_known
-from hostile_requests import BODIES, PREVIEW, Request, numbers, rule, texts, times
+from hostile_requests import BODIES, MEMBERS, PREVIEW, Request, numbers, rule, texts, times
+from intentml.service.formats import ARROW, METADATA, PARQUET
 from served import Served
 from served_shop import LINE, REQUESTS, SHOP_CUSTOMER, served_shop
 
@@ -33,7 +38,10 @@ SEED = 20261123
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     folder = tmp_path_factory.mktemp("shop")
     (folder / "secret.yaml").write_text("title: Secret\nrule: orders >= 0\n")
-    with served_shop(folder, SETTINGS) as running:
+    (folder / "own").mkdir()
+    (folder / "own" / "fine.yaml").write_text("title: Fine\nrule: orders >= 1\n")
+    (folder / "own" / "vip.yaml").write_text("title: [\n")  # a preset has this name
+    with served_shop(folder, SETTINGS | {"INTENTML_AUDIENCES": str(folder / "own")}) as running:
         yield running
 
 
@@ -111,6 +119,54 @@ def test_no_audience_is_ever_a_file(service: Served, name: str) -> None:
         check_reply(path, reply)
         assert reply.status == status
         assert "Secret" not in reply.text
+
+
+def test_a_broken_file_of_audiences_is_told_by_its_name_and_stops_no_other(service: Served) -> None:
+    listed = {one["name"]: one for one in service.get("/audiences").body["audiences"]}
+    assert listed["fine"]["customers"] > 0
+    why = "vip.yaml is no YAML in line 2"
+    assert listed["vip"] == {"name": "vip", "title": None, "rule": None, "customers": None} | {
+        "problem": listed["vip"]["problem"]
+    }
+    assert why in listed["vip"]["problem"]
+    for path, body in (
+        (PREVIEW, rule("vip")),
+        (MEMBERS, rule("vip")),
+        ("/interested_in", {"category": "TEA", "audience": "vip"}),
+        ("/audiences/compare", {"audiences": ["fine", "vip"]}),
+    ):
+        reply = service.post(path, body)
+        check_reply(path, reply)
+        assert (reply.status, reply.body["error"]["code"]) == (422, "rule")
+        assert why in reply.body["error"]["message"]
+    assert service.post(PREVIEW, rule("fine")).status == 200
+    (line,) = [line for line in service.stderr.read_text().splitlines() if "broken_audience" in line]
+    assert '"broken_audience": "vip"' in line
+    assert why in line
+
+
+@pytest.mark.parametrize(
+    ("media_type", "read"),
+    [(ARROW, lambda file: ipc.open_stream(file).read_all()), (PARQUET, pq.read_table)],
+    ids=["Arrow", "Parquet"],
+)
+def test_members_come_page_by_page_as_a_table_to_who_accepts_one(
+    service: Served, media_type: str, read: Any
+) -> None:
+    asked = rule("orders >= 1") | {"limit": 20, "fields": ["orders", "lifecycle"]}
+    pages, cursor = 0, {}
+    while True:
+        plain = service.post(MEMBERS, asked | cursor).body
+        reply = httpx.post(f"{service.url}{MEMBERS}", json=asked | cursor, headers={"accept": media_type})
+        assert (reply.status_code, reply.headers["content-type"]) == (200, media_type)
+        table = read(io.BytesIO(reply.content))
+        rest = json.loads(table.schema.metadata[METADATA])
+        assert {**rest, "customers": table.to_pylist()} == plain
+        pages += 1
+        if rest["next_cursor"] is None:
+            break
+        cursor = {"cursor": rest["next_cursor"]}
+    assert pages > 1
 
 
 def test_an_interest_is_explained_over_the_wire_in_the_words_of_the_model(service: Served) -> None:

@@ -22,7 +22,7 @@ from intentml.audiences.reasons import Explainer
 from intentml.audiences.rule import leaves
 from intentml.audiences.selector import Selector
 from intentml.audiences.view import I32, ShopView
-from intentml.errors import IntentmlError
+from intentml.errors import IntentmlError, RuleError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -78,6 +78,7 @@ class Audiences:
         shop: What tells the shop from others, for ledgers.
         model: Version of the model behind the scores, likewise.
         engine: Where rules run; an in-memory DuckDB if left out.
+        broken: Files of the shop's own that cannot be used, by the name that an audience would have, and why.
     """
 
     def __init__(
@@ -88,8 +89,10 @@ class Audiences:
         shop: str = "",
         model: str = "",
         engine: Engine | None = None,
+        broken: Mapping[str, RuleError] | None = None,
     ) -> None:
         self.view, self.known, self.shop, self.model = view, dict(known), shop, model
+        self.broken = dict(broken or {})
         self.selector = Selector(view, rules_of(self.known.values()), engine)
 
     def find(self, asked: Asked) -> Audience:

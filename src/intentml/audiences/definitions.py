@@ -41,12 +41,17 @@ def read_one(path: Path, make: Make[Thing]) -> Thing:
     """The thing of a file, named after it.
 
     Raises:
-        RuleError: The file is missing or holds none.
+        RuleError: The file is missing, cannot be read or holds none.
     """
     try:
-        return make(path.stem, yaml_of(path.read_text(encoding="utf-8"), str(path)))
+        text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise RuleError(f"there is no file {path}") from None
+    except UnicodeDecodeError:
+        raise RuleError(f"{path.name} is no text in UTF-8") from None
+    except OSError as problem:
+        raise RuleError(f"{path.name} cannot be read: {problem.strerror}") from None
+    return make(path.stem, yaml_of(text, path.name))
 
 
 def shipped(package: str, make: Make[Thing]) -> dict[str, Thing]:

@@ -37,23 +37,33 @@ class Interested(Frozen):
     top_share: float = Field(0.1, gt=0, le=1)
 
 
-def read_folder(folder: Path) -> dict[str, Audience]:
-    """Every audience of a folder, by name; a family's under the names of its own.
+def read_folder(folder: Path) -> tuple[dict[str, Audience], dict[str, RuleError]]:
+    """Every audience of a folder, by name, a family's under the names of its own; and the broken files.
 
     `lead_score.yaml` holds the points of the lead score, and is passed over.
 
+    Returns:
+        The audiences; and of each file that holds none, or one of a name that is taken, by the file's name
+        without its ending, why it cannot be used. No audience has a name of those.
+
     Raises:
-        RuleError: There is no such folder, a file holds no audience, or two would have the same name.
+        RuleError: There is no such folder.
     """
     if not folder.is_dir():
         raise RuleError(f"there is no folder {folder}")
     found: dict[str, Audience] = {}
+    broken: dict[str, RuleError] = {}
     for path in sorted(folder.glob("*.yaml")):
         if path.name == LEAD_SCORE:
             continue
-        for name, audience in read_one(path, _audiences_of).items():
-            _keep(found, name, audience)
-    return found
+        try:
+            told = read_one(path, _audiences_of)
+            for name in told:
+                _check_free(found, name)
+            found |= told
+        except RuleError as problem:
+            broken[path.stem] = problem
+    return {name: audience for name, audience in found.items() if name not in broken}, broken
 
 
 def _audiences_of(name: str, content: Any) -> dict[str, Audience]:
@@ -154,13 +164,13 @@ def _buyers(view: ShopView) -> Any:
 
 
 def _add(found: dict[str, Audience], name: str, told: dict[str, Any]) -> None:
-    _keep(found, name, audience_of(name, told))
+    _check_free(found, name)
+    found[name] = audience_of(name, told)
 
 
-def _keep(found: dict[str, Audience], name: str, audience: Audience) -> None:
+def _check_free(found: Mapping[str, Audience], name: str) -> None:
     if name in found:
         raise RuleError(f"two audiences would be called {name!r}", hint="leave one of the names out")
-    found[name] = audience
 
 
 def _plain(name: str) -> str:

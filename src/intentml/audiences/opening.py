@@ -37,6 +37,7 @@ def open_audiences(
     folder: str | Path | None = None,
     lead_score: str | Path | None = None,
     engine: Engine | None = None,
+    strict: bool = True,
 ) -> Audiences:
     """A shop's audiences at the instant of its scores.
 
@@ -49,15 +50,21 @@ def open_audiences(
         lead_score: A YAML file of the shop's own points; that of the folder, or else those of the package,
             if left out.
         engine: Where rules run: `intentml.audiences.spark.SparkEngine(session)`, or DuckDB if left out.
+        strict: Whether one broken file of the folder is an error. Else the audiences of the others are had
+            without it, nor is a preset in its place: `Audiences.broken` says why.
 
     Raises:
         RuleError: The tables are not those that were scored, or a file cannot be used.
     """
     scores, log = scored_log(scores, data, columns=columns)
-    known = presets() | (read_folder(Path(folder)) if folder is not None else {})
+    own, broken = ({}, {}) if folder is None else read_folder(Path(folder))
+    if strict and broken:
+        raise next(iter(broken.values()))
+    known = {name: one for name, one in (presets() | own).items() if name not in broken}
     points = _points(None if folder is None else Path(folder), lead_score)
     view = view_of(known_by(log, scores.manifest.as_of), scores, points)
-    return Audiences(view, known, shop=shop_mark(log), model=scores.manifest.model.version, engine=engine)
+    model = scores.manifest.model.version
+    return Audiences(view, known, shop=shop_mark(log), model=model, engine=engine, broken=broken)
 
 
 def _points(folder: Path | None, lead_score: str | Path | None) -> LeadScore | None:

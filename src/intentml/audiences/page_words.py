@@ -67,7 +67,8 @@ source:
 ```
 
 The folder is that of `--audiences`, on the command line and of the service (`INTENTML_AUDIENCES`), or
-`im.open_audiences(..., folder=...)`.
+`im.open_audiences(..., folder=...)`. A broken file among them is an error; the service, and `strict=False`,
+go on without it and say so.
 
 ## From Python
 

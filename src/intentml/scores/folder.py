@@ -22,7 +22,7 @@ from intentml.inference.whole_folder import foreign_entry, whole_folder
 from intentml.prediction import TargetScores
 from intentml.scores.facts import write_text_index
 from intentml.scores.interests import SCHEMA, interest_batches
-from intentml.scores.keyword import FILE_NAME
+from intentml.scores.keyword import FILE_NAME, Index
 from intentml.scores.manifest import SCHEMA_VERSION, Manifest
 from intentml.scores.scores import Scores
 from intentml.scores.vectors import broken, check_run, read_bought, read_targets, write_bought, write_targets
@@ -79,7 +79,6 @@ def load_scores(folder: str | Path) -> Scores:
         raise broken(folder, f"{MAPPED_CUSTOMERS} has not the {count:,} rows of the manifest")
     for name in (CUSTOMERS, INTERESTS):
         _check_parquet(folder / name, run)
-    _check_index(folder / FILE_NAME, run)
     return Scores(
         manifest=manifest,
         table=customers,
@@ -88,7 +87,7 @@ def load_scores(folder: str | Path) -> Scores:
         targets=_LazyTargets(folder.absolute(), manifest, tables[CONTEXT]),
         bought=read_bought(folder / BOUGHT, run),
         histories=histories,
-        index_path=folder.absolute() / FILE_NAME,
+        index=_open_index(folder / FILE_NAME, run),
     )
 
 
@@ -239,8 +238,8 @@ def _check_stamp(path: Path, schema: pa.Schema, run: str) -> None:
         raise broken(path.parent, f"{path.name} is of another scoring run")
 
 
-def _check_index(path: Path, run: str) -> None:
-    """The text index must be as long as its header says, and of the same run."""
+def _open_index(path: Path, run: str) -> Index:
+    """The text index, which must be as long as its header says, and of the same run."""
     try:
         with path.open("rb") as file:
             header = file.read(_SQLITE_HEADER)
@@ -252,6 +251,7 @@ def _check_index(path: Path, run: str) -> None:
         raise broken(path.parent, f"{path.name} is missing or damaged")
     if int.from_bytes(header[60:64]) != _index_mark(run):
         raise broken(path.parent, f"{path.name} is of another scoring run")
+    return Index(path)
 
 
 def _index_mark(run: str) -> int:

@@ -14,6 +14,8 @@ import json
 import os
 import sqlite3
 import tempfile
+import threading
+import weakref
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -147,36 +149,63 @@ def build_index(
         Path(aside).unlink(missing_ok=True)
 
 
-def search(path: Path, keyword: str, limit: int | None = None) -> list[Match]:
-    """The products that a keyword stands for, most relevant first, ties by product_id.
-
-    Case, accents, umlauts (also spelled out: `kuehl`) and English plurals make no difference. The
-    words may stand anywhere, in any order; nothing in a keyword is query syntax. Where the index knows
-    meanings, a keyword of which no product has a word finds what means the like
-    (experiments/0016-keyword-by-meaning).
+class Index:
+    """An index, open: it answers from the file that it was opened on, whatever becomes of that name.
 
     Args:
-        path: A file that `build_index` wrote; opened for reading alone, so safe from any thread.
-        keyword: One word or several.
-        limit: At most so many products; None gives them all.
+        path: A file that `build_index` wrote; opened for reading alone.
 
     Raises:
-        ValueError: A limit below 1.
-        UnknownTargetError: No word in the keyword, or no product matches; offers near words.
-        ScoresError: The file is missing or damaged.
-        ModelError: The index knows meanings, and the extra `semantic` is not installed here.
-
-    Source: BM25 as in S. Robertson, H. Zaragoza, The Probabilistic Relevance Framework: BM25 and
-        Beyond, 2009, section 3, with k1 = 1.2, b = 0.75 (SQLite's constants).
+        ScoresError: There is none.
     """
-    if limit is not None and limit < 1:
-        raise ValueError(f"limit must be at least 1, not {limit}")
-    words = _words(keyword)
-    with _reading(path) as connection:
-        found = _matches(connection, words, limit) or _alike(connection, keyword, limit)
-        if not found:
-            raise _nothing_found(connection, keyword, words)
-    return found
+
+    def __init__(self, path: Path) -> None:
+        if not path.is_file():
+            raise ScoresError(
+                f"the scores folder {path.parent.name} has no keyword index ({path.name})",
+                hint="score the shop again, with a products table that has names or categories",
+            )
+        self._name = f"{path.parent.name}/{path.name}"
+        # Read only, and without locks: the file never changes under its name.
+        address = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
+        self._connection = sqlite3.connect(address, uri=True, check_same_thread=False)
+        self._one_at_a_time = threading.Lock()
+        weakref.finalize(self, self._connection.close)
+
+    def search(self, keyword: str, limit: int | None = None) -> list[Match]:
+        """The products that a keyword stands for, most relevant first, ties by product_id; from any thread.
+
+        Case, accents, umlauts (also spelled out: `kuehl`) and English plurals make no difference. The
+        words may stand anywhere, in any order; nothing in a keyword is query syntax. Where the index knows
+        meanings, a keyword of which no product has a word finds what means the like
+        (experiments/0016-keyword-by-meaning).
+
+        Args:
+            keyword: One word or several.
+            limit: At most so many products; None gives them all.
+
+        Raises:
+            ValueError: A limit below 1.
+            UnknownTargetError: No word in the keyword, or no product matches; offers near words.
+            ScoresError: The file is damaged.
+            ModelError: The index knows meanings, and the extra `semantic` is not installed here.
+
+        Source: BM25 as in S. Robertson, H. Zaragoza, The Probabilistic Relevance Framework: BM25 and
+            Beyond, 2009, section 3, with k1 = 1.2, b = 0.75 (SQLite's constants).
+        """
+        if limit is not None and limit < 1:
+            raise ValueError(f"limit must be at least 1, not {limit}")
+        words = _words(keyword)
+        try:
+            with self._one_at_a_time:
+                found = _matches(self._connection, words, limit) or _alike(self._connection, keyword, limit)
+                if not found:
+                    raise _nothing_found(self._connection, keyword, words)
+        except sqlite3.DatabaseError as error:
+            raise ScoresError(
+                f"the keyword index {self._name} cannot be read: {error}", hint="score the shop again"
+            ) from error
+        return found
 
 
 def _matches(connection: sqlite3.Connection, words: Sequence[str], limit: int | None) -> list[Match]:
@@ -264,25 +293,6 @@ def _joined(category: str | None, category_path: str | None) -> str:
         return category or category_path or ""
     nodes = [node.strip() for node in category_path.split(">")]
     return category_path if category in nodes else f"{category} {category_path}"
-
-
-@contextmanager
-def _reading(path: Path) -> Iterator[sqlite3.Connection]:
-    """A connection that can only read and takes no locks: the file never changes under its name."""
-    if not path.is_file():
-        raise ScoresError(
-            f"the scores folder {path.parent.name} has no keyword index ({path.name})",
-            hint="score the shop again, with a products table that has names or categories",
-        )
-    address = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
-    try:
-        with closing(sqlite3.connect(address, uri=True)) as connection:
-            yield connection
-    except sqlite3.DatabaseError as error:
-        raise ScoresError(
-            f"the keyword index {path.parent.name}/{path.name} cannot be read: {error}",
-            hint="score the shop again",
-        ) from error
 
 
 @contextmanager

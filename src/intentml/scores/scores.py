@@ -26,7 +26,7 @@ from intentml.scores.answers import InterestedIn
 from intentml.scores.asking import ranked
 from intentml.scores.facts import Bought, write_text_index
 from intentml.scores.interests import SCHEMA, best_targets, interest_batches
-from intentml.scores.keyword import FILE_NAME, Match, search
+from intentml.scores.keyword import FILE_NAME, Index, Match
 from intentml.scores.manifest import Manifest
 from intentml.scores.newcomers import newcomer_logits
 from intentml.scores.retrieval import Cut, check_count
@@ -52,7 +52,7 @@ class Scores:
         targets: Scores per kind and horizon.
         bought: Products bought before.
         histories: The order lines known, as `lines_by_customer` has them.
-        index_path: Where the text index lies; None builds one when first asked.
+        index: The text index; None builds one when first asked.
     """
 
     manifest: Manifest
@@ -62,7 +62,7 @@ class Scores:
     targets: Mapping[tuple[str, int], TargetScores]
     bought: Bought
     histories: pa.Table
-    index_path: Path | None = None
+    index: Index | None = None
     _scratch: list[tempfile.TemporaryDirectory[str]] = field(default_factory=list, repr=False)
 
     def __len__(self) -> int:
@@ -186,7 +186,7 @@ class Scores:
 
     def search(self, keyword: str) -> Sequence[Match]:
         """Products matching a keyword, best first."""
-        return search(self._index(), keyword)
+        return self._index.search(keyword)
 
     # -- who wants these ------------------------------------------------------------------------
 
@@ -325,15 +325,16 @@ class Scores:
             )
         return row
 
-    def _index(self) -> Path:
+    @cached_property
+    def _index(self) -> Index:
         """The text index; built in a scratch folder for scores that were never written."""
-        if self.index_path is not None:
-            return self.index_path
+        if self.index is not None:
+            return self.index
         if not self._scratch:
             self._scratch.append(tempfile.TemporaryDirectory(prefix="intentml-"))
             path = Path(self._scratch[0].name) / FILE_NAME
             write_text_index(path, self.catalogue, self.manifest.model.text)
-        return Path(self._scratch[0].name) / FILE_NAME
+        return Index(Path(self._scratch[0].name) / FILE_NAME)
 
 
 def several(names: str | Iterable[str]) -> tuple[str, ...]:

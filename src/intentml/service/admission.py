@@ -41,6 +41,7 @@ class Limits:
             (INTENTML_QUEUE_SECONDS).
         body_seconds: How long a body may take to arrive (INTENTML_BODY_SECONDS).
         request_seconds: How long an answer may take (INTENTML_REQUEST_SECONDS).
+        rows: Most rows of an answer as JSON (INTENTML_MAX_ROWS).
     """
 
     waiting: float = 64
@@ -49,6 +50,7 @@ class Limits:
     queue_seconds: float = 0.25
     body_seconds: float = 10.0
     request_seconds: float = 60.0
+    rows: float = 100_000
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> Limits:
@@ -66,6 +68,7 @@ class Limits:
                 ("INTENTML_QUEUE_SECONDS", "queue_seconds"),
                 ("INTENTML_BODY_SECONDS", "body_seconds"),
                 ("INTENTML_REQUEST_SECONDS", "request_seconds"),
+                ("INTENTML_MAX_ROWS", "rows"),
             )
             if environment.get(name)
         }

@@ -124,9 +124,10 @@ class ServedAudiences:
     # -- the answers ----------------------------------------------------------------------------
 
     def list(self, scores: Scores) -> dict[str, Any]:
-        """Every audience, how many are in, or why this shop cannot have it."""
+        """Every audience, how many are in, or why this shop cannot have it; broken files too."""
         ours = self.of(scores)
         found = ours.usable()
+        none = {"title": None, "rule": None, "customers": None}
         return {
             **about(scores),
             "audiences": [
@@ -138,7 +139,8 @@ class ServedAudiences:
                     "problem": count.message if isinstance(count, IntentmlError) else None,
                 }
                 for name, count in found.items()
-            ],
+            ]
+            + [{"name": name, **none, "problem": why.message} for name, why in ours.broken.items()],
         }
 
     def preview(self, scores: Scores, request: AudienceRequest) -> dict[str, Any]:
@@ -207,7 +209,8 @@ def meant(audiences: Audiences, asked: Rule) -> Audience:
     """
     if isinstance(asked, Mapping):
         return _affordable(audience_of(UNNAMED, {"title": UNNAMED, "rule": dict(asked)}))
-    if asked in audiences.known or asked.replace("-", "").replace("_", "").isalnum():
+    names = audiences.known.keys() | audiences.broken.keys()
+    if asked in names or asked.replace("-", "").replace("_", "").isalnum():
         return _known(audiences, asked)
     return _affordable(audience_of(UNNAMED, {"title": UNNAMED, "rule": asked}))
 
@@ -217,7 +220,10 @@ def _known(audiences: Audiences, name: str) -> Audience:
 
     Raises:
         UnknownAudienceError: There is none.
+        RuleError: Its file is broken.
     """
+    if name in audiences.broken:
+        raise audiences.broken[name].with_traceback(None)  # else it would grow with every request
     if name not in audiences.known:
         near = nearest(name, audiences.known)
         raise UnknownAudienceError(

@@ -15,7 +15,7 @@ from intentml.service.bodies import Message, Receive
 from intentml.service.keys import FREE
 
 PATH = "/docs.json"
-ANSWERS = "answers"
+ANSWERS, ERRORS = "answers", "errors"
 _SECURITY = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "Authorization: Bearer im_..."},
     "api_key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
@@ -54,7 +54,7 @@ def document(told: Mapping[str, Any], examples: Path) -> dict[str, Any]:
 
     Args:
         told: What FastAPI says of the paths.
-        examples: A folder: requests, and in `answers` what they were answered.
+        examples: A folder: requests, in `answers` what they were answered, in `errors` one of each status.
     """
     paths = {
         path: {method: _operation(path, told_of, examples) for method, told_of in methods.items()}
@@ -72,6 +72,7 @@ def _operation(path: str, told: Mapping[str, Any], examples: Path) -> dict[str, 
     operation["security"] = [] if path in FREE else [{}, *({name: []} for name in _SECURITY)]
     for status, answer in operation["responses"].items():
         answer["headers"] = {**_REQUEST_ID, **_HEADERS.get(status, {})}
+        _show(answer, examples / ERRORS / f"{status}.json")
     name = example_name(path)
     if "requestBody" in operation:
         _show(operation["requestBody"], examples / name)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import io
+import math
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
@@ -18,13 +19,16 @@ import pyarrow as pa
 import pyarrow.ipc as ipc
 import pyarrow.parquet as pq
 
+from intentml.errors import RequestError
+
 JSON = "application/json"
 ARROW = "application/vnd.apache.arrow.stream"
 PARQUET = "application/vnd.apache.parquet"
 METADATA = b"intentml"
+_TABLES_TAKE = 10
 
 
-def written(answer: Mapping[str, Any], accept: str | None) -> tuple[bytes, str]:
+def written(answer: Mapping[str, Any], accept: str | None, most_rows: float = math.inf) -> tuple[bytes, str]:
     """An answer in the form that the client likes best, and the form's media type.
 
     An answer without rows is JSON, whatever is asked for.
@@ -32,14 +36,43 @@ def written(answer: Mapping[str, Any], accept: str | None) -> tuple[bytes, str]:
     Args:
         answer: The body; at most one of its values is a table.
         accept: The header of that name.
+        most_rows: As of `check_rows`.
+
+    Raises:
+        RequestError: It has more rows than one answer may have: it is never cut.
     """
     wanted = preferred(accept)
     rows = next((name for name, value in answer.items() if isinstance(value, pa.Table)), None)
+    if rows is not None:
+        check_rows(answer[rows].num_rows, accept, most_rows)
     if wanted == JSON or rows is None:
         return as_json(answer), JSON
     rest = as_json({name: value for name, value in answer.items() if name != rows})
     table = answer[rows].replace_schema_metadata({METADATA: rest})
     return (_arrow if wanted == ARROW else _parquet)(table), wanted
+
+
+def check_rows(count: int, accept: str | None, most_rows: float, column: str | None = None) -> None:
+    """Refuse more rows than one answer may have.
+
+    Args:
+        count: How many there are, or are asked for.
+        accept: The header of that name.
+        most_rows: Most rows of JSON; as Arrow or Parquet, which are smaller and sooner written, ten times as
+            many.
+        column: The field that asks for so many.
+
+    Raises:
+        RequestError: There are more.
+    """
+    most = most_rows if preferred(accept) == JSON else _TABLES_TAKE * most_rows
+    if count > most:
+        raise RequestError(
+            f"{'the list' if column is None else column}: one answer has at most {most:,.0f} rows",
+            column=column,
+            hint="ask for fewer, by limit, share or min_probability; "
+            f"as {ARROW} or {PARQUET} an answer has up to {_TABLES_TAKE * most_rows:,.0f}",
+        )
 
 
 def as_json(answer: Any) -> bytes:

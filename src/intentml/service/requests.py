@@ -34,7 +34,7 @@ from intentml.errors import (
 from intentml.scores.selection import NewProduct
 from intentml.tables.contracts import ORDERS
 
-MAX_CUSTOMERS = 1_000
+MAX_CUSTOMERS, MAX_NAMES = 1_000, 10_000
 # The first that fits; what is left is a question that cannot be answered as it was asked.
 _STATUS: tuple[tuple[type[IntentmlError], int], ...] = (
     (MalformedRequestError, 400),
@@ -71,13 +71,13 @@ class InterestedInRequest(Request):
     """Who wants to buy these? What is named is one set; at most one of limit, min_probability, share.
 
     Attributes:
-        product: One or more product ids.
-        category: One or more categories or nodes.
-        brand: One or more brands.
+        product: One or more product ids, at most 10,000.
+        category: One or more categories or nodes, likewise.
+        brand: One or more brands, likewise.
         keyword: Words that products are searched by.
         new_product: A product that is not in the catalogue.
         audience: Only its members: a name, a rule as text or as a tree.
-        limit: At most this many customers.
+        limit: At most this many customers; everybody where none of the three is given.
         min_probability: Only customers at least this likely to buy, 0 to 1.
         share: Only this share of the customers, the likeliest, 0 to 1.
         horizon_days: One of the horizons scored; the first where left out.
@@ -318,6 +318,20 @@ def check_customers(count: int, column: str) -> None:
             f"{count:,} customers are more than the {MAX_CUSTOMERS:,} that one request may ask about",
             column=column,
             hint="ask in several requests; for the whole shop read the scores folder",
+        )
+
+
+def check_names(count: int, column: str) -> None:
+    """Refuse more products, categories or brands than one request may name.
+
+    Raises:
+        TooLargeError: There are more than 10,000.
+    """
+    if count > MAX_NAMES:
+        raise TooLargeError(
+            f"{count:,} names are more than the {MAX_NAMES:,} that one request may have",
+            column=column,
+            hint="name a category, a brand or a keyword that has them all",
         )
 
 

@@ -215,11 +215,14 @@ class OrdersAnswer(Answer):
 
 
 class ListedAudience(Part):
-    """An audience: how many are in, or the problem why this shop cannot have it."""
+    """An audience: how many are in, or the problem why this shop cannot have it.
+
+    Of a file that is broken it has the name and the problem alone.
+    """
 
     name: str
-    title: str
-    rule: str
+    title: str | None
+    rule: str | None
     customers: int | None
     problem: str | None
 

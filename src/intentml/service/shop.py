@@ -44,6 +44,7 @@ from intentml.service.requests import (
     PredictRequest,
     RecommendRequest,
     check_customers,
+    check_names,
     lines_table,
 )
 from intentml.tables.read import orders_alone
@@ -149,6 +150,8 @@ class ScoredShop:
             raise RequestError(
                 f"none of {', '.join(_NAMED)} is named", hint='name at least one, e.g. {"category": "CHEESE"}'
             )
+        for name in ("product", "category", "brand"):
+            check_names(len(several(asked[name])), name)
         cut = Cut(request.limit, request.min_probability, request.share)
         cut.check()
         days = self.scores.horizon(request.horizon_days)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -65,7 +66,8 @@ def test_a_file_of_a_folder_holds_an_audience_or_a_family(tmp_path):
     (tmp_path / "brands.yaml").write_text(
         "interested: {keywords: [sneakers], brands: [Nike, Puma], among: often, top_share: 0.05}\n"
     )
-    found = read_folder(tmp_path)
+    found, broken = read_folder(tmp_path)
+    assert not broken
     family = interested(["sneakers"], brands=["Nike", "Puma"], among="often", top_share=0.05)
     assert found == {"often": audience_of("often", {"title": "Often", "rule": "orders >= 5"}), **family}
     assert len(found) == 4
@@ -91,5 +93,27 @@ def test_a_family_is_no_audience(tmp_path):
 def test_a_family_that_cannot_be_told_is_one_error(tmp_path, family, why):
     (tmp_path / "interested-own.yaml").write_text("title: Own\nrule: orders >= 5\n")
     (tmp_path / "brands.yaml").write_text(f"interested: {family}\n")
-    with pytest.raises(RuleError, match=why):
-        read_folder(tmp_path)
+    found, broken = read_folder(tmp_path)
+    (stem,) = broken
+    assert re.search(why, broken[stem].message)
+    assert list(found) == ([] if stem == "interested-own" else ["interested-own"])
+
+
+def test_broken_files_are_told_each_by_its_name_and_the_others_are_had(tmp_path):
+    (tmp_path / "fine.yaml").write_text("title: Fine\nrule: orders >= 5\n")
+    broken = {
+        "cut": b"title: [",
+        "latin": "title: Stra\xdfe\nrule: orders >= 5\n".encode("latin-1"),
+        "empty": b"",
+        "worse": b"title: Worse\nrule: orders >=\n",
+        "Capital": b"title: Capital\nrule: orders >= 1\n",
+    }
+    for name, content in broken.items():
+        (tmp_path / f"{name}.yaml").write_bytes(content)
+    (tmp_path / "folder.yaml").mkdir()
+    found, told = read_folder(tmp_path)
+    assert list(found) == ["fine"]
+    assert set(told) == {*broken, "folder"}
+    assert "cut.yaml is no YAML in line 1" in told["cut"].message
+    assert "latin.yaml is no text in UTF-8" in told["latin"].message
+    assert not any(str(tmp_path) in problem.message for problem in told.values())

@@ -97,6 +97,17 @@ def test_a_lead_score_in_the_folder_stands_in_the_place_of_the_packages(way, tmp
     assert error["message"].startswith(f"{tmp_path / 'lead_score.yaml'}: habits")
 
 
+def test_a_broken_file_of_the_folder_is_an_error_unless_the_others_are_asked_for(way, tmp_path):
+    (tmp_path / "fine.yaml").write_text("title: Fine\nrule: orders >= 1\n")
+    (tmp_path / "vip.yaml").write_text("title: [\n")
+    error = answer("audience", "preview", "fine", way / "scores", "--audiences", tmp_path, status=1)["error"]
+    assert error["message"].startswith("vip.yaml is no YAML in line 2")
+    ours = im.open_audiences(way / "scores", folder=tmp_path, strict=False)
+    assert ours.broken["vip"].message == error["message"]
+    assert ours.preview("fine").customers > 0
+    assert "vip" not in ours.known  # the preset of that name is not meant
+
+
 INTEREST = "orders >= 0 AND interested_in(category = 'TEA', top 50%)"
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from intentml.errors import ModelError, ScoresError, UnknownTargetError
 from intentml.pairs import semantic
-from intentml.scores.keyword import FILE_NAME, MAX_WORDS, build_index, search
+from intentml.scores.keyword import FILE_NAME, MAX_WORDS, Index, Match, build_index
 
 DATA = Path(__file__).resolve().parents[3].parent / "shared" / "data" / "online_retail"
 
@@ -43,6 +43,10 @@ def build(path: Path, rows=CATALOGUE) -> Path:
 @pytest.fixture(scope="module")
 def index(tmp_path_factory):
     return build(tmp_path_factory.mktemp("scores") / FILE_NAME)
+
+
+def search(index: Path, keyword: str, limit: int | None = None) -> list[Match]:
+    return Index(index).search(keyword, limit)
 
 
 def ids(index: Path, keyword: str, limit: int | None = None) -> list[str]:
@@ -221,6 +225,16 @@ def test_a_missing_index_and_a_damaged_one_are_named(tmp_path):
         search(tmp_path / FILE_NAME, "cake")
 
 
+def test_an_open_index_answers_on_when_its_file_is_taken_away_or_another_takes_its_name(tmp_path):
+    index = Index(build(tmp_path / FILE_NAME))
+    before = index.search("cake")
+    build(tmp_path / FILE_NAME, [("X", "Cake", None, None, None)])
+    assert index.search("cake") == before
+    (tmp_path / FILE_NAME).unlink()
+    assert index.search("cake") == before
+    assert Index(build(tmp_path / FILE_NAME)).search("cake") == before
+
+
 def test_an_index_replaces_the_one_before_whole_and_leaves_nothing_beside_it(tmp_path):
     index = build(tmp_path / FILE_NAME)
     build(index, [("A", "Cake", None, None, None)])
@@ -243,9 +257,9 @@ def test_columns_of_different_lengths_are_a_mistake_of_the_caller(tmp_path):
 
 def test_threads_get_the_same_answers_as_one(index):
     keywords = ["cake", "lunch bag", "christm", "red lunch zebra"] * 25
-    alone = [search(index, keyword) for keyword in keywords]
+    alone, shared = [search(index, keyword) for keyword in keywords], Index(index)
     with ThreadPoolExecutor(8) as pool:
-        assert list(pool.map(lambda keyword: search(index, keyword), keywords)) == alone
+        assert list(pool.map(shared.search, keywords)) == alone
 
 
 def test_searching_needs_no_right_to_write_and_leaves_no_file(index):

@@ -211,7 +211,7 @@ def test_the_address_of_a_client_is_not_told(caplog: pytest.LogCaptureFixture) -
 
 
 def test_limits_are_those_of_the_environment() -> None:
-    assert Limits.of({}) == Limits(64, None, None, 0.25, 10, 60)
+    assert Limits.of({}) == Limits(64, None, None, 0.25, 10, 60, 100_000)
     told = {
         "MAX_WAITING": 8,
         "RATE": 2.5,
@@ -219,6 +219,7 @@ def test_limits_are_those_of_the_environment() -> None:
         "QUEUE_SECONDS": 2,
         "BODY_SECONDS": 1,
         "REQUEST_SECONDS": 9,
+        "MAX_ROWS": 5000,
     }
     set_so = {f"INTENTML_{name}": str(value) for name, value in told.items()}
     assert Limits.of(set_so) == Limits(*told.values())

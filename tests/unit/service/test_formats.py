@@ -13,7 +13,17 @@ import pyarrow.ipc as ipc
 import pyarrow.parquet as pq
 import pytest
 
-from intentml.service.formats import ARROW, JSON, METADATA, PARQUET, as_json, preferred, written
+from intentml.errors import RequestError
+from intentml.service.formats import (
+    ARROW,
+    JSON,
+    METADATA,
+    PARQUET,
+    as_json,
+    check_rows,
+    preferred,
+    written,
+)
 
 ROWS = pa.table(
     {
@@ -57,6 +67,24 @@ def test_as_arrow_and_parquet_the_rows_are_the_table_and_the_rest_is_its_metadat
 
 def test_an_answer_without_rows_is_json_whatever_is_asked_for():
     assert written(REST, ARROW) == (as_json(REST), JSON)
+
+
+@pytest.mark.parametrize(("accept", "most"), [(None, 1), (ARROW, 0.1), (PARQUET, 0.1)])
+def test_more_rows_than_an_answer_may_have_are_refused_and_never_cut(accept, most):
+    with pytest.raises(RequestError) as caught:
+        written(ANSWER, accept, most)
+    assert "at most 1 rows" in caught.value.message
+    assert f"as {ARROW} or {PARQUET} an answer has up to {10 * most:,.0f}" in caught.value.hint
+    assert written(ANSWER, accept, 2 * most) == written(ANSWER, accept)
+    assert written(REST, accept, 1) == written(REST, accept)
+
+
+def test_a_limit_beyond_the_rows_of_an_answer_is_refused_by_its_name():
+    check_rows(100_000, None, 100_000, "limit")
+    check_rows(100_001, ARROW, 100_000, "limit")
+    with pytest.raises(RequestError, match=r"^limit: one answer has at most 100,000 rows") as caught:
+        check_rows(10**400, None, 100_000, "limit")
+    assert caught.value.column == "limit"
 
 
 def test_no_rows_are_a_table_with_its_columns():

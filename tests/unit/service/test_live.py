@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import shutil
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 from intentml.errors import ContractError, ModelError, RequestError, TimeError
 from intentml.service.arrivals import Arrivals
 from intentml.service.live import LiveShop, Places
-from intentml.service.requests import CustomersRequest, OrdersRequest
+from intentml.service.requests import CustomersRequest, InterestedInRequest, OrdersRequest
 from intentml.service.shop import ScoredShop
 from intentml.workflows import score, train
 from random_shop import AS_OF_TEXT
@@ -133,6 +134,17 @@ def test_other_scores_are_taken_in_whole_and_what_came_since_stays_known(live, p
     assert live.shop.predictor.predictor is not held.predictor.predictor  # its caches serve one thread
     assert count(live.shop, somebody()) == before
     assert held.health()["as_of"] == "2024-03-31T00:00:00+00:00"  # who holds it may finish
+
+
+def test_what_is_in_flight_ends_on_the_old_scores_when_their_folder_is_gone(live, places):
+    held, asked = live.shop, InterestedInRequest(keyword="tea", limit=3)
+    score(model(), log(), as_of="2024-04-01", horizon_days=28, out=places.scores / "second")
+    swap(places.scores, "second")
+    assert live.renew()
+    shutil.rmtree(places.scores / "first")
+    told = held.interested_in(asked)  # the first time that this word is asked about
+    assert (told["as_of"], told["matched_by"]) == ("2024-03-31T00:00:00+00:00", "all")
+    assert live.shop.interested_in(asked)["as_of"] == "2024-04-01T00:00:00+00:00"
 
 
 def test_scores_written_over_the_old_ones_are_seen_too(tmp_path):
