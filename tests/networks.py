@@ -15,10 +15,10 @@ import torch
 from intentml.model.config import ModelConfig
 from intentml.model.intent_model import IntentModel, Sizes
 from intentml.model.tensors import OrderTensors, order_tensors
-from intentml.prediction import SURVIVAL_DAYS
 from intentml.sequences.batches import pad
 from intentml.sequences.encode import OrderSequences, encode_orders
 from intentml.sequences.vocabulary import Vocabulary
+from intentml.survival import SURVIVAL_DAYS
 from intentml.timeline import Snapshot
 from intentml.timeline.catalogue import KINDS
 from random_shop import AS_OF_TEXT, random_shop

@@ -15,7 +15,8 @@ from intentml.inference.intent import IntentPredictor
 from intentml.model.correction import Correction, Gates
 from intentml.model.timing_network import TimingGates
 from intentml.model.values import ValueGates
-from intentml.prediction import SURVIVAL_DAYS, Mend
+from intentml.prediction import Mend
+from intentml.survival import SURVIVAL_DAYS
 from intentml.workflows import train
 from networks import perturbed
 from random_shop import AS_OF_TEXT

@@ -13,8 +13,8 @@ from intentml.fitting.examples import hazard_of, timing_examples
 from intentml.fitting.slices import Past
 from intentml.model.correction import corrected_silence, level_of
 from intentml.model.losses import silence_losses
-from intentml.prediction import SURVIVAL_DAYS
 from intentml.priors.timing_numbers import timing_numbers
+from intentml.survival import SURVIVAL_DAYS
 
 CHOSEN, FACTS_FROM, WIDTH, EPOCHS, BATCH, RATE = "mbg_nbd", 24, 32, 8, 1024, 3e-3
 READ = {"opinions": slice(0, FACTS_FROM), "facts": slice(FACTS_FROM, None), "both": slice(None)}

@@ -22,9 +22,10 @@ from intentml.model import members, timing_network
 from intentml.model.config import ModelConfig
 from intentml.model.correction import corrected_silence, level_of, timing_ratio
 from intentml.model.intent_model import IntentModel, Sizes
-from intentml.prediction import F32, SURVIVAL_DAYS
+from intentml.prediction import F32
 from intentml.priors.activity import ActivityPrior
 from intentml.priors.timing_numbers import NUMBERS, OPINIONS, timing_numbers
+from intentml.survival import SURVIVAL_DAYS
 from intentml.timeline import Instant, OrderLog
 
 WINDOWS = (

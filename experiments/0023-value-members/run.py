@@ -27,10 +27,11 @@ from intentml.model.correction import value_ratio
 from intentml.model.heads import horizon_place
 from intentml.model.intent_model import IntentModel, Sizes
 from intentml.model.values import log_level
-from intentml.prediction import F32, F64, SURVIVAL_DAYS
+from intentml.prediction import F32, F64
 from intentml.priors.predictor import PriorPredictor
 from intentml.priors.timing_numbers import NUMBERS, OPINIONS, timing_numbers
 from intentml.priors.value_numbers import VALUE_NUMBERS
+from intentml.survival import SURVIVAL_DAYS
 from intentml.timeline import Instant, OrderLog
 
 WINDOWS = (

@@ -17,6 +17,7 @@ from scipy import sparse
 
 from intentml.timeline import Instant, Snapshot
 from intentml.timeline.catalogue import Strings
+from intentml.timeline.entries import at_pairs, some_rows
 
 F32 = npt.NDArray[np.float32]
 F64 = npt.NDArray[np.float64]
@@ -26,11 +27,6 @@ _PAIRS_AT_ONCE = 16_384
 TextKind = Literal["hashed", "semantic", "none"]
 # A taste for one product much like another stands where the logarithm begins to bend.
 LIKENESS_SCALE = 10.0
-
-# Days at which every predictor tells P(no order); between them log-survival is interpolated.
-SURVIVAL_DAYS = (7, 14, 21, 30, 45, 60, 90, 120, 150, 180, 240, 300, 365)
-_GRID = np.array([0.0, *SURVIVAL_DAYS])
-_LEAST_SURVIVAL = 1e-12
 
 
 @dataclass(frozen=True)
@@ -197,12 +193,12 @@ class TargetScores:
     def rows(self, customers: slice | npt.NDArray[np.int64]) -> F32:
         """Logits of some customers for all targets. Shape: (n, J)."""
         logits = self.customer_vectors[customers] @ self.target_vectors.T
-        logits += _rows(self.pairs, customers).toarray()
+        logits += some_rows(self.pairs, customers).toarray()
         for parent in self.parents:
-            padded = np.pad(_rows(parent.values, customers).toarray(), ((0, 0), (0, 1)))
+            padded = np.pad(some_rows(parent.values, customers).toarray(), ((0, 0), (0, 1)))
             logits += padded[:, parent.parent_of]  # parent -1 reads the padding, a zero
         if self.alike is not None:
-            logits += self.alike.values(_rows(self.alike.taste, customers), self.alike.likeness).toarray()
+            logits += self.alike.values(some_rows(self.alike.taste, customers), self.alike.likeness).toarray()
         return logits.astype(np.float32, copy=False)
 
     def take(self, customers: slice | npt.NDArray[np.int64]) -> TargetScores:
@@ -350,48 +346,6 @@ class Predictor(Protocol):
         ...
 
 
-def _rows(matrix: sparse.csr_array, rows: slice | npt.NDArray[np.int64]) -> sparse.csr_array:
-    """Some rows; of all of them no copy is made."""
-    every = isinstance(rows, slice) and rows.indices(matrix.shape[0]) == (0, matrix.shape[0], 1)
-    return matrix if every else matrix[rows]
-
-
-def at_pairs(
-    matrix: sparse.csr_array,
-    row: npt.NDArray[np.int64],
-    column: npt.NDArray[np.int32] | npt.NDArray[np.int64],
-) -> F64:
-    """matrix[row, column] for sorted-index CSR; 0 where the column is -1. Shape: (n,), (n,) -> (n,)."""
-    place = places(matrix.indptr, matrix.indices, matrix.shape[1], row, column)
-    return at_places(matrix.data, place)
-
-
-def places(
-    indptr: npt.NDArray[np.integer],
-    indices: npt.NDArray[np.integer],
-    columns: int,
-    row: npt.NDArray[np.int64],
-    column: npt.NDArray[np.int32] | npt.NDArray[np.int64],
-) -> npt.NDArray[np.int64]:
-    """Where sorted-index CSR keeps (row, column); -1 where it does not, or the column is -1.
-
-    Shape: row (n,), column (n,) -> (n,).
-    """
-    if not len(indices):
-        return np.full(len(row), -1)
-    keys = np.repeat(np.arange(len(indptr) - 1), np.diff(indptr)) * columns + indices
-    wanted = row * columns + column
-    at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-    return np.where((keys[at] == wanted) & (column >= 0), at, -1)
-
-
-def at_places(values: Floats, place: npt.NDArray[np.int64]) -> F64:
-    """The values at places of `places`, 0 where there is none. Shape: (m,), (n,) -> (n,)."""
-    if not len(values):
-        return np.zeros(len(place))
-    return np.where(place >= 0, values[place], 0.0)
-
-
 def sigmoid(logits: Floats) -> Floats:
     """1 / (1 + exp(-x)), in the type that came in."""
     with np.errstate(over="ignore"):  # e^x too large to be a number is a probability of 0
@@ -411,39 +365,3 @@ def at_least_ordering(orders: F64, no_order: F64 | None) -> F64:
     The two are fitted apart, each as it is nearest to what came; together they must not contradict.
     """
     return orders if no_order is None else np.maximum(orders, 1.0 - no_order)
-
-
-def survival_at(survival: F64, days: npt.ArrayLike) -> F64:
-    """P(no order within `days`), from the curve at `SURVIVAL_DAYS`.
-
-    Log-survival is linear between the days told, from 1 at day 0; past 365 days it stays.
-
-    Shape: survival (U, 13), days scalar or (U,) -> (U,).
-    """
-    log_curve, rows = _log_curve(survival), np.arange(len(survival))
-    wanted = np.clip(np.broadcast_to(np.asarray(days, dtype=np.float64), (len(survival),)), 0.0, _GRID[-1])
-    right = np.clip(np.searchsorted(_GRID, wanted, side="left"), 1, len(_GRID) - 1)
-    share = (wanted - _GRID[right - 1]) / (_GRID[right] - _GRID[right - 1])
-    between: F64 = np.exp((1 - share) * log_curve[rows, right - 1] + share * log_curve[rows, right])
-    return between
-
-
-def days_until(survival: F64, level: F64) -> F64:
-    """The first day at which P(no order) is no more than `level`; 365 where it stays above.
-
-    The inverse of `survival_at`. Shape: survival (U, 13), level (U,) below 1 -> (U,).
-    """
-    log_curve, rows = _log_curve(survival), np.arange(len(survival))
-    wanted = np.log(np.maximum(level, _LEAST_SURVIVAL))
-    right = np.clip((log_curve > wanted[:, np.newaxis]).sum(axis=1), 1, len(_GRID) - 1)
-    left, drop = log_curve[rows, right - 1], log_curve[rows, right - 1] - log_curve[rows, right]
-    share = np.minimum((left - wanted) / np.where(drop > 0, drop, np.inf), 1.0)
-    days: F64 = _GRID[right - 1] + share * (_GRID[right] - _GRID[right - 1])
-    return np.where(log_curve[:, -1] > wanted, _GRID[-1], days)
-
-
-def _log_curve(survival: F64) -> F64:
-    """Logarithms of the curve from day 0 on, where it is 1. Shape: (U, 13) -> (U, 14)."""
-    curve = np.concatenate([np.ones((len(survival), 1)), survival], axis=1)
-    log_curve: F64 = np.log(np.maximum(curve, _LEAST_SURVIVAL))
-    return log_curve

@@ -8,13 +8,13 @@ from math import log
 import pytest
 
 from intentml.pairs.history import pair_history
-from intentml.prediction import SURVIVAL_DAYS
 from intentml.priors.activity import ActivityPrior
 from intentml.priors.btyd import BtydModel
 from intentml.priors.designs import fit_kind
 from intentml.priors.explaining import Explanation
 from intentml.priors.linear import LinearPrior, Weights
 from intentml.priors.predictor import PriorPredictor
+from intentml.survival import SURVIVAL_DAYS
 from tiny import HORIZON_DAYS, tiny_snapshot
 
 # An average customer has one order in 90 days: log1p(1) = log 2.

@@ -37,7 +37,7 @@ from intentml.model.values import ValueGates
 from intentml.pairs.history import pair_history
 from intentml.pairs.likeness import likeness
 from intentml.pairs.neighbours import fit_neighbours, neighbour_scores
-from intentml.prediction import SURVIVAL_DAYS, Mend
+from intentml.prediction import Mend
 from intentml.priors.explaining import Explanation
 from intentml.priors.predictor import PriorPredictor
 from intentml.priors.spend import fit_spend
@@ -46,6 +46,7 @@ from intentml.scenarios.actions import actions_due
 from intentml.scenarios.scenario import scenario_of
 from intentml.scores.scores import Scores
 from intentml.sequences import Vocabulary, encode_orders, timing_statistics
+from intentml.survival import SURVIVAL_DAYS
 from intentml.tasks import labels_of, next_order_of
 from intentml.timeline import Known, OrderLog, Snapshot, known_by
 from intentml.timeline.instants import NEVER

@@ -12,7 +12,7 @@ from collections.abc import Collection
 import numpy as np
 import pyarrow as pa
 
-from intentml.prediction import SURVIVAL_DAYS, survival_at
+from intentml.survival import SURVIVAL_DAYS, survival_at
 
 FIRST_DAYS, LAST_DAYS = SURVIVAL_DAYS[0], SURVIVAL_DAYS[-1]
 CURVE = tuple(f"survival_{days}" for days in SURVIVAL_DAYS)

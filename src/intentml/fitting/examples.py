@@ -18,7 +18,7 @@ from intentml.fitting.gates import calibrate
 from intentml.fitting.slices import Slice
 from intentml.fitting.values import ValueExamples
 from intentml.model.heads import TargetCodes
-from intentml.prediction import F32, SURVIVAL_DAYS, LowRank, Mend, TargetScores, at_pairs
+from intentml.prediction import F32, LowRank, Mend, TargetScores
 from intentml.priors.activity import ActivityPrior
 from intentml.priors.designs import Design
 from intentml.priors.linear import LinearPrior
@@ -27,8 +27,10 @@ from intentml.priors.timing_numbers import timing_numbers
 from intentml.sequences.csr import positions
 from intentml.sequences.encode import OrderSequences, encode_orders
 from intentml.sequences.vocabulary import Vocabulary
+from intentml.survival import SURVIVAL_DAYS
 from intentml.tasks import next_order_of
 from intentml.timeline import Instant, OrderLog
+from intentml.timeline.entries import at_pairs
 from intentml.timeline.instants import MAX_HORIZON_DAYS
 
 I64 = npt.NDArray[np.int64]

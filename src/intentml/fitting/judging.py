@@ -32,10 +32,11 @@ from intentml.fitting.validation import silence_days
 from intentml.metrics.reliability import ReliabilityTable, reliability_table
 from intentml.model.correction import Correction, corrected_silence, level_of
 from intentml.model.states import target_codes
-from intentml.prediction import F32, F64, SURVIVAL_DAYS, logit, sigmoid
+from intentml.prediction import F32, F64, logit, sigmoid
 from intentml.priors.activity import ACTIVITY_PRIORS
 from intentml.priors.designs import Design
 from intentml.priors.timing_numbers import timing_numbers
+from intentml.survival import SURVIVAL_DAYS
 from intentml.timeline import Instant
 from intentml.timeline.catalogue import Strings
 

@@ -17,9 +17,9 @@ from intentml.fitting.slices import Slice
 from intentml.fitting.values import base_amounts, levels_of, numbers_at
 from intentml.model.correction import Correction, level_of, value_ratio
 from intentml.model.heads import horizon_place
-from intentml.prediction import SURVIVAL_DAYS
 from intentml.priors.predictor import PriorPredictor
 from intentml.priors.timing_numbers import timing_numbers
+from intentml.survival import SURVIVAL_DAYS
 
 I64 = npt.NDArray[np.int64]
 

@@ -19,11 +19,11 @@ from intentml.model.config import ModelConfig
 from intentml.model.intent_model import IntentModel, Sizes
 from intentml.model.orders import ITEM_KINDS
 from intentml.model.tensors import order_tensors
-from intentml.prediction import SURVIVAL_DAYS
 from intentml.priors.timing_numbers import NUMBERS, OPINIONS
 from intentml.priors.value_numbers import VALUE_NUMBERS
 from intentml.sequences.batches import batches
 from intentml.sequences.vocabulary import Vocabulary
+from intentml.survival import SURVIVAL_DAYS
 
 I64 = npt.NDArray[np.int64]
 

@@ -22,7 +22,8 @@ from intentml.model.correction import low_rank, target_vectors
 from intentml.model.heads import TargetCodes, horizon_place
 from intentml.model.intent_model import IntentModel
 from intentml.model.losses import pair_losses
-from intentml.prediction import F32, at_pairs
+from intentml.prediction import F32
+from intentml.timeline.entries import at_pairs
 
 _PASSES, _BATCH, _RATE, _PULL = 4, 8192, 5e-3, 0.01
 # A pass over a large shop takes some of its pairs, others each time.

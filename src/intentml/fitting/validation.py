@@ -16,7 +16,8 @@ from intentml.fitting.examples import Examples
 from intentml.fitting.gates import WEIGHTS, gate_timing, pair_log_loss
 from intentml.model.correction import corrected_silence, level_of
 from intentml.model.timing_network import TimingGates
-from intentml.prediction import F32, F64, SURVIVAL_DAYS, logit
+from intentml.prediction import F32, F64, logit
+from intentml.survival import SURVIVAL_DAYS
 
 
 @dataclass(frozen=True)

@@ -21,13 +21,14 @@ from intentml.model.correction import (
 )
 from intentml.model.states import target_codes
 from intentml.model.tensors import F32
-from intentml.prediction import SURVIVAL_DAYS, LowRank, Predictions, TargetScores, at_least_ordering
+from intentml.prediction import LowRank, Predictions, TargetScores, at_least_ordering
 from intentml.priors.designs import KindParameters
 from intentml.priors.explaining import Explanation, asked, explained, reckoned
 from intentml.priors.pair_numbers import numbers_of
 from intentml.priors.predictor import PriorPredictor
 from intentml.priors.timing_numbers import timing_numbers
 from intentml.priors.value_numbers import value_numbers
+from intentml.survival import SURVIVAL_DAYS
 from intentml.timeline import Instant, Snapshot
 
 _ALL_HORIZONS = 0

@@ -21,9 +21,10 @@ from intentml.model.states import states_of
 from intentml.model.tensors import F32
 from intentml.model.timing_network import TimingGates
 from intentml.model.values import ValueGates
-from intentml.prediction import F64, SURVIVAL_DAYS, LowRank, Mend
+from intentml.prediction import F64, LowRank, Mend
 from intentml.sequences.encode import encode_orders
 from intentml.sequences.vocabulary import Vocabulary
+from intentml.survival import SURVIVAL_DAYS
 from intentml.timeline import Snapshot
 
 Gates = tuple[Mend, Mend]

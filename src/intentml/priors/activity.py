@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from intentml.prediction import F64, SURVIVAL_DAYS, logit, sigmoid, survival_at
+from intentml.prediction import F64, logit, sigmoid
 from intentml.priors.btyd import BtydModel, BtydName, expected_purchases, fit_btyd, no_purchase_probability
 from intentml.priors.btyd_counts import BtydCounts
 from intentml.sequences.timing import TimingStatistics, timing_statistics
+from intentml.survival import SURVIVAL_DAYS, survival_at
 from intentml.timeline import Snapshot
 
 BTYD_NAMES: tuple[BtydName, ...] = ("bg_nbd", "mbg_nbd", "pareto_nbd")

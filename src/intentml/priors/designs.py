@@ -18,11 +18,12 @@ from intentml.pairs.candidates import Candidates, candidates_of
 from intentml.pairs.ease import EaseWeights, fit_ease
 from intentml.pairs.history import HALF_LIVES_DAYS, PairTable, pair_history
 from intentml.pairs.neighbours import Neighbours, fit_neighbours
-from intentml.prediction import Floats, LikenessTerm, TextKind, logit, places
+from intentml.prediction import Floats, LikenessTerm, TextKind, logit
 from intentml.priors.popularity import expected_buyers, popularity_logit
 from intentml.priors.rates import fit_rates, probability_within
 from intentml.timeline import Snapshot
 from intentml.timeline.catalogue import Catalogue, Strings, path_nodes
+from intentml.timeline.entries import places
 
 F64 = npt.NDArray[np.float64]
 I64 = npt.NDArray[np.int64]

@@ -14,9 +14,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from intentml.prediction import F64, LikenessTerm, Newcomer, ParentTerm, TargetScores, at_places, sigmoid
+from intentml.prediction import F64, LikenessTerm, Newcomer, ParentTerm, TargetScores, sigmoid
 from intentml.priors.designs import FEW_BUYERS, POPULARITY_WINDOWS, Design
 from intentml.priors.sampling import LIKE_TEXT, PairSample, joined
+from intentml.timeline.entries import at_places
 
 _POPULARITY = tuple(POPULARITY_WINDOWS.values())
 _ALL_PAIR = (

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from intentml.prediction import F32, at_places
+from intentml.prediction import F32
 from intentml.priors.designs import Design
+from intentml.timeline.entries import at_places
 
 I64 = npt.NDArray[np.int64]
 

@@ -14,12 +14,13 @@ import numpy as np
 
 from intentml.pairs.history import PairTable, pair_history
 from intentml.pairs.likeness import Likeness
-from intentml.prediction import F64, SURVIVAL_DAYS, Predictions, at_least_ordering
+from intentml.prediction import F64, Predictions, at_least_ordering
 from intentml.priors.activity import ActivityPrior
 from intentml.priors.designs import Design, KindParameters, design_of, of_shop
 from intentml.priors.explaining import Explanation, asked, explained, reckoned
 from intentml.priors.linear import LinearPrior, interpolate
 from intentml.priors.spend import SpendPrior
+from intentml.survival import SURVIVAL_DAYS
 from intentml.timeline import Instant, Snapshot
 from intentml.timeline.instants import check_horizon
 

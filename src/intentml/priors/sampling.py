@@ -13,8 +13,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from intentml.prediction import F64, at_places
+from intentml.prediction import F64
 from intentml.priors.designs import Design
+from intentml.timeline.entries import at_places
 from intentml.timeline.keys import among, distinct
 
 # Pairs without history or neighbours are the most and the dullest: this many stand for all of them.

@@ -13,11 +13,12 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from intentml.prediction import F64, SURVIVAL_DAYS, Predictions, days_until, survival_at
+from intentml.prediction import F64, Predictions
 from intentml.scores.importance import ImportanceLimits, importance, importance_limits
 from intentml.scores.rhythm import Rhythm, own_rhythm
 from intentml.scores.stages import LifecycleLimits, cycle_days, lifecycle, stages_disagree
 from intentml.sequences.timing import TimingStatistics, timing_statistics
+from intentml.survival import SURVIVAL_DAYS, days_until, survival_at
 from intentml.timeline import Snapshot
 
 # Money returned is drawn toward the shop's share of it until a customer has spent this many mean orders.

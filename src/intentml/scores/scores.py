@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 
 from intentml.errors import HorizonError, ScoresError, UnknownCustomerError, without_address
 from intentml.pairs.likeness import LikeProducts
-from intentml.prediction import F64, SURVIVAL_DAYS, TargetScores, sigmoid, survival_at
+from intentml.prediction import F64, TargetScores, sigmoid
 from intentml.priors.union import Homes, SetUnion, homes_of
 from intentml.scores.answers import InterestedIn
 from intentml.scores.asking import ranked
@@ -32,6 +32,7 @@ from intentml.scores.newcomers import newcomer_logits
 from intentml.scores.retrieval import Cut, check_count
 from intentml.scores.selection import NewProduct, Selection, new_product_of, select
 from intentml.scores.union import union_probability, with_whole_groups
+from intentml.survival import SURVIVAL_DAYS, survival_at
 from intentml.timeline.catalogue import Catalogue, Strings
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from intentml.audiences.selector import Selector
 from intentml.audiences.survival import CURVE
 from intentml.audiences.view import ShopView
 from intentml.errors import RuleError
-from intentml.prediction import SURVIVAL_DAYS
+from intentml.survival import SURVIVAL_DAYS
 from intentml.timeline import known_by
 
 BETWEEN = [8, 29, 100, 149, 200, 364]

@@ -21,10 +21,10 @@ from intentml.fitting.examples import (
 from intentml.fitting.gates import calibrate
 from intentml.fitting.slices import Past, Slice
 from intentml.model.heads import TargetCodes
-from intentml.prediction import SURVIVAL_DAYS
 from intentml.priors.activity import ActivityPrior
 from intentml.priors.linear import LinearPrior, Weights
 from intentml.sequences.vocabulary import Vocabulary
+from intentml.survival import SURVIVAL_DAYS
 from random_shop import AS_OF_TEXT, random_shop
 from tiny import AS_OF, log_of, tiny_log
 

@@ -15,9 +15,10 @@ from intentml.fitting.slices import Past
 from intentml.metrics.ranking import users_for_target
 from intentml.model.correction import Correction
 from intentml.model.timing_network import TimingGates
-from intentml.prediction import SURVIVAL_DAYS, Mend
+from intentml.prediction import Mend
 from intentml.priors.activity import ACTIVITY_PRIORS
 from intentml.priors.linear import TARGET_PRIORS
+from intentml.survival import SURVIVAL_DAYS
 from intentml.workflows import train
 from networks import perturbed
 from simulated_log import simulated

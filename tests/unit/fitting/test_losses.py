@@ -12,7 +12,8 @@ from scipy import sparse
 from intentml.fitting.examples import CandidatePairs, TargetExamples, TimingExamples
 from intentml.fitting.losses import TIMING, draw, head_losses, head_names, told_of
 from intentml.model.intent_model import IntentModel, Sizes
-from intentml.prediction import SURVIVAL_DAYS, ParentTerm, TargetScores
+from intentml.prediction import ParentTerm, TargetScores
+from intentml.survival import SURVIVAL_DAYS
 from networks import config
 
 CUSTOMERS, PRODUCTS, DAYS = 12, 80, 28

@@ -16,7 +16,8 @@ from intentml.model.correction import learned_of_pairs
 from intentml.model.heads import TargetCodes, horizon_place
 from intentml.model.intent_model import IntentModel
 from intentml.model.states import states_of
-from intentml.prediction import SURVIVAL_DAYS, TargetScores, sigmoid
+from intentml.prediction import TargetScores, sigmoid
+from intentml.survival import SURVIVAL_DAYS
 from networks import PAIR_NUMBERS, TIMING_NUMBERS, VALUE_NUMBERS, new_network, sequences
 
 SETTINGS = TrainingConfig()

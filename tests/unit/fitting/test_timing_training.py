@@ -13,7 +13,7 @@ from intentml.fitting.settings import TrainingConfig
 from intentml.fitting.timing_training import fit_timing_network, told_by_numbers
 from intentml.model.correction import timing_ratio
 from intentml.model.intent_model import IntentModel
-from intentml.prediction import SURVIVAL_DAYS
+from intentml.survival import SURVIVAL_DAYS
 from networks import TIMING_NUMBERS, new_network, perturbed
 
 BINS = len(SURVIVAL_DAYS)

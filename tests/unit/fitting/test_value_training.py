@@ -13,7 +13,7 @@ from intentml.model.correction import value_ratio
 from intentml.model.heads import horizon_place
 from intentml.model.intent_model import IntentModel
 from intentml.model.states import states_of
-from intentml.prediction import SURVIVAL_DAYS
+from intentml.survival import SURVIVAL_DAYS
 from networks import TIMING_NUMBERS, VALUE_NUMBERS, new_network, sequences
 
 SETTINGS = TrainingConfig(learning_rate=0.01)

@@ -14,11 +14,12 @@ from intentml.model.heads import horizon_place
 from intentml.model.states import target_codes
 from intentml.model.values import ValueGates
 from intentml.pairs.history import pair_history
-from intentml.prediction import SURVIVAL_DAYS, Mend, Predictions, sigmoid
+from intentml.prediction import Mend, Predictions, sigmoid
 from intentml.priors.designs import design_of
 from intentml.priors.sampling import pair_columns
 from intentml.priors.timing_numbers import timing_numbers
 from intentml.priors.value_numbers import value_numbers
+from intentml.survival import SURVIVAL_DAYS
 from intentml.timeline import Snapshot
 from intentml.timeline.catalogue import KINDS
 from random_shop import AS_OF_TEXT

@@ -21,7 +21,8 @@ from intentml.model.correction import (
 from intentml.model.heads import horizon_place
 from intentml.model.states import states_of, target_codes
 from intentml.model.timing_network import TimingGates
-from intentml.prediction import SURVIVAL_DAYS, Mend
+from intentml.prediction import Mend
+from intentml.survival import SURVIVAL_DAYS
 from networks import new_network, perturbed, sequences, shop, timing_numbers
 
 BINS = len(SURVIVAL_DAYS)

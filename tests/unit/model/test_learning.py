@@ -12,9 +12,9 @@ import torch
 from intentml.model.intent_model import IntentModel
 from intentml.model.losses import pair_losses, silence_losses
 from intentml.model.states import target_codes
-from intentml.prediction import SURVIVAL_DAYS
 from intentml.sequences.encode import OrderSequences, encode_orders
 from intentml.sequences.vocabulary import Vocabulary
+from intentml.survival import SURVIVAL_DAYS
 from intentml.tasks import labels_of, next_order_of
 from intentml.timeline import Outcomes, Snapshot
 from intentml.timeline.instants import Window

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from intentml.model.losses import pair_losses, silence_losses
-from intentml.prediction import SURVIVAL_DAYS
+from intentml.survival import SURVIVAL_DAYS
 
 BINS = len(SURVIVAL_DAYS)
 

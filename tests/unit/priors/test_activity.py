@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from intentml.prediction import SURVIVAL_DAYS
 from intentml.priors.activity import (
     ACTIVITY_PRIORS,
     BTYD_NAMES,
@@ -18,6 +17,7 @@ from intentml.priors.activity import (
     fit_activity,
 )
 from intentml.sequences.timing import timing_statistics
+from intentml.survival import SURVIVAL_DAYS
 from intentml.timeline import Snapshot
 from prior_designs import random_snapshot
 from tiny import tiny_snapshot

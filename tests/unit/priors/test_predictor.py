@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from intentml.errors import TimeError
 from intentml.fitting.priors import FittedPriors, PriorsConfig, fit_priors
-from intentml.prediction import SURVIVAL_DAYS, Predictions
+from intentml.prediction import Predictions
+from intentml.survival import SURVIVAL_DAYS
 from intentml.timeline import OrderLog, Snapshot
 from random_shop import AS_OF_TEXT, random_shop
 from tiny import log_of

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
-from intentml.prediction import at_pairs
 from intentml.priors.designs import Design
 from intentml.priors.sampling import PairSample, sample_pairs
+from intentml.timeline.entries import at_pairs
 from prior_designs import dense_features, random_snapshot, whole_design
 
 

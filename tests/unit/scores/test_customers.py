@@ -6,10 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from intentml.prediction import SURVIVAL_DAYS, Predictions
+from intentml.prediction import Predictions
 from intentml.scores.customers import customer_table
 from intentml.scores.limits import stage_limits
 from intentml.scores.stages import IMPORTANCES, LIFECYCLES
+from intentml.survival import SURVIVAL_DAYS
 from intentml.timeline import Snapshot
 from intentml.traits import PREDICTED, fields_of
 from tiny import log_of, tiny_frames, tiny_known, tiny_log, tiny_snapshot

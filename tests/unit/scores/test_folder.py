@@ -14,12 +14,12 @@ import pytest
 
 from intentml.errors import ScoresError, UnknownTargetError
 from intentml.pairs import semantic
-from intentml.prediction import SURVIVAL_DAYS
 from intentml.priors.union import SetUnion
 from intentml.scores import folder as folder_module
 from intentml.scores import interests
 from intentml.scores.folder import interest_rows, load_scores, write_scores
 from intentml.scores.scores import Scores
+from intentml.survival import SURVIVAL_DAYS
 from intentml.workflows import score
 from random_shop import AS_OF_TEXT
 from same import arrays_of, assert_same

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from intentml.errors import ScoresError, UnknownTargetError
-from intentml.prediction import SURVIVAL_DAYS
 from intentml.scores.scores import Scores
+from intentml.survival import SURVIVAL_DAYS
 from random_shop import AS_OF_TEXT
 from scored_shop import HORIZONS, log, scores, sigmoid
 

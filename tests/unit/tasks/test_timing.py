@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from intentml.prediction import SURVIVAL_DAYS
+from intentml.survival import SURVIVAL_DAYS
 from intentml.tasks import next_order_of
 from intentml.timeline import Outcomes
 from intentml.timeline.instants import Instant, Window
