@@ -7,11 +7,10 @@ document calls FastAPI's schemas of OpenAPI 3.1 by 3.0, and leaves keys and exam
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from intentml.service.bodies import Message, Receive
 from intentml.service.keys import FREE
 
 PATH = "/docs.json"
@@ -83,26 +82,3 @@ def _operation(path: str, told: Mapping[str, Any], examples: Path) -> dict[str, 
 def _show(body: dict[str, Any], file: Path) -> None:
     if file.exists():
         body["content"]["application/json"]["example"] = json.loads(file.read_text("utf-8"))
-
-
-class Document:
-    """Answers `GET /docs.json`; all else passes.
-
-    Args:
-        app: What is behind it.
-        told: The document.
-    """
-
-    def __init__(self, app: Callable[..., Awaitable[None]], told: Mapping[str, Any]) -> None:
-        self.app, self.content = app, json.dumps(told, ensure_ascii=False).encode()
-
-    async def __call__(self, scope: Message, receive: Receive, send: Any) -> None:
-        """Answer, or pass."""
-        if scope["type"] != "http" or scope["path"] != PATH or scope["method"] not in {"GET", "HEAD"}:
-            await self.app(scope, receive, send)
-            return
-        size = str(len(self.content)).encode()
-        headers = [(b"content-type", b"application/json"), (b"content-length", size)]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        body = b"" if scope["method"] == "HEAD" else self.content
-        await send({"type": "http.response.body", "body": body})
