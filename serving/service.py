@@ -12,12 +12,15 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import bentoml
+from bentoml._internal.server.http import traffic
 
-from intentml.service.admission import Limits
+from intentml.service.admission import Limits, Unhurried
 from intentml.service.keys import Keyring
 
 # Read here, so that a server with wrong ones ends at its start, and not at its first request.
-LIMITS, _ = Limits.of(os.environ), Keyring.of(os.environ)
+Limits.of(os.environ)
+Keyring.of(os.environ)
+traffic.TimeoutMiddleware = Unhurried
 
 
 async def application(scope: Any, receive: Any, send: Any) -> None:
@@ -43,8 +46,6 @@ class Guards:
 @bentoml.service(
     name="intentml",
     workers=int(os.environ.get("INTENTML_WORKERS", "1")),
-    # Ours come first, and say more. Not much later: Bento holds a timer of every request until then.
-    traffic={"timeout": LIMITS.body_seconds + LIMITS.request_seconds + 5},
     logging={"access": {"enabled": False}},  # Bento's own line names the client's address
     metrics={"enabled": False},  # Bento's own name every path that anybody asked for, and keep it
 )

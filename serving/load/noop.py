@@ -6,14 +6,16 @@ import gc
 import os
 
 import bentoml
+from bentoml._internal.server.http import traffic
 from fastapi import FastAPI
 from fastapi.responses import Response
 
-from intentml.service.admission import Admission, Limits
+from intentml.service.admission import Admission, Limits, Unhurried
 from intentml.service.door import Door
 from intentml.service.keys import Keyring, Lock
 from intentml.service.meters import Meters
 
+traffic.TimeoutMiddleware = Unhurried
 app = FastAPI(openapi_url=None)
 
 

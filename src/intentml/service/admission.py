@@ -252,3 +252,21 @@ def _number(environment: Mapping[str, str], name: str) -> float:
     if not 0 < number < math.inf:
         raise SetupError(f"{name} is no positive number", hint=f"e.g. {name}=60, or leave it out")
     return number
+
+
+class Unhurried:
+    """In the place of BentoML's time limit, which sets a timer of every request and never takes it back.
+
+    Each holds some 5 KB until it is due: hundreds of megabytes at full load. `Admission` has its own limits.
+
+    Args:
+        app: What is behind it.
+        timeout: BentoML's limit; not kept.
+    """
+
+    def __init__(self, app: Callable[..., Awaitable[None]], timeout: float) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Message, receive: Receive, send: Any) -> None:
+        """Pass a request on."""
+        await self.app(scope, receive, send)
