@@ -21,6 +21,7 @@ from intentml.model.correction import (
 )
 from intentml.model.states import target_codes
 from intentml.model.tensors import F32
+from intentml.pairs.likeness import Likeness
 from intentml.prediction import LowRank, Predictions, TargetScores, at_least_ordering
 from intentml.priors.designs import KindParameters
 from intentml.priors.explaining import Explanation, asked, explained, reckoned
@@ -99,9 +100,9 @@ class IntentPredictor:
         reckoning = corrected(alone, question, reckoned(alone.prior, question), answer)
         return explained(question, reckoning, answer)
 
-    def apart(self) -> IntentPredictor:
+    def apart(self, likeness: Likeness | None = None) -> IntentPredictor:
         """The same predictor with caches of its own, as `PriorPredictor.apart`."""
-        return IntentPredictor(self.prior.apart(), self.correction)
+        return IntentPredictor(self.prior.apart(likeness), self.correction)
 
     def _states(self, snapshot: Snapshot) -> F32:
         """States of the customers. Shape: (U, d)."""

@@ -18,6 +18,7 @@ from intentml.pairs.text import product_texts, text_vectors
 from intentml.prediction import TextKind
 from intentml.timeline import Snapshot
 from intentml.timeline.catalogue import Catalogue, Strings
+from intentml.timeline.context import ShopContext
 
 I64 = npt.NDArray[np.int64]
 F32 = npt.NDArray[np.float32]
@@ -79,6 +80,13 @@ class Likeness:
     def __init__(self, kind: TextKind) -> None:
         self.kind = kind
         self._last: tuple[object, sparse.csr_array] | None = None
+
+    @classmethod
+    def found(cls, kind: TextKind, shop: ShopContext, like: sparse.csr_array) -> Likeness:
+        """The likeness of a shop for which it was found before."""
+        known = cls(kind)
+        known._last = shop, like
+        return known
 
     def of(self, snapshot: Snapshot) -> tuple[sparse.csr_array, TextKind] | None:
         """How much products that nobody has bought (columns) are like those bought (rows).

@@ -167,12 +167,15 @@ class PriorPredictor:
         answer = alone.predict(question.one, horizon_days, kinds=question.kinds)
         return explained(question, reckoned(alone, question), answer)
 
-    def apart(self) -> PriorPredictor:
+    def apart(self, likeness: Likeness | None = None) -> PriorPredictor:
         """The same predictor with a cache of its own: a question about one leaves the crowd's alone.
 
         And whoever predicts in another thread needs one: a cache serves one at a time.
+
+        Args:
+            likeness: Of the shop that it will be asked about, where that was found before.
         """
-        return replace(self, designs=self.designs.apart())
+        return replace(self, designs=self.designs.apart(), likeness=likeness or self.likeness)
 
     def _heads(self, snapshot: Snapshot, horizon_days: int) -> dict[str, F64 | None]:
         """No order with its survival curve, orders and spend."""

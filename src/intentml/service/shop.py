@@ -22,6 +22,7 @@ import pyarrow.compute as pc
 from intentml.errors import RequestError
 from intentml.inference.folder import SavedModel
 from intentml.inference.online import read_histories
+from intentml.pairs.likeness import Likeness
 from intentml.prediction import Predictions
 from intentml.priors.explaining import NO_ORDER
 from intentml.scores.answers import about, explanation
@@ -106,9 +107,10 @@ class ScoredShop:
             ModelError: The scores were made by another model.
         """
         scores.manifest.model.check_made(model.fingerprint)
+        state = shop_state(scores)
         # Shops take turns while new scores are taken in, and a predictor's caches serve one thread.
-        alone = replace(model, predictor=model.predictor.apart())
-        return cls(scores, alone, shop_state(scores), Rankings(scores))
+        alone = replace(model, predictor=model.predictor.apart(_likeness(scores, state)))
+        return cls(scores, alone, state, Rankings(scores))
 
     def knowing(self, batches: Sequence[Batch]) -> ScoredShop:
         """The shop once it knows these order lines too."""
@@ -300,6 +302,13 @@ def served(scores: Scores) -> dict[str, Any]:
         "model_version": manifest.model.version,
         "customers": scores.table.num_rows,
     }
+
+
+def _likeness(scores: Scores, state: ShopState) -> Likeness | None:
+    """What products are like each other, as the scores hold it: found again it delays the start."""
+    held = (scores.targets[key].alike for key in scores.targets if key[0] == "product")
+    found = next((alike for alike in held if alike is not None), None)
+    return None if found is None else Likeness.found(found.text, state.context, found.likeness)
 
 
 def _interests(snapshot: Snapshot, prediction: Predictions, keep: int) -> pa.ListArray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -19,6 +20,10 @@ from intentml.errors import (
     UnknownCustomerError,
     UnknownTargetError,
 )
+from intentml.pairs import likeness
+from intentml.priors.linear import Weights
+from intentml.priors.predictor import PriorPredictor
+from intentml.priors.sampling import LIKE_TEXT
 from intentml.service.requests import (
     CustomersRequest,
     ExplainRequest,
@@ -291,3 +296,29 @@ def test_scores_of_another_model_are_not_served():
 
 def test_about_nobody_nothing_is_answered():
     assert body(shop().customers(CustomersRequest(customer_ids=[])))["customers"] == []
+
+
+def test_what_products_are_like_each_other_is_read_and_not_found_again(monkeypatch):
+    """A service that starts would else compare the texts of a whole catalogue first."""
+    prior = model().predictor
+    assert isinstance(prior, PriorPredictor)
+    weighed = {
+        days: replace(one, new=Weights(-3.0, {LIKE_TEXT: 1.0}))
+        for days, one in prior.targets["product"].items()
+    }
+    alike = replace(model(), predictor=replace(prior, targets={**prior.targets, "product": weighed}))
+    scored = ScoredShop.of(score(alike, log(), as_of=AS_OF_TEXT, horizon_days=HORIZONS), alike)
+    held = scored.scores.targets["product", HORIZONS[0]].alike
+    assert held is not None
+    assert held.likeness.nnz
+    buyers_ever = scored.state.context.popularity["product"][0]
+    again = likeness.likeness(scored.state.catalogue, buyers_ever, held.text)
+    assert (again != held.likeness).nnz == 0
+
+    def never(*_: object) -> None:
+        raise AssertionError("found again")
+
+    monkeypatch.setattr(likeness, "likeness", never)
+    asked = PredictRequest.model_validate({"orders": history(buyers()[:1]), "interests": 100})
+    told = body(ScoredShop.of(scored.scores, alike).predict(asked))["customers"][0]["interests"]
+    assert "p900" in [one["target"] for one in told]
