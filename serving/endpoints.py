@@ -444,4 +444,5 @@ def opening(scores: Scores) -> Audiences:
 def guarded(inner: Callable[..., Awaitable[None]]) -> Door:
     """Bento's application with all that a request passes before it."""
     locked = Lock(Admission(inner, limits=LIMITS), keyring=KEYRING)
-    return Door(locked, paths=PROBES | {"/", DOCUMENT, *app.openapi()["paths"]}, observe=METERS.count)
+    paths = {route.path for route in app.routes if isinstance(route, APIRoute)}
+    return Door(locked, paths=PROBES | paths, observe=METERS.count)
