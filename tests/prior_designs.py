@@ -58,7 +58,7 @@ def dense_features(design: Design) -> tuple[dict[str, np.ndarray], np.ndarray]:
                 dense[name][row, target] = values[at]
     for parent in design.parents:
         for name, values in parent.features.items():
-            table = values.toarray()
+            table = parent.matrix(values).toarray()
             dense[name] = np.zeros(design.shape)
             for target, of in enumerate(parent.parent_of):
                 if of >= 0:

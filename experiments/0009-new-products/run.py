@@ -29,6 +29,7 @@ COLUMNS = {
     "lift 5 %": ("users for a target", "lift_5"),
     "nDCG@10": ("targets for a user", "ndcg_10"),
     "log-loss": ("calibration", "log_loss"),
+    "predicted/actual, all held out": ("calibration", "predicted_over_actual"),
 }
 
 
@@ -67,9 +68,9 @@ def table(shop: str, found: NewProducts) -> list[str]:
     """The lines of the page."""
     lines = [
         f"\n{shop}, {found.window.as_of.iso[:10]}, {found.window.horizon_days} days: "
-        f"{found.held_out} products held out, {found.judged} judged\n",
-        f"| | {' | '.join(COLUMNS)} | predicted/actual, all held out | mAP below the recipe's |",
-        f"|---|{'---|' * len(COLUMNS)}---|---|",
+        f"{found.held_out} products held out, {found.population.targets} judged\n",
+        f"| | {' | '.join(COLUMNS)} | mAP below the recipe's |",
+        f"|---|{'---|' * len(COLUMNS)}---|",
     ]
     behind = {one.against: one for one in found.differences if one.metric == "map" and one.stratum == "all"}
     values = {
@@ -77,9 +78,8 @@ def table(shop: str, found: NewProducts) -> list[str]:
         for one in found.measurements
         if one.stratum == "all"
     }
-    for predictor in dict.fromkeys(one.predictor for one in found.measurements):
+    for predictor in found.roles:
         told = [values.get((predictor, *key), np.nan) for key in COLUMNS.values()]
-        told.append(found.ratios.get(predictor, np.nan))
         gap = behind.get(predictor)
         below = "" if gap is None else f"{gap.value:.4f} ({gap.low:.4f} to {gap.high:.4f})"
         figures = " | ".join("" if np.isnan(one) else f"{one:.4f}" for one in told)

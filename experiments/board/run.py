@@ -39,12 +39,13 @@ class Shop:
     windows: int = 3
     min_buyers: int = 20
     kinds: tuple[str, ...] = KINDS
+    new_products: bool = False  # whether to hold a tenth of the products out of training too
 
 
 SHOPS = (
-    Shop("complete_journey", "Complete Journey", "2017-11-01", 28, min_buyers=10),
+    Shop("complete_journey", "Complete Journey", "2017-11-01", 28, min_buyers=10, new_products=True),
     Shop("ta_feng", "Ta-Feng", "2001-01-30", 30, windows=1, kinds=("category",)),
-    Shop("online_retail", "Online Retail", "2011-09-10", 90),
+    Shop("online_retail", "Online Retail", "2011-09-10", 90, new_products=True),
     Shop(
         "online_retail_categories",
         "Online Retail, categories derived from names",
@@ -58,6 +59,10 @@ SHOPS = (
     Shop("simulated", "Simulated shop, with its truth", "2024-10-01", 28),
 )
 TRUTH = "truth"
+NEW = (
+    "New products: a tenth of them lose their past, the recipe is fitted once more; without peers, which are "
+    "given the pairs of products sold; predicted / actual is over all that were held out."
+)
 SIMULATED = SimulatedShop(customers=4_000, dial=0.3, seed=1)
 
 
@@ -98,6 +103,7 @@ def main() -> None:
             peers=options.peer,
             peers_env=options.peers_env,
             others=others,
+            new_products=shop.new_products,
             progress=lambda step, done, total, name=shop.name: print(f"{name}: {step} ({done} of {total})"),
         )
         write_report(report, options.out / shop.name)
@@ -118,6 +124,7 @@ def section(shop: Shop, report: BacktestReport) -> str:
         f"{shop.horizon_days} days from {windows}{' (means)' if several else ''}.",
         *([f"Targets: {', '.join(shop.kinds)} alone."] if shop.kinds != KINDS else []),
         f"Peers: {', '.join(answered) or 'none'}.",
+        *([NEW] if shop.new_products else []),
         *(f"Without an answer ({why}): {', '.join(who)}." for why, who in failed.items()),
     ]
     lines = [

@@ -22,13 +22,15 @@ F32 = npt.NDArray[np.float32]
 F64 = npt.NDArray[np.float64]
 Floats = npt.NDArray[np.floating]
 
-_PAIRS_AT_ONCE = 200_000
+_PAIRS_AT_ONCE = 16_384
 TextKind = Literal["hashed", "semantic", "none"]
 # A taste for one product much like another stands where the logarithm begins to bend.
 LIKENESS_SCALE = 10.0
 
 # Days at which every predictor tells P(no order); between them log-survival is interpolated.
 SURVIVAL_DAYS = (7, 14, 21, 30, 45, 60, 90, 120, 150, 180, 240, 300, 365)
+_GRID = np.array([0.0, *SURVIVAL_DAYS])
+_LEAST_SURVIVAL = 1e-12
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ class LikenessTerm:
 
     def values(self, taste: sparse.csr_array, likeness: sparse.csr_array) -> sparse.csr_array:
         """The additions, for some of either. Shape: (n, K), (K, m) -> (n, m), sparse."""
-        found = sparse.csr_array(taste @ likeness)
+        found = (taste @ likeness).tocsr()
         found.data = (self.weight * np.log1p(LIKENESS_SCALE * found.data)).astype(np.float32)
         return found
 
@@ -195,12 +197,12 @@ class TargetScores:
     def rows(self, customers: slice | npt.NDArray[np.int64]) -> F32:
         """Logits of some customers for all targets. Shape: (n, J)."""
         logits = self.customer_vectors[customers] @ self.target_vectors.T
-        logits += self.pairs[customers].toarray()
+        logits += _rows(self.pairs, customers).toarray()
         for parent in self.parents:
-            padded = np.pad(parent.values[customers].toarray(), ((0, 0), (0, 1)))
+            padded = np.pad(_rows(parent.values, customers).toarray(), ((0, 0), (0, 1)))
             logits += padded[:, parent.parent_of]  # parent -1 reads the padding, a zero
         if self.alike is not None:
-            logits += self.alike.values(self.alike.taste[customers], self.alike.likeness).toarray()
+            logits += self.alike.values(_rows(self.alike.taste, customers), self.alike.likeness).toarray()
         return logits.astype(np.float32, copy=False)
 
     def take(self, customers: slice | npt.NDArray[np.int64]) -> TargetScores:
@@ -348,18 +350,46 @@ class Predictor(Protocol):
         ...
 
 
+def _rows(matrix: sparse.csr_array, rows: slice | npt.NDArray[np.int64]) -> sparse.csr_array:
+    """Some rows; of all of them no copy is made."""
+    every = isinstance(rows, slice) and rows.indices(matrix.shape[0]) == (0, matrix.shape[0], 1)
+    return matrix if every else matrix[rows]
+
+
 def at_pairs(
     matrix: sparse.csr_array,
     row: npt.NDArray[np.int64],
     column: npt.NDArray[np.int32] | npt.NDArray[np.int64],
 ) -> F64:
     """matrix[row, column] for sorted-index CSR; 0 where the column is -1. Shape: (n,), (n,) -> (n,)."""
-    keys = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr)) * matrix.shape[1] + matrix.indices
-    wanted = row * matrix.shape[1] + column
-    at = np.minimum(np.searchsorted(keys, wanted), max(0, len(keys) - 1))
-    if not len(keys):
-        return np.zeros(len(row))
-    return np.where((keys[at] == wanted) & (column >= 0), matrix.data[at], 0.0)
+    place = places(matrix.indptr, matrix.indices, matrix.shape[1], row, column)
+    return at_places(matrix.data, place)
+
+
+def places(
+    indptr: npt.NDArray[np.integer],
+    indices: npt.NDArray[np.integer],
+    columns: int,
+    row: npt.NDArray[np.int64],
+    column: npt.NDArray[np.int32] | npt.NDArray[np.int64],
+) -> npt.NDArray[np.int64]:
+    """Where sorted-index CSR keeps (row, column); -1 where it does not, or the column is -1.
+
+    Shape: row (n,), column (n,) -> (n,).
+    """
+    if not len(indices):
+        return np.full(len(row), -1)
+    keys = np.repeat(np.arange(len(indptr) - 1), np.diff(indptr)) * columns + indices
+    wanted = row * columns + column
+    at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+    return np.where((keys[at] == wanted) & (column >= 0), at, -1)
+
+
+def at_places(values: Floats, place: npt.NDArray[np.int64]) -> F64:
+    """The values at places of `places`, 0 where there is none. Shape: (m,), (n,) -> (n,)."""
+    if not len(values):
+        return np.zeros(len(place))
+    return np.where(place >= 0, values[place], 0.0)
 
 
 def sigmoid(logits: Floats) -> Floats:
@@ -390,11 +420,30 @@ def survival_at(survival: F64, days: npt.ArrayLike) -> F64:
 
     Shape: survival (U, 13), days scalar or (U,) -> (U,).
     """
-    grid = np.concatenate([[0.0], SURVIVAL_DAYS])
-    log_curve = np.log(np.maximum(np.pad(survival, ((0, 0), (1, 0)), constant_values=1.0), 1e-12))
-    wanted = np.clip(np.broadcast_to(np.asarray(days, dtype=np.float64), (len(survival),)), 0.0, grid[-1])
-    right = np.clip(np.searchsorted(grid, wanted, side="left"), 1, len(grid) - 1)
-    rows = np.arange(len(survival))
-    share = (wanted - grid[right - 1]) / (grid[right] - grid[right - 1])
+    log_curve, rows = _log_curve(survival), np.arange(len(survival))
+    wanted = np.clip(np.broadcast_to(np.asarray(days, dtype=np.float64), (len(survival),)), 0.0, _GRID[-1])
+    right = np.clip(np.searchsorted(_GRID, wanted, side="left"), 1, len(_GRID) - 1)
+    share = (wanted - _GRID[right - 1]) / (_GRID[right] - _GRID[right - 1])
     between: F64 = np.exp((1 - share) * log_curve[rows, right - 1] + share * log_curve[rows, right])
     return between
+
+
+def days_until(survival: F64, level: F64) -> F64:
+    """The first day at which P(no order) is no more than `level`; 365 where it stays above.
+
+    The inverse of `survival_at`. Shape: survival (U, 13), level (U,) below 1 -> (U,).
+    """
+    log_curve, rows = _log_curve(survival), np.arange(len(survival))
+    wanted = np.log(np.maximum(level, _LEAST_SURVIVAL))
+    right = np.clip((log_curve > wanted[:, np.newaxis]).sum(axis=1), 1, len(_GRID) - 1)
+    left, drop = log_curve[rows, right - 1], log_curve[rows, right - 1] - log_curve[rows, right]
+    share = np.minimum((left - wanted) / np.where(drop > 0, drop, np.inf), 1.0)
+    days: F64 = _GRID[right - 1] + share * (_GRID[right] - _GRID[right - 1])
+    return np.where(log_curve[:, -1] > wanted, _GRID[-1], days)
+
+
+def _log_curve(survival: F64) -> F64:
+    """Logarithms of the curve from day 0 on, where it is 1. Shape: (U, 13) -> (U, 14)."""
+    curve = np.concatenate([np.ones((len(survival), 1)), survival], axis=1)
+    log_curve: F64 = np.log(np.maximum(curve, _LEAST_SURVIVAL))
+    return log_curve

@@ -64,6 +64,11 @@ def load_recipe(recipe: str | Path | Recipe, settings: Sequence[str] = ()) -> Re
         raise _explained(problem) from problem
 
 
+def seeds(seed: int | None) -> list[str]:
+    """The settings that put one seed everywhere."""
+    return [] if seed is None else [f"priors.seed={seed}", f"training.seed={seed}"]
+
+
 def _read(recipe: str) -> dict[str, Any]:
     """The content of a recipe file."""
     path = Path(recipe)

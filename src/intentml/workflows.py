@@ -17,14 +17,14 @@ import numpy as np
 
 from intentml.errors import DataError
 from intentml.fitting.checkpoint import Checkpoint
-from intentml.fitting.epochs import Epoch, OnEpoch
+from intentml.fitting.epochs import OnEpoch, unwatched
 from intentml.fitting.model import FittedModel, SequenceSettings, fit_model
 from intentml.fitting.parallel import Processes
 from intentml.inference.folder import SavedModel, fingerprint, load_model, save_model
 from intentml.inference.folder import check_place as check_model_place
 from intentml.prediction import Predictor
 from intentml.priors.predictor import PriorPredictor
-from intentml.recipe import Recipe, load_recipe
+from intentml.recipe import Recipe, load_recipe, seeds
 from intentml.scores.folder import check_place as check_scores_place
 from intentml.scores.folder import load_scores, write_scores
 from intentml.scores.manifest import ModelStamp
@@ -60,10 +60,6 @@ __all__ = [
 
 def quiet(step: str, done: int, total: int) -> None:
     """Progress that nobody sees."""
-
-
-def unwatched(epoch: Epoch) -> None:
-    """An epoch that nobody looks at."""
 
 
 def read_tables(
@@ -265,6 +261,7 @@ def backtest(
     peers: Sequence[str] = (),
     peers_env: str | Path = "peers-env",
     others: Mapping[str, Predictor] | None = None,
+    new_products: bool = False,
     device: str = "auto",
     progress: Progress = quiet,
 ) -> BacktestReport:
@@ -283,6 +280,9 @@ def backtest(
         peers_env: Folder of the virtual environments that they run in, made where they are missing, and of
             their answers: the same question is not asked twice.
         others: Predictors of your own to show beside the peers, by name; what they know is yours to watch.
+        new_products: Fit the recipe once more, for products alone, without the past of a tenth of them, and
+            measure who buys those, beside its best priors and plain rules. Peers are not asked: they are
+            given the pairs of products sold, and a product that nobody has bought has none.
         device: Where a network is trained: auto, cpu or cuda.
         progress: Called with step, done, total.
     """
@@ -294,15 +294,23 @@ def backtest(
     chosen, config = load_recipe(recipe, settings), config or BacktestConfig()
     rolling = rolling_windows(log.instant(last_as_of), horizon_days, windows, step_days or horizon_days)
     starts = [window.as_of.us for window in rolling]
+    parts = 2 if new_products else 1  # of a window
+
+    def fitted(asked: Recipe, past: OrderLog, as_of: Instant, part: int) -> FittedModel:
+        tell = _first_half(progress, starts.index(as_of.us) * parts + part, len(starts) * parts)
+        return _fitted(past, as_of, asked, _Watch(device, tell))
 
     def fit(past: OrderLog, as_of: Instant) -> Contenders:
-        tell = _first_half(progress, starts.index(as_of.us), len(starts))
-        fitted = _fitted(past, as_of, chosen, _Watch(device, tell))
-        return contenders(chosen, fitted).beside({**bench.contenders(past, horizon_days), **(others or {})})
+        own = contenders(chosen, fitted(chosen, past, as_of, 0))
+        return own.beside({**bench.contenders(past, horizon_days), **(others or {})})
+
+    def fit_new(past: OrderLog, as_of: Instant) -> Contenders:
+        model = fitted(load_recipe(chosen, ['priors.kinds=["product"]']), past, as_of, 1)
+        return contenders(chosen, model).against(model.priors.best.name)
 
     seed = chosen.priors.seed
     with PeerBench(chosen_peers(peers), Path(peers_env), kinds=config.kinds, seed=seed) as bench:
-        return measure(log, rolling, fit, config, progress)
+        return measure(log, rolling, fit, config, progress, fit_new=fit_new if new_products else None)
 
 
 def contenders(recipe: Recipe, fitted: FittedModel) -> Contenders:
@@ -320,11 +328,6 @@ def contenders(recipe: Recipe, fitted: FittedModel) -> Contenders:
         sets=fitted.union,
         buyers=fitted.buyers,
     )
-
-
-def seeds(seed: int | None) -> list[str]:
-    """The settings that put one seed everywhere."""
-    return [] if seed is None else [f"priors.seed={seed}", f"training.seed={seed}"]
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ from intentml.audiences.parse import parse
 from intentml.audiences.scored import view_of
 from intentml.audiences.selector import Selector
 from intentml.audiences.view import ShopView
+from intentml.evaluation.new_products import held_out
 from intentml.evaluation.peers.inputs import write_inputs
 from intentml.fitting.priors import PriorsConfig, fit_priors
 from intentml.fitting.slices import Past
@@ -160,6 +161,13 @@ def details(log: OrderLog, as_of: str) -> Arrays:
     return arrays_of({**told, "listed": pa.table(listed, known.customers.column_names)}, "details")
 
 
+def new_products(log: OrderLog, as_of: str) -> Arrays:
+    """What is fitted on, and asked about, where products have lost their past."""
+    young = log.unsold(held_out(log.catalogue.product_ids, 0.3), as_of)
+    assert len(young.before(as_of).purchases) < len(log.before(as_of).purchases)
+    return {**log_as_it_was(young, as_of), **snapshot(young, as_of)}
+
+
 def traits(log: OrderLog, as_of: str) -> Arrays:
     """What people ask of a customer, but for the columns without a date."""
     dated = [name for name in TRAITS if FIELDS[name].source == "observed"]
@@ -188,6 +196,7 @@ INPUTS: dict[str, Input] = {
         sequences,
         baskets,
         details,
+        new_products,
         traits,
         peer_inputs,
     )

@@ -304,13 +304,18 @@ def test_backtest_measures_the_recipe_beside_every_prior_and_writes_the_report(
 ) -> None:
     out = tmp_path / "report"
     words = ("backtest", way.shop, "--recipe", "priors", "--last-as-of", AS_OF, "--horizon", HORIZON)
-    told = run(*words, *QUICK, "--windows", "1", "--min-buyers-in-window", "3", "--out", out)
+    words = (*words, "--windows", "1", "--min-buyers-in-window", "3", "--new-products")
+    told = run(*words, *QUICK, "--out", out)
     assert told.exit_code == 0, told.output
     assert "Categories, 28 days, from 2025-01-01" in told.stdout
+    assert "New products, 28 days, from 2025-01-01" in told.stdout
+    assert "  category counts " in told.stdout
     for name in ("priors", "popular", "decayed_counts", "gamma_poisson", "pareto_nbd"):
         assert f"  {name} " in told.stdout
     assert "with 95 % intervals over customers" in told.stdout
     assert "backtest: " in told.stderr
     report = json.loads((out / "report.json").read_text())
     assert report["recipe"] == "priors"
+    new = {one["predictor"] for one in report["measurements"] if one["head"] == "new_product"}
+    assert new == {"priors", "category's popularity", "activity alone", "category counts"}
     assert (out / "report.md").is_file()

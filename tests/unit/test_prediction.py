@@ -15,6 +15,7 @@ from intentml.prediction import (
     ParentTerm,
     TargetScores,
     at_pairs,
+    days_until,
     logit,
     sigmoid,
     survival_at,
@@ -281,6 +282,21 @@ def test_survival_stays_after_a_year_and_before_now():
 def test_every_customer_may_be_asked_about_other_days():
     survival = np.tile(np.linspace(0.9, 0.3, len(SURVIVAL_DAYS)), (2, 1))
     np.testing.assert_allclose(survival_at(survival, np.array([7, 365])), [0.9, 0.3])
+
+
+@given(curves(), st.floats(0.001, 0.999))
+def test_the_day_of_a_level_is_where_survival_meets_it(survival, share):
+    last = np.maximum(survival[:, -1], 1e-12)
+    level = last + (1 - last) * share
+    days = days_until(survival, level)
+    np.testing.assert_allclose(survival_at(survival, days), level, rtol=1e-9)
+    assert (survival_at(survival, days * 0.999) >= level * (1 - 1e-9)).all()
+
+
+def test_a_level_that_survival_stays_above_is_met_after_the_last_day():
+    survival = np.full((1, len(SURVIVAL_DAYS)), 0.25)
+    assert days_until(survival, np.array([0.2]))[0] == SURVIVAL_DAYS[-1]
+    assert days_until(survival, np.array([0.5]))[0] == pytest.approx(3.5)  # the geometric mean of 1 and 0.25
 
 
 @given(st.floats(-700, 700))

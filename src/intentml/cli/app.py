@@ -64,7 +64,10 @@ COMMANDS: dict[str, tuple[Callable[..., None], tuple[str, ...]]] = {
     ),
     "backtest": (
         models.backtest,
-        ("backtest shop --recipe priors --last-as-of 2017-11-01 --horizon 28 --windows 3 --out report",),
+        (
+            "backtest shop --recipe priors --last-as-of 2017-11-01 --horizon 28 --windows 3 --out report",
+            "backtest shop --last-as-of 2017-11-01 --horizon 28 --new-products",
+        ),
     ),
     "tune": (
         tune.tune,

@@ -149,6 +149,14 @@ def backtest(
             "answers: what was asked before is not asked again.",
         ),
     ] = Path("peers-env"),
+    new_products: Annotated[
+        bool,
+        typer.Option(
+            "--new-products",
+            help="Measure too who buys what nobody has bought: a tenth of the products lose their past, and "
+            "the recipe is fitted once more.",
+        ),
+    ] = False,
     tracking: options.Tracking = True,
     columns: options.Columns = None,
     timezone: options.Timezone = "UTC",
@@ -184,6 +192,7 @@ def backtest(
                 config=BacktestConfig(min_buyers_in_window=min_buyers),
                 peers=others,
                 peers_env=peers_env,
+                new_products=new_products,
                 device=device,
                 progress=tell,
             )
@@ -316,6 +325,6 @@ def _model_body(model: SavedModel, out: Path) -> dict[str, Any]:
 
 def with_seed(settings: list[str] | None, seed: int | None) -> list[str]:
     """The settings, the seed among them."""
-    from intentml.workflows import seeds
+    from intentml.recipe import seeds
 
     return [*(settings or ()), *seeds(seed)]

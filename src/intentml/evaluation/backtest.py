@@ -8,27 +8,25 @@ for the same snapshot and is measured on the same outcomes.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from intentml.errors import IncompleteOutcomeError, TimeError
 from intentml.evaluation.comparison import differences
-from intentml.evaluation.contenders import Contenders, contenders_of
+from intentml.evaluation.contenders import Contenders, Fit, Progress, contenders_of
 from intentml.evaluation.measure import Judge, Measured, Population
 from intentml.evaluation.measurement import Deciles, Difference, Measurement, Reliability
+from intentml.evaluation.new_products import NewProducts, new_products
 from intentml.evaluation.peers.bench import PeerNote, PeerPredictor
 from intentml.evaluation.results import BacktestReport, StepTime, WindowVerdict
 from intentml.evaluation.settings import BacktestConfig
-from intentml.prediction import Predictions, Predictor
+from intentml.evaluation.windows import check_windows
+from intentml.prediction import Predictions
 from intentml.tasks import labels_of
-from intentml.timeline import Instant, OrderLog, Window
-from intentml.timeline.instants import check_horizon
+from intentml.timeline import OrderLog, Window
 
-Fit = Callable[[OrderLog, Instant], Contenders | Mapping[str, Predictor]]
-Progress = Callable[[str, int, int], None]
 Result = TypeVar("Result")
 
-# Progress is told in hundredths of a window; fitting is usually the longer half.
+# Progress is told in hundredths of a window, and of its new products; fitting is usually the longer half.
 _STEPS, _FITTED = 100, 50
 
 
@@ -39,6 +37,7 @@ def backtest(
     settings: BacktestConfig | None = None,
     progress: Progress = lambda step, done, total: None,
     clock: Callable[[], float] = time.perf_counter,
+    fit_new: Fit | None = None,
 ) -> BacktestReport:
     """Measure predictors over windows.
 
@@ -51,6 +50,9 @@ def backtest(
         settings: What to measure and how.
         progress: Told the step, steps done and steps in all.
         clock: A stop watch, in seconds.
+        fit_new: Called once more a window, with the log in which a tenth of the products have sold nothing
+            yet (`new_products`); its recipe is the one of `fit`, its other names may differ. None: new
+            products are not measured.
 
     Raises:
         IncompleteOutcomeError: A window ends after the data does; nothing was fitted.
@@ -60,34 +62,13 @@ def backtest(
     """
     settings = settings or BacktestConfig()
     windows = check_windows(log, windows)
-    run = _Run(log, settings, clock, lambda step, done: progress(step, done, _STEPS * len(windows)))
+    parts = 1 if fit_new is None else 2
+    run = _Run(log, settings, clock, lambda step, done: progress(step, done, _STEPS * parts * len(windows)))
     for number, window in enumerate(windows):
-        run.window(window, fit, number * _STEPS)
+        run.window(window, fit, number * parts * _STEPS)
+        if fit_new is not None:
+            run.new_products(window, fit_new, (number * parts + 1) * _STEPS)
     return run.report(windows)
-
-
-def check_windows(log: OrderLog, windows: Sequence[Window]) -> tuple[Window, ...]:
-    """The windows, each in the log's zone, all with complete outcomes.
-
-    Raises:
-        IncompleteOutcomeError: A window ends after the data does; the message counts them.
-        TimeError: A window starts outside the data, or its horizon is outside 7 to 365 days.
-        ValueError: There is no window.
-    """
-    if not windows:
-        raise ValueError("there is no window to measure on")
-    checked = tuple(Window(log.instant(one.as_of), check_horizon(one.horizon_days)) for one in windows)
-    late = [one for one in checked if one.end.days_since(log.until) > 0]
-    if late:
-        last = log.until.plus_days(-max(one.horizon_days for one in late))
-        raise IncompleteOutcomeError(
-            f"{len(late)} of {len(checked)} windows end after the data does: the {late[0].horizon_days} days "
-            f"after {late[0].as_of.iso} end {late[0].end.iso}, but the data ends {log.until.iso}",
-            table="orders",
-            column="ordered_at",
-            hint=f"start the last window at {last.datetime:%Y-%m-%d} or before, or choose a shorter horizon",
-        )
-    return checked
 
 
 class _Run:
@@ -102,6 +83,7 @@ class _Run:
     ) -> None:
         self.log, self.settings, self.clock, self.tell = log, settings, clock, tell
         self.roles: dict[str, str] = {}
+        self.new_product_roles: dict[str, str] = {}
         self.measurements: list[Measurement] = []
         self.differences: list[Difference] = []
         self.reliability: list[Reliability] = []
@@ -134,6 +116,27 @@ class _Run:
         self.verdicts += [WindowVerdict(as_of, verdict) for verdict in fitted.verdicts]
         self.tell(f"{as_of[:10]}: done", done + _STEPS)
 
+    def new_products(self, window: Window, fit: Fit, done: int) -> None:
+        """Hide the past of a tenth of the products, fit and measure once more."""
+        as_of = window.as_of.iso
+
+        def tell(step: str, part: int, parts: int) -> None:
+            self.tell(f"{as_of[:10]}: new products: {step}", done + _STEPS * part // parts)
+
+        def measure() -> NewProducts:
+            return new_products(self.log, window, fit, self.settings, progress=tell)
+
+        found = self._timed(as_of, "new products", "", measure)
+        recipe = next(iter(self.roles))
+        if found.roles and next(iter(found.roles)) != recipe:
+            raise ValueError(f"of new products the recipe is {next(iter(found.roles))}, and not {recipe}")
+        self.new_product_roles |= found.roles
+        self.populations.append(found.population)
+        self.measurements += found.measurements
+        self.differences += found.differences
+        self.reliability += found.reliability
+        self.tell(f"{as_of[:10]}: done", done + _STEPS)
+
     def report(self, windows: tuple[Window, ...]) -> BacktestReport:
         """What was found."""
         return BacktestReport(
@@ -150,6 +153,7 @@ class _Run:
             peers=tuple(self.peers),
             deciles=tuple(self.deciles),
             seconds=tuple(self.seconds),
+            new_product_roles=self.new_product_roles,
         )
 
     def _measured(self, fitted: Contenders, name: str, judge: Judge, window: Window) -> Measured:
@@ -176,18 +180,11 @@ class _Run:
 
     def _admit(self, fitted: Contenders, window: Window) -> None:
         """Refuse other names than in earlier windows, and predictors that know what came after."""
+        fitted.check_trained(window.as_of)
         self.roles = self.roles or fitted.roles
         if fitted.roles != self.roles:
             changed = sorted(set(fitted.roles) ^ set(self.roles)) or sorted(self.roles)
             raise ValueError(f"every window needs the same contenders, but {', '.join(changed)} changed")
-        for name, predictor in fitted.predictors.items():
-            trained = getattr(predictor, "trained_until", None)
-            if isinstance(trained, Instant) and trained.days_since(window.as_of) > 0:
-                raise TimeError(
-                    f"{name} was trained until {trained.iso}, after the window's start {window.as_of.iso}: "
-                    "it has seen what it should predict",
-                    hint="fit it anew for every window",
-                )
 
     def _timed(self, as_of: str, step: str, predictor: str, work: Callable[[], Result]) -> Result:
         """What `work` returns; its time is kept."""

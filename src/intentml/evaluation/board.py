@@ -17,6 +17,7 @@ from intentml.evaluation.measurement import (
     EXPLORE,
     MEAN,
     METRICS,
+    NEW_PRODUCT,
     NO_ORDER,
     ORDERS,
     REPEAT,
@@ -39,6 +40,7 @@ TITLES = {
     "category_node": "Category nodes",
     "brand": "Brands",
     "product": "Products",
+    NEW_PRODUCT: "New products",
     "no_order": "No order (churn)",
     "orders": "Expected orders",
     "spend": "Expected spend",
@@ -63,6 +65,12 @@ _TARGETS: tuple[Column, ...] = (
     (CALIBRATION, "predicted_over_actual", ALL, "predicted / actual"),
     (EXPECTED_BUYERS, "interval_coverage", ALL, "buyers in the 90 % interval"),
 )
+# Nobody bought a new product before, and few of them are judged: no strata, no list of which to recall all.
+_NEW_PRODUCT = tuple(
+    column
+    for column in _TARGETS
+    if column[0] != EXPECTED_BUYERS and column[2] == ALL and column[1] not in ("recall_10", "hit_10")
+)
 _NO_ORDER: tuple[Column, ...] = (
     (NO_ORDER, "auroc", ALL, "AUROC"),
     (NO_ORDER, "log_loss", ALL, "log-loss"),
@@ -86,6 +94,7 @@ _SETS: tuple[Column, ...] = tuple(
 _AMOUNT = ("mae", "rmse", "total_bias", "gini", "spearman", "decile_error")
 COLUMNS: Mapping[str, tuple[Column, ...]] = {
     **dict.fromkeys(KINDS, _TARGETS),
+    NEW_PRODUCT: _NEW_PRODUCT,
     "no_order": _NO_ORDER,
     "orders": tuple((ORDERS, metric, ALL, METRICS[metric].label) for metric in _AMOUNT),
     "spend": tuple((SPEND, metric, ALL, METRICS[metric].label) for metric in _AMOUNT),
@@ -124,7 +133,7 @@ class Board:
     """One head in one window, or mean over windows.
 
     Attributes:
-        head: A kind of target, no_order, orders or spend.
+        head: A kind of target, new_product, no_order, orders or spend.
         as_of: Start of the window, or `MEAN`.
         horizon_days: Length of the window.
         windows: Windows it is the mean of.
@@ -170,7 +179,11 @@ def boards(report: BacktestReport, as_of: str) -> list[Board]:
     heads = [head for head in COLUMNS if any(one.head == head for one in here)]
     horizons = sorted({one.horizon_days for one in here})
     found = (
-        _board(head, [one for one in here if one.head == head and one.horizon_days == days], report.roles)
+        _board(
+            head,
+            [one for one in here if one.head == head and one.horizon_days == days],
+            report.roles_of(head),
+        )
         for head in heads
         for days in horizons
     )
@@ -181,6 +194,17 @@ def against_best(report: BacktestReport, as_of: str) -> list[Difference]:
     """The recipe minus the best baseline by each main metric, for one window or the mean."""
     told = report.mean_differences() if as_of == MEAN else report.differences
     return [one for one in told if one.as_of == as_of and one.against_best and one.stratum == ALL]
+
+
+def not_judged(report: BacktestReport, as_of: str) -> str:
+    """Kinds that the shop has, and new products, of which enough customers bought none; empty without."""
+    empty = dict.fromkeys(
+        TITLES[one.head]
+        for one in report.populations
+        if one.as_of == as_of and one.head != "no_order" and not one.targets
+    )
+    fewest = report.settings.min_buyers_in_window
+    return f"Not judged, no target has {fewest} buyers in the window: {', '.join(empty)}." if empty else ""
 
 
 def sentence(one: Difference) -> str:

@@ -6,11 +6,13 @@ behind the same protocol; they are shown beside the baselines and no verdict dep
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from intentml.errors import TimeError
 from intentml.prediction import Predictor
+from intentml.timeline import Instant, OrderLog
 
 if TYPE_CHECKING:
     from intentml.fitting.priors import Verdict
@@ -50,6 +52,26 @@ class Contenders:
         """The same contenders with peers."""
         return replace(self, predictors={**self.predictors, **peers}, peers=(*self.peers, *peers))
 
+    def against(self, *names: str) -> Contenders:
+        """The recipe and those of the names that there are."""
+        kept = {name: one for name, one in self.predictors.items() if name in (self.recipe, *names)}
+        return replace(self, predictors=kept, peers=tuple(name for name in self.peers if name in kept))
+
+    def check_trained(self, as_of: Instant) -> None:
+        """Refuse predictors that know what came after.
+
+        Raises:
+            TimeError: One was trained on what came after a window's start.
+        """
+        for name, predictor in self.predictors.items():
+            trained = getattr(predictor, "trained_until", None)
+            if isinstance(trained, Instant) and trained.days_since(as_of) > 0:
+                raise TimeError(
+                    f"{name} was trained until {trained.iso}, after the window's start {as_of.iso}: "
+                    "it has seen what it should predict",
+                    hint="fit it anew for every window",
+                )
+
     @property
     def roles(self) -> dict[str, str]:
         """Role by name: the recipe first, then baselines, then peers."""
@@ -59,6 +81,10 @@ class Contenders:
             (name for name in role if name != self.recipe), key=lambda name: order.index(role[name])
         )
         return {self.recipe: RECIPE, **{name: role[name] for name in others}}
+
+
+Fit = Callable[[OrderLog, Instant], Contenders | Mapping[str, Predictor]]
+Progress = Callable[[str, int, int], None]
 
 
 def contenders_of(fitted: Contenders | Mapping[str, Predictor]) -> Contenders:

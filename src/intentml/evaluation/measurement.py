@@ -30,6 +30,9 @@ SETS_INDEPENDENT = "product sets, as if independent"
 
 ALL, REPEAT, EXPLORE, HEAD, TAIL = "all", "repeat", "explore", "head", "tail"
 
+NEW_PRODUCT = "new_product"
+"""The head of products that nobody could buy before: a kind of target, measured in a log of its own."""
+
 MEAN = "mean"
 """Stands in `as_of` where a number is the mean over windows."""
 
@@ -109,7 +112,7 @@ class Measurement:
         predictor: Name.
         as_of: Start of the window, ISO 8601; `MEAN` for a mean over windows.
         horizon_days: Length of the window.
-        head: A kind of target, no_order, orders, spend or sets.
+        head: A kind of target, new_product, no_order, orders, spend or sets.
         question: What was asked of the head.
         metric: Name; its sense is in `METRICS`.
         stratum: all; repeat or explore (bought the target before, or never); head or tail (popular

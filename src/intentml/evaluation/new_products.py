@@ -8,29 +8,35 @@ customers for those of them that sell in the window, beside plain rules that nee
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 from scipy import sparse
 
-from intentml.evaluation.backtest import Fit, Progress, check_windows
 from intentml.evaluation.comparison import differences
-from intentml.evaluation.contenders import Contenders, contenders_of
+from intentml.evaluation.contenders import BASELINE, Fit, Progress, contenders_of
 from intentml.evaluation.judged import JudgedTargets
-from intentml.evaluation.measure import Measured
-from intentml.evaluation.measurement import Difference, Measurement, Sheet
+from intentml.evaluation.measure import Measured, Population
+from intentml.evaluation.measurement import (
+    ALL,
+    CALIBRATION,
+    NEW_PRODUCT,
+    Difference,
+    Measurement,
+    MetricKey,
+    Reliability,
+    Sheet,
+)
 from intentml.evaluation.settings import BacktestConfig
 from intentml.evaluation.targets import measure_targets
+from intentml.evaluation.windows import check_windows
 from intentml.fitting.split import drawn
-from intentml.metrics import Resamples, replicates_for
+from intentml.metrics import Resamples, ratio_replicates, replicates_for
 from intentml.pairs.history import pair_history
 from intentml.prediction import F64, Predictions, TargetScores, logit, sigmoid
 from intentml.tasks import Labels, labels_of
 from intentml.timeline import OrderLog, Snapshot, Window
 from intentml.timeline.catalogue import Strings
-
-I64 = npt.NDArray[np.int64]
 
 KIND = "product"
 SHARE = 0.1
@@ -40,7 +46,7 @@ CATEGORY_POPULARITY = "category's popularity"
 ACTIVITY = "activity alone"
 CATEGORY_COUNTS = "category counts"
 _SHARING = 8
-_AT_ONCE = 500
+_RATIO = MetricKey(NEW_PRODUCT, CALIBRATION, "predicted_over_actual", ALL)
 
 
 @dataclass(frozen=True)
@@ -50,19 +56,22 @@ class NewProducts:
     Attributes:
         window: The window.
         held_out: Products that were new.
-        judged: Of those, products with enough buyers in the window.
-        measurements: Of every predictor and rule.
+        population: Who is judged, and how many of those products: with enough buyers in the window.
+        roles: Role by predictor and rule, the recipe first; without a judged product nobody was asked, and
+            this and what follows is empty.
+        measurements: Of every predictor and rule, under the head `new_product`. Predicted over actual is over
+            all products held out: judged ones are those that sold well, which nobody can know.
         differences: The recipe minus every other.
-        ratios: Of each predictor with probabilities, their sum over the number of buyers, over all products
-            held out: judged ones are those that sold well, which nobody can know.
+        reliability: Of every predictor with probabilities, over the judged ones.
     """
 
     window: Window
     held_out: int
-    judged: int
-    measurements: tuple[Measurement, ...]
-    differences: tuple[Difference, ...]
-    ratios: Mapping[str, float]
+    population: Population
+    roles: Mapping[str, str] = field(default_factory=dict)
+    measurements: tuple[Measurement, ...] = ()
+    differences: tuple[Difference, ...] = ()
+    reliability: tuple[Reliability, ...] = ()
 
 
 def held_out(product_ids: Strings, share: float = SHARE, seed: int = 0) -> Strings:
@@ -84,60 +93,69 @@ def new_products(
     Args:
         log: The whole history; it must hold the whole window.
         window: Where they are sold for the first time.
-        fit: As for a backtest: handed the log as it was known, without those products' lines.
+        fit: As for a backtest: handed the log as it was known, without those products' lines. Not called
+            where no product is judged.
         settings: Fewest buyers in the window, resamples and seed are read.
         share: Of the products.
         progress: Told the step, steps done and steps in all.
 
     Raises:
         IncompleteOutcomeError: The window ends after the data does.
-        TimeError: The window starts outside the data.
+        TimeError: The window starts outside the data, or a predictor has seen what came after its start.
         ValueError: A predictor does not score products.
     """
     settings = settings or BacktestConfig()
     (window,) = check_windows(log, [window])
     names = held_out(log.catalogue.product_ids, share, settings.seed)
     young = log.unsold(names, window.as_of)
-    progress("fit", 0, 2)
-    fitted = contenders_of(fit(young.before(window.as_of), window.as_of))
     snapshot = young.as_of(window.as_of)
     labels = labels_of(snapshot, young.outcomes(snapshot, window.horizon_days))
-    judged = judge_new(snapshot, labels, names, settings)
+    judged = judge_new(snapshot, labels, names, settings, settings.min_buyers_in_window)
+    about = window.as_of.iso, window.horizon_days
+    population = Population(*about, NEW_PRODUCT, len(judged.customers), len(judged.targets), judged.base_rate)
+    if not len(judged.targets):
+        return NewProducts(window, len(names), population)
+    progress("fit", 0, 2)
+    fitted = contenders_of(fit(young.before(window.as_of), window.as_of))
+    fitted.check_trained(window.as_of)
+    every = judge_new(snapshot, labels, names, settings, 0)
     measured: dict[str, Measured] = {}
-    ratios: dict[str, float] = {}
     for done, name in enumerate(fitted.roles):
         progress(name, len(fitted.roles) + done, 2 * len(fitted.roles))
         answer = fitted.predictors[name].predict(snapshot, window.horizon_days, kinds=(KIND,))
         if KIND in answer.targets:
-            measured[name] = _measured(name, answer.targets[KIND], judged, window)
-            if answer.targets[KIND].probabilities:
-                ratios[name] = _ratio(answer.targets[KIND], labels, judged.customers, names)
+            measured[name] = _measured(answer.targets[KIND], judged, every, Sheet(name, *about))
             if name == fitted.recipe:
                 rules = plain_rules(snapshot, answer, judged)
     if fitted.recipe not in measured:
         raise ValueError(f"{fitted.recipe} does not score products")
     for name, scores in rules.items():
-        measured[name] = _measured(name, scores, judged, window)
+        measured[name] = _measured(scores, judged, every, Sheet(name, *about))
+    roles = {name: fitted.roles.get(name, BASELINE) for name in measured}
     return NewProducts(
         window,
         len(names),
-        len(judged.targets),
-        tuple(one for sheet in measured.values() for one in sheet.measurements),
-        differences(measured, _roles(fitted, rules)),
-        ratios,
+        population,
+        roles,
+        tuple(one for found in measured.values() for one in found.measurements),
+        differences(measured, roles),
+        tuple(one for found in measured.values() for one in found.reliability),
     )
 
 
-def judge_new(snapshot: Snapshot, labels: Labels, names: Strings, settings: BacktestConfig) -> JudgedTargets:
-    """Customers with an order x new products with enough buyers among them in the window."""
+def judge_new(
+    snapshot: Snapshot, labels: Labels, names: Strings, settings: BacktestConfig, fewest: int
+) -> JudgedTargets:
+    """Customers with an order x new products with at least so many buyers among them in the window."""
     customers = np.flatnonzero(snapshot.n_orders > 0)
     index = snapshot.catalogue.targets(KIND)
-    bought = labels.bought[KIND][customers]
-    enough = np.bincount(bought.indices, minlength=len(index)) >= settings.min_buyers_in_window
+    # A shop may know no product at all.
+    bought = labels.bought.get(KIND, sparse.csr_array((len(snapshot), len(index)), dtype=bool))[customers]
+    enough = np.bincount(bought.indices, minlength=len(index)) >= fewest
     targets = np.flatnonzero(enough & np.isin(index.targets, names))
     affordable = replicates_for(len(customers), _SHARING * max(1, len(targets)))
     return JudgedTargets(
-        kind=KIND,
+        kind=NEW_PRODUCT,
         customers=customers,
         targets=targets,
         names=index.targets[targets],
@@ -186,24 +204,29 @@ def plain_rules(snapshot: Snapshot, answer: Predictions, judged: JudgedTargets) 
     }
 
 
-def _measured(name: str, scores: TargetScores, judged: JudgedTargets, window: Window) -> Measured:
-    sheet = Sheet(name, window.as_of.iso, window.horizon_days)
-    if len(judged.targets):
-        measure_targets(scores, judged, sheet)
+def _measured(scores: TargetScores, judged: JudgedTargets, every: JudgedTargets, sheet: Sheet) -> Measured:
+    """One predictor or rule, on the judged products; its level, where it has one, on every new one."""
+    measure_targets(scores, judged, sheet)
+    # Nobody has bought any of them before: a part of the pairs is none, or all of them.
+    told = [one for one in sheet.measurements if one.stratum == ALL and one.key != _RATIO]
+    sheet.measurements = told
+    sheet.replicates = {one.key: sheet.replicates[one.key] for one in told if one.key in sheet.replicates}
+    if scores.probabilities:
+        _note_ratio(every.restrict(scores), every, sheet)
     return Measured(tuple(sheet.measurements), tuple(sheet.reliability), sheet.replicates)
 
 
-def _ratio(scores: TargetScores, labels: Labels, customers: I64, names: Strings) -> float:
-    """Sum of probabilities over buyers, of some customers and products."""
-    columns = np.flatnonzero(np.isin(scores.targets, names))
-    own = scores.take(customers)
-    total = sum(
-        float(sigmoid(own.columns(columns[at : at + _AT_ONCE])).sum())
-        for at in range(0, len(columns), _AT_ONCE)
+def _note_ratio(own: TargetScores, every: JudgedTargets, sheet: Sheet) -> None:
+    """Sum of probabilities over number of buyers."""
+    predicted, actual = np.zeros((2, len(every.customers)))
+    for block, bought, _ in every.by_target():
+        logits = own.columns(np.arange(block.start, block.stop)).astype(np.float64)
+        predicted += np.asarray(sigmoid(logits)).sum(axis=1)
+        actual += bought.sum(axis=1)
+    sheet.note(
+        _RATIO,
+        float(predicted.sum() / actual.sum()),
+        customers=len(every.customers),
+        targets=len(every.targets),
+        replicates=ratio_replicates(predicted, every.resamples, actual),
     )
-    bought = labels.bought[KIND][customers].tocsc()[:, columns].nnz
-    return total / bought if bought else float("nan")
-
-
-def _roles(fitted: Contenders, rules: Mapping[str, TargetScores]) -> dict[str, str]:
-    return {**fitted.roles, **dict.fromkeys(rules, "baseline")}

@@ -163,7 +163,7 @@ def _map_by_window(report: BacktestReport, kind: str, folder: Path) -> str:
     """The mAP of every predictor, window by window, with intervals."""
     told = [one for one in report.measurements if one.head == kind and _is_map(one)]
     dates = list(dict.fromkeys(one.as_of for one in told))
-    names = [name for name in report.roles if any(one.predictor == name for one in told)]
+    names = [name for name in report.roles_of(kind) if any(one.predictor == name for one in told)]
     name = f"map_by_window_{kind}.png"
     with _figure(folder / name, (1.6 * _SIZE[0], _SIZE[1])) as axes:
         for place, predictor in enumerate(names):

@@ -18,9 +18,10 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from intentml.errors import DataError
-from intentml.evaluation.board import TITLES, Board, against_best, boards, sentence
+from intentml.evaluation.board import TITLES, Board, against_best, boards, not_judged, sentence
 from intentml.evaluation.contenders import BASELINE, PEER
-from intentml.evaluation.measurement import MEAN, Measurement
+from intentml.evaluation.measurement import MEAN, NEW_PRODUCT, Measurement
+from intentml.evaluation.new_products import ACTIVITY, CATEGORY_COUNTS, CATEGORY_POPULARITY
 from intentml.evaluation.peers.bench import PeerNote
 from intentml.evaluation.plots import NO_PLOTS, can_plot, write_plots
 from intentml.evaluation.results import BacktestReport
@@ -57,6 +58,17 @@ best of each column is bold, – means that a predictor has no such answer.
   by tenths of what was expected of them, the mean of |expected - actual| / actual of each tenth's total.
 - **buyers in the 90 % interval**: share of the targets known before, also those that nobody bought in the
   window, whose number of buyers lies in the interval that the recipe told; 0.9 is honest.
+"""
+
+_NEW_PRODUCTS = f"""\
+- **new products**: a tenth of the products, drawn by a hash of each id, lose every line before the window:
+  they stand in the catalogue and nobody has bought them. The recipe is fitted once more without those lines,
+  for products alone, and ranks the customers for those that at least {{fewest}} buy in the window. Log-loss
+  and ECE are over these, which sold well; predicted / actual is over all that were held out: which of them
+  would sell nobody can know. Beside the recipe stand its priors, and rules without a model:
+  {CATEGORY_POPULARITY} (how many bought of it), {ACTIVITY} (who orders at all), {CATEGORY_COUNTS}
+  (how often a customer bought of it, then activity). Peers are not asked: they are given the pairs of
+  products sold, and a product that nobody has bought has none.
 """
 
 
@@ -143,7 +155,7 @@ def markdown(report: BacktestReport, plots: Sequence[str] = ()) -> str:
     parts = [
         f"# Backtest of {report.recipe}",
         _facts(report),
-        _HOW_TO_READ.format(fewest=report.settings.min_buyers_in_window),
+        _how_to_read(report),
         "## The recipe against the best baseline",
         _verdicts(report, MEAN if several else ends[0]),
     ]
@@ -157,7 +169,7 @@ def markdown(report: BacktestReport, plots: Sequence[str] = ()) -> str:
     for as_of in dict.fromkeys(ends):
         notes = [note for note in report.peers if note.as_of == as_of]
         tables = (_table(board, notes) for board in boards(report, as_of))
-        parts += [f"## Window from {as_of[:10]}", *tables, _not_judged(report, as_of)]
+        parts += [f"## Window from {as_of[:10]}", *tables, not_judged(report, as_of)]
     parts += ["## Chosen on validation", _chosen(report)] if report.verdicts else []
     parts += ["## Plots", *(f"![{name}]({PLOTS}/{name})" for name in plots)] if plots else [NO_PLOTS]
     return "\n\n".join(part.strip() for part in parts if part.strip()) + "\n"
@@ -191,12 +203,17 @@ def _facts(report: BacktestReport) -> str:
     if peers:
         lines.append(f"- peers: {', '.join(peers)}")
     if report.seconds:
-        told = {step: sum(one.seconds for one in report.seconds if one.step == step) for step in _STEPS}
+        steps = dict.fromkeys(one.step for one in report.seconds)
+        told = {step: sum(one.seconds for one in report.seconds if one.step == step) for step in steps}
         lines.append("- seconds: " + ", ".join(f"{step} {seconds:.0f}" for step, seconds in told.items()))
     return "\n".join(lines)
 
 
-_STEPS = ("snapshot", "fit", "predict", "measure")
+def _how_to_read(report: BacktestReport) -> str:
+    """What the words of the boards mean."""
+    asked = any(one.head == NEW_PRODUCT for one in report.populations)
+    text = _HOW_TO_READ + (_NEW_PRODUCTS if asked else "")
+    return text.format(fewest=report.settings.min_buyers_in_window)
 
 
 def _verdicts(report: BacktestReport, as_of: str) -> str:
@@ -257,17 +274,6 @@ def _settings(chosen: Mapping[str, object]) -> str:
 def _plain(text: str) -> str:
     """Text that does not end a table's cell."""
     return text.replace("|", "/")
-
-
-def _not_judged(report: BacktestReport, as_of: str) -> str:
-    """Kinds that the shop has but that no target of is bought by enough customers."""
-    empty = dict.fromkeys(
-        TITLES[one.head]
-        for one in report.populations
-        if one.as_of == as_of and one.head != "no_order" and not one.targets
-    )
-    fewest = report.settings.min_buyers_in_window
-    return f"Not judged, no target has {fewest} buyers in the window: {', '.join(empty)}." if empty else ""
 
 
 def _chosen(report: BacktestReport) -> str:

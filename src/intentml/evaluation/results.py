@@ -17,7 +17,7 @@ import numpy as np
 from intentml.evaluation.comparison import mean_differences, mean_measurements
 from intentml.evaluation.contenders import RECIPE
 from intentml.evaluation.measure import Population
-from intentml.evaluation.measurement import Deciles, Difference, Measurement, Reliability
+from intentml.evaluation.measurement import NEW_PRODUCT, Deciles, Difference, Measurement, Reliability
 from intentml.evaluation.peers.bench import PeerNote
 from intentml.evaluation.settings import BacktestConfig
 from intentml.timeline import Window
@@ -41,7 +41,10 @@ class WindowVerdict:
 
 @dataclass(frozen=True)
 class StepTime:
-    """How long a step of a window took: snapshot, fit, predict or measure (of one predictor)."""
+    """How long a step of a window took.
+
+    Steps are snapshot, fit, predict and measure (of one predictor), and all of new products.
+    """
 
     as_of: str
     step: str
@@ -67,6 +70,7 @@ class BacktestReport:
         peers: How each peer fared in each window.
         deciles: Tables of expected against actual amounts, by tenths of the customers.
         seconds: How long each step took; the only part that differs between two runs.
+        new_product_roles: As `roles`, of those asked about new products; empty where they were not measured.
     """
 
     roles: Mapping[str, str]
@@ -82,11 +86,21 @@ class BacktestReport:
     peers: tuple[PeerNote, ...] = ()
     deciles: tuple[Deciles, ...] = ()
     seconds: tuple[StepTime, ...] = field(default=(), compare=False)
+    new_product_roles: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def recipe(self) -> str:
         """Name of the recipe."""
         return next(name for name, role in self.roles.items() if role == RECIPE)
+
+    @property
+    def all_roles(self) -> dict[str, str]:
+        """Role by predictor, of whatever it was asked."""
+        return {**self.roles, **self.new_product_roles}
+
+    def roles_of(self, head: str) -> Mapping[str, str]:
+        """Role by predictor, of those asked about a head: rules for new products stand on no other board."""
+        return self.new_product_roles if head == NEW_PRODUCT else self.roles
 
     @property
     def heads(self) -> tuple[str, ...]:
@@ -109,7 +123,7 @@ class BacktestReport:
 
     def mean_differences(self) -> tuple[Difference, ...]:
         """The recipe minus every other predictor, mean over windows."""
-        return mean_differences(self.differences, self._means, self.roles)
+        return mean_differences(self.differences, self._means, self.all_roles)
 
     @cached_property
     def _means(self) -> tuple[Measurement, ...]:
@@ -121,7 +135,7 @@ class BacktestReport:
             "schema_version": SCHEMA_VERSION,
             "created_by": __version__,
             "recipe": self.recipe,
-            "predictors": [{"name": name, "role": role} for name, role in self.roles.items()],
+            "predictors": [{"name": name, "role": role} for name, role in self.all_roles.items()],
             "windows": [
                 {"as_of": window.as_of.iso, "end": window.end.iso, "horizon_days": window.horizon_days}
                 for window in self.windows

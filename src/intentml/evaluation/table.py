@@ -6,7 +6,7 @@ written report.
 
 from __future__ import annotations
 
-from intentml.evaluation.board import Board, against_best, boards, sentence
+from intentml.evaluation.board import Board, against_best, boards, not_judged, sentence
 from intentml.evaluation.measurement import ALL, MEAN
 from intentml.evaluation.results import BacktestReport
 from intentml.evaluation.standings import standings
@@ -39,6 +39,9 @@ def summary_lines(report: BacktestReport) -> list[str]:
     lines: list[str] = []
     for board in boards(report, as_of):
         lines += [f"{board.title}: {board.population}", *_aligned(board), ""]
+    for start in dict.fromkeys(one.as_of.iso for one in report.windows):
+        if missing := not_judged(report, start):
+            lines += [f"{start[:10]}: {missing}", ""]
     lines += [sentence(one) for one in against_best(report, as_of)]
     gaps = [one.gap for one in standings(report, as_of) if one.gap is not None and one.gap.stratum == ALL]
     if gaps:

@@ -6,7 +6,7 @@ head is closed the answer is the prior's own, bit for bit.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -30,18 +30,23 @@ from intentml.priors.timing_numbers import timing_numbers
 from intentml.priors.value_numbers import value_numbers
 from intentml.timeline import Instant, Snapshot
 
+_ALL_HORIZONS = 0
 
-class _LastStates:
-    """States of the last snapshot asked for: several horizons share them."""
+
+class _LastTold:
+    """What the network says of the last snapshot asked for at any horizon."""
 
     def __init__(self) -> None:
-        self._snapshot: Snapshot | None = None
-        self._states: F32 | None = None
+        self._of: tuple[object, object] = (None, None)
+        self._told: dict[str, F32] = {}
 
-    def get(self, correction: Correction, snapshot: Snapshot) -> F32:
-        if self._snapshot is not snapshot or self._states is None:
-            self._snapshot, self._states = snapshot, correction.states(snapshot)
-        return self._states
+    def get(self, correction: Correction, snapshot: Snapshot, what: str, make: Callable[[], F32]) -> F32:
+        """What `make` returns, made at the first call."""
+        if self._of[0] is not correction or self._of[1] is not snapshot:
+            self._of, self._told = (correction, snapshot), {}
+        if what not in self._told:
+            self._told[what] = make()
+        return self._told[what]
 
 
 @dataclass(frozen=True)
@@ -51,12 +56,12 @@ class IntentPredictor:
     Attributes:
         prior: The best prior of each head.
         correction: The network and its gates.
-        states: Cache.
+        told: Cache.
     """
 
     prior: PriorPredictor
     correction: Correction
-    states: _LastStates = field(default_factory=_LastStates, compare=False, repr=False)
+    told: _LastTold = field(default_factory=_LastTold, compare=False, repr=False)
 
     @property
     def name(self) -> str:
@@ -97,6 +102,10 @@ class IntentPredictor:
         """The same predictor with caches of its own, as `PriorPredictor.apart`."""
         return IntentPredictor(self.prior.apart(), self.correction)
 
+    def _states(self, snapshot: Snapshot) -> F32:
+        """States of the customers. Shape: (U, d)."""
+        return self.told.get(self.correction, snapshot, "states", lambda: self.correction.states(snapshot))
+
     def _corrected(self, snapshot: Snapshot, scores: TargetScores, days: int) -> TargetScores:
         """The scores of one kind with what the open gates let in."""
         correction, kind = self.correction, scores.kind
@@ -115,7 +124,7 @@ class IntentPredictor:
         vectors = self.prior.designs.of_shop(
             snapshot, ("vectors", kind), lambda: target_vectors(correction.network, kind, codes)
         )
-        states = self.states.get(correction, snapshot)
+        states = self._states(snapshot)
         of_repeat, of_explore = (
             _of_buyers(part, snapshot)
             for part in low_rank(correction.network, states, kind, vectors, correction.place(kind, days))
@@ -132,17 +141,30 @@ class IntentPredictor:
         """The answer with its timing, orders and spend corrected."""
         if (self.correction.timing.closed and self.correction.values.closed) or answer.no_order is None:
             return answer
-        timing = timing_numbers(snapshot, self.prior.activity.name, self.prior.timings)
+        timing = self.prior.designs.get(
+            snapshot,
+            "timing numbers",
+            _ALL_HORIZONS,
+            lambda: timing_numbers(snapshot, self.prior.activity.name, self.prior.timings),
+        )
         timed = answer if self.correction.timing.closed else self._silenced(snapshot, answer, timing)
         return self._valued(snapshot, timed, timing)
 
     def _silenced(self, snapshot: Snapshot, answer: Predictions, timing: F32) -> Predictions:
         """The answer with corrected timing."""
-        assert self.prior.no_order is not None
+        assert answer.no_order is not None
+        assert answer.survival is not None
         days = np.union1d(SURVIVAL_DAYS, [answer.horizon_days])
-        ratio = self.correction.log_ratio(self.states.get(self.correction, snapshot), timing)
-        ratio[snapshot.n_orders == 0] = 0.0
-        curve = corrected_silence(self.prior.no_order.no_order(snapshot, days), days, ratio)
+        told = np.empty((len(snapshot), len(days)))
+        told[:, np.searchsorted(days, SURVIVAL_DAYS)] = answer.survival
+        told[:, np.searchsorted(days, answer.horizon_days)] = answer.no_order
+
+        def log_ratio() -> F32:
+            ratio = self.correction.log_ratio(self._states(snapshot), timing)
+            return np.where(snapshot.n_orders[:, np.newaxis] > 0, ratio, np.float32(0))
+
+        ratio = self.told.get(self.correction, snapshot, "log ratio", log_ratio)
+        curve = corrected_silence(told, days, ratio)
         no_order = curve[:, np.searchsorted(days, answer.horizon_days)]
         return replace(answer, no_order=no_order, survival=curve[:, np.searchsorted(days, SURVIVAL_DAYS)])
 
@@ -154,7 +176,7 @@ class IntentPredictor:
         money = None if spend is None else spend / np.maximum(orders, 1e-12)
         if not self.correction.values.closed:
             numbers = np.hstack([timing, value_numbers(snapshot, self.prior.spend)])
-            states = self.states.get(self.correction, snapshot)
+            states = self._states(snapshot)
             factors = np.exp(self.correction.value_factors(states, numbers, answer.horizon_days))
             factors[snapshot.n_orders == 0] = 1.0
             orders = orders * factors[:, 0]

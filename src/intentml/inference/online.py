@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from intentml.errors import DataError
 from intentml.tables.lines import PURCHASE, line_roles
-from intentml.tables.read import shop_from_frames
+from intentml.tables.read import orders_alone
 from intentml.timeline import Snapshot
 from intentml.timeline.columns import sorted_unique, strings
 from intentml.timeline.histories import ShopState, snapshot_of_histories
@@ -53,7 +53,7 @@ def read_histories(orders: pa.Table, state: ShopState) -> Histories:
         raise DataError(
             "the request holds no order line", table="orders", hint="send each customer's whole history"
         )
-    tables = shop_from_frames(orders, timezone=state.as_of.timezone, source="the request")
+    tables = orders_alone(orders, timezone=state.as_of.timezone, source="the request")
     _refuse_without_purchase(tables.orders)
     return Histories(snapshot_of_histories(state, tables), unknown_products(tables.orders, state))
 

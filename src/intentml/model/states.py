@@ -24,7 +24,8 @@ _TOKENS_AT_ONCE = 16_384
 def states_of(network: IntentModel, sequences: OrderSequences) -> F32:
     """States of all customers. Shape: (U, d)."""
     states = np.zeros((len(sequences), network.config.d_model), np.float32)
-    network.eval()
+    if network.training:  # asking is cheap, telling every part again is not
+        network.eval()
     with torch.inference_mode():
         for batch in batches(sequences, buckets=buckets_of(sequences), max_tokens=_TOKENS_AT_ONCE):
             tensors = order_tensors(batch, season=network.sizes.season, device=network.device)

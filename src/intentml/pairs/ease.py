@@ -14,7 +14,7 @@ import numpy as np
 from scipy import sparse
 
 from intentml.pairs.history import F64, I64, PairTable
-from intentml.pairs.neighbours import MIN_BUYERS, Neighbours, weights
+from intentml.pairs.neighbours import MIN_BUYERS, Neighbours, in_blocks
 
 # The matrix to invert grows with their square: rarer targets lean on their neighbours alone.
 _MOST_TARGETS = 1500
@@ -31,7 +31,7 @@ def fit_ease(pairs: PairTable, targets: np.ndarray) -> Neighbours:
     buyers = np.bincount(pairs.target, minlength=pairs.n_targets)
     eligible = np.flatnonzero(buyers >= MIN_BUYERS)
     eligible = np.sort(eligible[np.argsort(-buyers[eligible], kind="stable")[:_MOST_TARGETS]])
-    taste = weights(pairs)[:, eligible].astype(np.float64)
+    taste = pairs.taste[:, eligible].astype(np.float64)
     shape = (pairs.n_targets, pairs.n_targets)
     if not len(eligible):
         return Neighbours(pairs.kind, targets, sparse.csr_array(shape, dtype=np.float32))
@@ -83,13 +83,13 @@ def ease_scores(pairs: PairTable, ease: EaseWeights, indptr: I64, target: I64) -
     told = ease.weight.shape[1]
     if not told:
         return scores
-    taste = weights(pairs)
-    rows = max(1, _CELLS_AT_ONCE // told)
-    for start in range(0, pairs.n_customers, rows):
-        stop = min(start + rows, pairs.n_customers)
-        laid_out = (taste[start:stop] @ ease.weight).toarray()
+    start = 0
+    for taste in in_blocks(pairs.taste, max(1, _CELLS_AT_ONCE // told)):
+        stop = start + taste.shape[0]
+        laid_out = (taste @ ease.weight).toarray()
         at = slice(indptr[start], indptr[stop])
         who = np.repeat(np.arange(stop - start), np.diff(indptr[start : stop + 1]))
         what = ease.column[target[at]]
         scores[at] = np.where(what >= 0, laid_out[who, what], 0.0)
+        start = stop
     return scores

@@ -7,9 +7,11 @@ parameters, nothing fitted.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
+from scipy import sparse
 
 from intentml.timeline import Snapshot
 from intentml.timeline.keys import distinct
@@ -20,6 +22,7 @@ I64 = npt.NDArray[np.int64]
 HALF_LIVES_DAYS = (14, 30, 90, 365)
 # Weight of a purchase falls by this factor with each later order (van Maasakkers et al. 2023 use 0.9).
 ORDER_DECAY = 0.9
+_TASTE_HALF_LIFE = HALF_LIVES_DAYS.index(90)
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,16 @@ class PairTable:
     def customer(self) -> I64:
         """Customer row of each pair. Shape: (n,)."""
         return np.repeat(np.arange(self.n_customers), np.diff(self.indptr))
+
+    @cached_property
+    def taste(self) -> sparse.csr_array:
+        """Each customer's taste: log of decayed purchases. Shape: (U, J), sparse.
+
+        Not of unit length: scores are compared between customers, and who buys more is likelier to buy.
+        """
+        value = np.log1p(self.decays[:, _TASTE_HALF_LIFE]).astype(np.float32)
+        shape = (self.n_customers, self.n_targets)
+        return sparse.csr_array((value, self.target, self.indptr), shape=shape)
 
     @property
     def gap_days(self) -> F64:

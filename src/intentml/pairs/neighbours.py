@@ -9,21 +9,23 @@ Source: Sarwar et al., Item-based collaborative filtering, WWW 2001; Deshpande a
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from intentml.pairs.history import HALF_LIVES_DAYS, PairTable
+from intentml.pairs.history import PairTable
 
 F32 = npt.NDArray[np.float32]
 
-_HALF_LIFE = HALF_LIVES_DAYS.index(90)
 # Co-occurrence costs grow with the square of a customer's targets: the tail has no neighbours to trust.
 MAX_TARGETS = 3000
 MIN_BUYERS = 5
 SHRINK = 5.0
+_CUSTOMERS_AT_ONCE = 4096
+_ALL_BITS = np.int64(2**31 - 1)
 
 
 @dataclass(frozen=True)
@@ -58,23 +60,12 @@ class Neighbours:
         return replace(self, similarity=sparse.csr_array(self.similarity.shape, dtype=np.float32))
 
 
-def weights(pairs: PairTable) -> sparse.csr_array:
-    """Each customer's taste: log of decayed purchases. Shape: (U, J), sparse.
-
-    Not of unit length: scores are compared between customers, and who buys more is likelier to buy.
-    """
-    value = np.log1p(pairs.decays[:, _HALF_LIFE])
-    return sparse.csr_array(
-        (value.astype(np.float32), pairs.target, pairs.indptr), shape=(pairs.n_customers, pairs.n_targets)
-    )
-
-
 def fit_neighbours(pairs: PairTable, targets: npt.NDArray[np.object_], nearest: int = 30) -> Neighbours:
     """The `nearest` most similar targets of each target, over the customers of `pairs`."""
     buyers = np.bincount(pairs.target, minlength=pairs.n_targets)
     eligible = np.flatnonzero(buyers >= MIN_BUYERS)
     eligible = np.sort(eligible[np.argsort(-buyers[eligible], kind="stable")[:MAX_TARGETS]])
-    bought = weights(pairs)[:, eligible]
+    bought = pairs.taste[:, eligible]
     bought.data = np.ones_like(bought.data)
     together = (bought.T @ bought).toarray()
     count = np.diag(together).copy()
@@ -102,23 +93,36 @@ def neighbour_scores(
     """
     if not len(pairs) or not similarity.nnz:
         return sparse.csr_array((pairs.n_customers, pairs.n_targets), dtype=np.float32)
-    taste = weights(pairs)
     blocks = []
-    for start in range(0, pairs.n_customers, 4096):
-        scores = (taste[start : start + 4096] @ similarity).tocsr()
+    for taste in in_blocks(pairs.taste, _CUSTOMERS_AT_ONCE):
+        scores = (taste @ similarity).tocsr()
         scores.sort_indices()
         blocks.append(_best_per_row(scores, per_customer))
-    return sparse.csr_array(sparse.vstack(blocks, format="csr"))
+    return blocks[0] if len(blocks) == 1 else sparse.csr_array(sparse.vstack(blocks, format="csr"))
+
+
+def in_blocks(matrix: sparse.csr_array, rows: int) -> Iterator[sparse.csr_array]:
+    """The matrix, so many rows at a time; one that is no longer is not copied."""
+    count = matrix.shape[0]
+    return iter([matrix]) if count <= rows else (matrix[at : at + rows] for at in range(0, count, rows))
 
 
 def _best_per_row(scores: sparse.csr_array, keep: int) -> sparse.csr_array:
-    """The `keep` largest entries of each row."""
+    """The `keep` largest entries of each row, ties by column; all are above 0."""
     count = np.diff(scores.indptr)
     if not len(count) or count.max(initial=0) <= keep:
         return scores
     row = np.repeat(np.arange(len(count)), count)
-    order = np.lexsort((scores.indices, -scores.data, row))
-    rank = np.arange(len(order)) - np.repeat(scores.indptr[:-1], count)
-    kept = np.sort(order[rank < keep])
-    indptr = np.concatenate([[0], np.cumsum(np.minimum(count, keep))])
+    # The bits of positive floats sort as they do: by row and then downward in one sort of integers, which is
+    # several times as fast as one by two keys.
+    key = (row << 32) | (_ALL_BITS - scores.data.view(np.int32))
+    wanted = np.minimum(count, keep)
+    cut = np.sort(key)[scores.indptr[:-1] + wanted - 1][row]
+    kept = np.flatnonzero(key <= cut)
+    if len(kept) > wanted.sum():  # of those that stand level with the last one the first by target are kept
+        level = np.flatnonzero(key == cut)
+        place = np.arange(len(level)) - np.searchsorted(row[level], row[level])
+        room = wanted - np.bincount(row[key < cut], minlength=len(count))
+        kept = np.setdiff1d(kept, level[place >= room[row[level]]], assume_unique=True)
+    indptr = np.concatenate([[0], np.cumsum(wanted)])
     return sparse.csr_array((scores.data[kept], scores.indices[kept], indptr), shape=scores.shape)

@@ -186,8 +186,20 @@ def _btyd_name(name: str) -> BtydName:
     return next(known for known in BTYD_NAMES if known == name)
 
 
+# As a cached property would call it, of a room that the timing does not know.
+_KEPT = "_buyer_counts"
+
+
 def buyer_counts(timing: TimingStatistics) -> tuple[npt.NDArray[np.int64], BtydCounts]:
-    """The customers with an order, and their counts."""
+    """The customers with an order, and their counts; worked out once, and kept with the timing."""
+    kept = vars(timing)
+    if _KEPT not in kept:
+        kept[_KEPT] = _counted(timing)
+    counts: tuple[npt.NDArray[np.int64], BtydCounts] = kept[_KEPT]
+    return counts
+
+
+def _counted(timing: TimingStatistics) -> tuple[npt.NDArray[np.int64], BtydCounts]:
     buyers = np.flatnonzero(timing.n_orders > 0)
     first = timing.active_day[timing.active_indptr[buyers]]
     last = timing.active_day[timing.active_indptr[buyers + 1] - 1]

@@ -7,7 +7,7 @@ without laying them out: pairs without history or neighbours have customer and t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,8 +17,8 @@ from scipy import sparse
 from intentml.pairs.candidates import Candidates, candidates_of
 from intentml.pairs.ease import EaseWeights, fit_ease
 from intentml.pairs.history import HALF_LIVES_DAYS, PairTable, pair_history
-from intentml.pairs.neighbours import Neighbours, fit_neighbours, weights
-from intentml.prediction import LikenessTerm, TextKind, logit
+from intentml.pairs.neighbours import Neighbours, fit_neighbours
+from intentml.prediction import Floats, LikenessTerm, TextKind, logit, places
 from intentml.priors.popularity import expected_buyers, popularity_logit
 from intentml.priors.rates import fit_rates, probability_within
 from intentml.timeline import Snapshot
@@ -26,6 +26,7 @@ from intentml.timeline.catalogue import Catalogue, Strings, path_nodes
 
 F64 = npt.NDArray[np.float64]
 I64 = npt.NDArray[np.int64]
+HistoryOf = Callable[[Snapshot, str], PairTable]
 
 POPULARITY_WINDOWS = {28: "popularity_28", 90: "popularity_90", 0: "popularity_ever"}
 # Bends of the level of targets with few buyers, in buyers; and the mark of those that nobody has bought.
@@ -79,13 +80,26 @@ class Parent:
 
     Attributes:
         kind: Kind of the parent, as targets are numbered.
-        features: Values per customer and parent, by feature name. Shape: (U, P), sparse.
+        history: What was bought of the parents.
+        features: Values per customer and parent bought, by feature name. Shape: (pairs of the history,) each.
         parent_of: Parent of each target, -1 for none. Shape: (J,).
     """
 
     kind: str
-    features: dict[str, sparse.csr_array]
+    history: PairTable
+    features: dict[str, F64]
     parent_of: npt.NDArray[np.int32]
+
+    def places(self, customer: I64, target: I64) -> I64:
+        """Where the history has the parents of some pairs, -1 where it has not. Shape: (n,), (n,) -> (n,)."""
+        history, of = self.history, self.parent_of[target]
+        return places(history.indptr, history.target, history.n_targets, customer, of)
+
+    def matrix(self, values: Floats) -> sparse.csr_array:
+        """Values per customer and parent bought. Shape: (pairs of the history,) -> (U, P), sparse."""
+        history = self.history
+        shape = (history.n_customers, history.n_targets)
+        return sparse.csr_array((values, history.target, history.indptr), shape=shape)
 
 
 @dataclass(frozen=True)
@@ -182,6 +196,7 @@ def design_of(
     candidates: Candidates | None = None,
     known: OfShop | None = None,
     likeness: tuple[sparse.csr_array, TextKind] | None = None,
+    history_of: HistoryOf = pair_history,
 ) -> Design:
     """Lay out the features.
 
@@ -195,6 +210,7 @@ def design_of(
         known: `of_shop(snapshot, fitted)`, if it was worked out already.
         likeness: Of the targets by their text, where new ones are to be scored by it, and what texts were
             compared by. Shape: (J, J), sparse.
+        history_of: Where the pair history of the levels above comes from.
     """
     targets = snapshot.catalogue.targets(history.kind).targets
     shop = known or of_shop(snapshot, fitted)
@@ -226,9 +242,9 @@ def design_of(
         pair_target=pair_target,
         seen=seen,
         pair=features,
-        parents=tuple(_parents(snapshot, shop)),
+        parents=tuple(_parents(snapshot, shop, history_of)),
         new=snapshot.shop.popularity[history.kind][0] == 0,
-        alike=None if likeness is None else LikenessTerm(1.0, weights(history), *likeness),
+        alike=None if likeness is None else LikenessTerm(1.0, history.taste, *likeness),
     )
 
 
@@ -314,22 +330,15 @@ def _levels_above(catalogue: Catalogue, kind: str) -> Iterator[tuple[str, str, n
             )
 
 
-def _parents(snapshot: Snapshot, shop: OfShop) -> list[Parent]:
+def _parents(snapshot: Snapshot, shop: OfShop, history_of: HistoryOf) -> Iterator[Parent]:
     """History with the category and brand of a product, or with the department of a category."""
-    parents = []
-    for parent_kind, history_kind, parent_of in shop.parents:
-        history = pair_history(snapshot, history_kind)
-        size = (len(snapshot), history.n_targets)
-        columns = {
-            "decay": np.log1p(history.decays[:, HALF_LIVES_DAYS.index(90)]),
-            "seen": np.ones(len(history)),
-        }
+    for name, kind, parent_of in shop.parents:
+        history = history_of(snapshot, kind)
         features = {
-            f"{parent_kind}_{name}": sparse.csr_array((values, history.target, history.indptr), shape=size)
-            for name, values in columns.items()
+            f"{name}_decay": np.log1p(history.decays[:, HALF_LIVES_DAYS.index(90)]),
+            f"{name}_seen": np.ones(len(history)),
         }
-        parents.append(Parent(history_kind, features, parent_of))
-    return parents
+        yield Parent(kind, history, features, parent_of)
 
 
 def _roots(catalogue: Catalogue) -> npt.NDArray[np.int32]:

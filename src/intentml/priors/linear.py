@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from intentml.prediction import F64, LikenessTerm, Newcomer, ParentTerm, TargetScores, at_pairs, sigmoid
+from intentml.prediction import F64, LikenessTerm, Newcomer, ParentTerm, TargetScores, at_places, sigmoid
 from intentml.priors.designs import FEW_BUYERS, POPULARITY_WINDOWS, Design
 from intentml.priors.sampling import LIKE_TEXT, PairSample, joined
 
@@ -146,17 +146,17 @@ class LinearPrior:
         parents: list[ParentTerm] = []
         of_newcomer = []
         for parent in design.parents:
-            to_own = _weighed_sparse(parent.features, repeat)
-            if to_own is not None:
-                own += at_pairs(to_own, who, parent.parent_of[what])
+            place, count = parent.places(who, what), len(parent.history)
+            own += at_places(_weighed(parent.features, repeat, count), place)
             for weights, inside in strata:
-                to_all = _weighed_sparse(parent.features, weights.by_column)
-                if to_all is not None:
-                    parent_of = np.where(inside, parent.parent_of, -1).astype(np.int32)
-                    everywhere += at_pairs(to_all, who, parent_of[what])
+                if any(weights.by_column.get(name) for name in parent.features):
+                    to_all = _weighed(parent.features, weights.by_column, count)
+                    everywhere += np.where(inside[what], at_places(to_all, place), 0.0)
                     if weights is strata[-1][0]:
                         of_newcomer.append(len(parents))
-                    parents.append(ParentTerm(parent.kind, to_all.astype(np.float32), parent_of))
+                    parent_of = np.where(inside, parent.parent_of, -1).astype(np.int32)
+                    values = parent.matrix(to_all.astype(np.float32))
+                    parents.append(ParentTerm(parent.kind, values, parent_of))
         alike = self._alike(design)
         if alike is not None:
             everywhere += alike.at(who, what)
@@ -364,16 +364,4 @@ def _weighed(columns: Mapping[str, F64], weights: Mapping[str, float], n: int) -
     for name, values in columns.items():
         if name in weights:
             total += weights[name] * values
-    return total
-
-
-def _weighed_sparse(
-    columns: Mapping[str, sparse.csr_array], weights: Mapping[str, float]
-) -> sparse.csr_array | None:
-    """The same for sparse columns that share their places; None where nothing weighs."""
-    used = [name for name in columns if weights.get(name)]
-    if not used:
-        return None
-    total = columns[used[0]].copy()
-    total.data = np.sum([weights[name] * columns[name].data for name in used], axis=0)
     return total

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from intentml.pairs.history import pair_history
+from intentml.pairs.history import PairTable, pair_history
 from intentml.pairs.likeness import Likeness
 from intentml.prediction import F64, SURVIVAL_DAYS, Predictions, at_least_ordering
 from intentml.priors.activity import ActivityPrior
@@ -126,15 +126,19 @@ class PriorPredictor:
         def ordering() -> F64:
             return 1.0 - self.activity.no_order(snapshot, horizon_days)[:, 0]
 
+        def history(_: Snapshot, of: str) -> PairTable:
+            return self.designs.get(snapshot, f"history of {of}", 0, lambda: pair_history(snapshot, of))
+
         def design() -> Design:
             return design_of(
                 snapshot,
-                pair_history(snapshot, kind),
+                history(snapshot, kind),
                 self.kinds[kind],
                 self.designs.get(snapshot, "ordering", horizon_days, ordering),
                 horizon_days,
                 known=self.designs.of_shop(snapshot, kind, lambda: of_shop(snapshot, self.kinds[kind])),
                 likeness=self.likeness.of(snapshot) if kind == "product" else None,
+                history_of=history,
             )
 
         return self.designs.get(snapshot, kind, horizon_days, design)

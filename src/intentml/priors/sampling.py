@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from intentml.prediction import F64, at_pairs
+from intentml.prediction import F64, at_places
 from intentml.priors.designs import Design
 from intentml.timeline.keys import among, distinct
 
@@ -145,8 +145,8 @@ def pair_columns(
     for name, values in design.pair.items():
         named[name] = np.where(supported, values[at], 0.0) if len(values) else np.zeros(len(keys))
     for parent in design.parents:
-        of = parent.parent_of[target]
-        named |= {name: at_pairs(values, customer, of) for name, values in parent.features.items()}
+        place = parent.places(customer, target)
+        named |= {name: at_places(values, place) for name, values in parent.features.items()}
     if design.alike is not None:
         named[LIKE_TEXT] = design.alike.at(customer, target).astype(np.float64)
     seen = supported & design.seen[at] if len(keys_pair) else supported

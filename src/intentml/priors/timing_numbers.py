@@ -38,13 +38,10 @@ def timing_numbers(snapshot: Snapshot, chosen: str, timings: Mapping[str, Activi
         chosen: Name of the timing prior that is corrected.
         timings: That one and every BTYD model, by name, fitted at the same instant and not calibrated.
     """
-    base = logit(timings[chosen].no_order(snapshot, _ASKED_DAYS))
-    apart = [
-        np.clip(
-            logit(timings[name].no_order(snapshot, _ASKED_DAYS)) - base, -_FARTHEST_APART, _FARTHEST_APART
-        )
-        for name in BTYD_NAMES
-    ]
+    asked = dict.fromkeys((chosen, *BTYD_NAMES))
+    says = {name: logit(timings[name].no_order(snapshot, _ASKED_DAYS)) for name in asked}
+    base = says[chosen]
+    apart = [np.clip(says[name] - base, -_FARTHEST_APART, _FARTHEST_APART) for name in BTYD_NAMES]
     facts = (_facts(snapshot), _recent_orders(snapshot), _rhythm(snapshot), _money(snapshot))
     columns = [np.clip(base, -_FARTHEST, _FARTHEST), *apart, *facts]
     return np.concatenate(columns, axis=1).astype(np.float32)

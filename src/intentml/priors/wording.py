@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from intentml.pairs.history import PairTable, pair_history
-from intentml.pairs.neighbours import weights
 from intentml.prediction import F64
 from intentml.priors.contributions import BASE_RATE, CALIBRATION, LEARNED, OWN_HISTORY, OWN_RHYTHM, SEQUENCE
 from intentml.priors.designs import POPULARITY_WINDOWS, Design, KindParameters
@@ -77,7 +76,7 @@ def _own_rhythm(facts: TargetFacts) -> str:
 
 
 def _similar_baskets(facts: TargetFacts) -> str:
-    taste = weights(facts.history).toarray()[0]
+    taste = facts.history.taste.toarray()[0]
     for table in (facts.fitted.neighbours, facts.fitted.ease):
         support = taste * table.aligned(facts.design.targets)[:, [facts.column]].toarray()[:, 0]
         best = [row for row in np.argsort(-support, kind="stable")[:_NAMED_NEIGHBOURS] if support[row] > 0]

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from intentml.prediction import F64, SURVIVAL_DAYS, Predictions, survival_at
+from intentml.prediction import F64, SURVIVAL_DAYS, Predictions, days_until, survival_at
 from intentml.scores.importance import ImportanceLimits, importance, importance_limits
 from intentml.scores.rhythm import Rhythm, own_rhythm
 from intentml.scores.stages import LifecycleLimits, cycle_days, lifecycle, stages_disagree
@@ -124,13 +124,8 @@ def _standing(
 def _next_order_at(snapshot: Snapshot, survival: F64, buyer: npt.NDArray[np.bool_]) -> pa.Array:
     """Median instant of the next order, given that it comes within a year; null for prospects."""
     last = survival[:, -1]
-    half = last + (1 - last) / 2
-    low, high = np.zeros(len(half)), np.full(len(half), float(SURVIVAL_DAYS[-1]))
-    for _ in range(20):  # halving 365 days 20 times tells the minute
-        middle = (low + high) / 2
-        later = survival_at(survival, middle) > half
-        low, high = np.where(later, middle, low), np.where(later, high, middle)
-    micros = snapshot.as_of.us + np.round(high * 86_400) * 1_000_000
+    days = days_until(survival, last + (1 - last) / 2)
+    micros = snapshot.as_of.us + np.round(days * 86_400) * 1_000_000
     stamps = pa.array(micros.astype(np.int64), mask=~buyer)
     return stamps.cast(pa.timestamp("us", tz="UTC"))
 

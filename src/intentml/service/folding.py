@@ -19,7 +19,7 @@ from intentml.scores.folder import load_scores
 from intentml.service.arrivals import Arrivals, Batch
 from intentml.service.requests import lines_table
 from intentml.tables.append import Appended, append_orders
-from intentml.tables.read import shop_from_frames
+from intentml.tables.read import orders_alone
 from intentml.timeline import Instant
 from intentml.timeline.histories import later_than
 
@@ -112,7 +112,7 @@ def _unknown(batches: Sequence[Batch], folder: Path) -> set[int]:
     numbers = np.array(_numbers(batches), np.int64)
     late: npt.NDArray[np.bool_] = np.zeros(0, np.bool_)
     for part in _parts(batches):
-        orders = shop_from_frames(part, timezone=manifest.timezone, source="the log of orders").orders
+        orders = orders_alone(part, timezone=manifest.timezone, source="the log of orders").orders
         late = np.concatenate([late, later_than(orders, as_of)])
     return set(numbers[late].tolist())
 

@@ -46,7 +46,7 @@ from intentml.service.requests import (
     check_customers,
     lines_table,
 )
-from intentml.tables.read import shop_from_frames
+from intentml.tables.read import orders_alone
 from intentml.tables.shop import ShopTables
 from intentml.timeline import Snapshot
 from intentml.timeline.histories import ShopState
@@ -123,7 +123,7 @@ class ScoredShop:
         Raises:
             ContractError: They break the contract.
         """
-        return shop_from_frames(orders, timezone=self.scores.manifest.timezone, source="the request")
+        return orders_alone(orders, timezone=self.scores.manifest.timezone, source="the request")
 
     def kinds(self, horizon_days: int) -> list[str]:
         """The kinds of targets scored at a horizon."""

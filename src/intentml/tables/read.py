@@ -6,10 +6,13 @@ tables in the contract's names and types, with what the rules for dirt counted. 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
+
+import pyarrow as pa
 
 from intentml.errors import DataError, nearest
 from intentml.tables.contracts import CONTRACTS
@@ -47,7 +50,7 @@ def read_shop(
     """
     _check_timezone(timezone)
     mapping = read_mapping(columns)
-    return _shop(load(source, mapping), mapping, timezone, described(source), progress=progress)
+    return _told(_read(load(source, mapping), mapping, timezone, described(source), progress=progress))
 
 
 def shop_from_frames(
@@ -83,19 +86,31 @@ def shop_from_frames(
         for name, frame in frames.items()
         if frame is not None or name == "orders"
     }
-    return _shop(raw, read_mapping(columns), timezone, source, progress=False)
+    return _told(_read(raw, read_mapping(columns), timezone, source))
 
 
-def _shop(
-    raw: dict[str, RawTable], mapping: Mapping, timezone: str, source: str, *, progress: bool
+def orders_alone(orders: pa.Table, *, timezone: str, source: str) -> ShopTables:
+    """A few order lines, read and checked as a shop's are, with no dirt counted and no fingerprint.
+
+    Args:
+        orders: The lines, in the contract's names.
+        timezone: As for `read_shop`.
+        source: Where they are from, for messages.
+
+    Raises:
+        ContractError: Lines break the contract; it lists every rule broken.
+    """
+    return _read({"orders": RawTable.whole(orders)}, read_mapping(None), timezone, source)
+
+
+def _read(
+    raw: dict[str, RawTable], mapping: Mapping, timezone: str, source: str, *, progress: bool = False
 ) -> ShopTables:
     """Raw tables as a shop, or every failure at once; they are let go one by one."""
-    from tqdm import tqdm
-
     read: dict[str, Normalised] = {}
     failures: list[Failure] = []
     malformed = {name: table.malformed for name, table in raw.items()}
-    for name in tqdm(list(raw), desc="reading tables", unit="table", disable=not progress):
+    for name in _watched(list(raw)) if progress else list(raw):
         read[name] = normalise(CONTRACTS[name], raw.pop(name), mapping[name], timezone)
         failures += read[name].failures
     failures += validate({name: normalised.table for name, normalised in read.items()})
@@ -105,16 +120,33 @@ def _shop(
         name: read[name].table if name in read else contract.schema.empty_table()
         for name, contract in CONTRACTS.items()
     }
-    shop = ShopTables(
+    return ShopTables(
         **tables,
         present={name: read[name].present if name in read else () for name in CONTRACTS},
         timezone=timezone,
         source=source,
-        fingerprint=fingerprint(tables),
+        fingerprint="",
         ignored={name: normalised.ignored for name, normalised in read.items() if normalised.ignored},
     )
-    # Counted first, mended after: a value that is set aside is still told.
-    return replace(shop, counts=count_dirt(shop), customers=without_impossible_positions(shop.customers))
+
+
+def _told(shop: ShopTables) -> ShopTables:
+    """The shop with what its manifest tells: the hash of its content, and the dirt that was counted."""
+    return replace(
+        shop,
+        fingerprint=fingerprint({name: getattr(shop, name) for name in CONTRACTS}),
+        # Counted before mended: a value that is set aside is still told.
+        counts=count_dirt(shop),
+        customers=without_impossible_positions(shop.customers),
+    )
+
+
+def _watched(names: list[str]) -> Iterable[str]:
+    """The names with a progress bar."""
+    from tqdm import tqdm
+
+    watched: Iterable[str] = tqdm(names, desc="reading tables", unit="table")
+    return watched
 
 
 def _check_timezone(timezone: str) -> None:

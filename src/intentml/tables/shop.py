@@ -44,7 +44,8 @@ class ShopTables:
         present: For each table, the columns that the source really has.
         timezone: The shop's time zone (IANA name).
         source: Where it was read from, for manifests.
-        fingerprint: Hash of the normalised content; the same rows give the same text.
+        fingerprint: Hash of the normalised content; the same rows give the same text. Empty for
+            order lines alone, which no manifest tells of.
         counts: What the documented rules for dirt found.
         ignored: For each table, columns of the source that no contract knows and nothing reads.
     """

@@ -95,7 +95,7 @@ class Snapshot:
         """Where each customer's lines start. Shape: (U + 1,)."""
         return np.searchsorted(self.line_customer, np.arange(len(self) + 1))
 
-    @property
+    @cached_property
     def n_orders(self) -> I64:
         """Orders per customer. Shape: (U,)."""
         return np.diff(self.order_indptr)

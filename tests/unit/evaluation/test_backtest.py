@@ -146,6 +146,77 @@ def test_the_stop_watch_is_an_argument(shop, window):
     assert ("measure", "high", 1.0) in steps
 
 
+def test_contenders_may_be_asked_without_some_of_the_others():
+    every = Contenders(rates(None, Instant.of(AS_OF)), recipe="low").beside({"peer": None, "other": None})
+    assert every.against("peer", "nobody").roles == {"low": "recipe", "peer": "peer"}
+    assert every.against("high").roles == {"low": "recipe", "high": "baseline"}
+
+
+# -- new products: of the finger shop, the seed draws cups and hats ---------------------------------
+
+CUPS_AND_HATS = BacktestConfig(seed=38, min_buyers_in_window=10, resamples=20)
+
+
+def test_new_products_are_measured_by_a_fit_of_their_own(shop, window, contenders):
+    handed = []
+
+    def fit_new(log, as_of):
+        handed.append((log.until, set(log.catalogue.product_ids[log.purchases.product])))
+        return {name: contenders[name] for name in ("noisy", "perfect")}
+
+    report = backtest(shop, [window], lambda log, as_of: contenders, CUPS_AND_HATS, fit_new=fit_new)
+    plain = backtest(shop, [window], lambda log, as_of: contenders, CUPS_AND_HATS)
+    assert handed == [(window.as_of, {"tea", "rings"})]
+    assert (report.roles, report.recipe) == (plain.roles, plain.recipe)
+    rules = ["category's popularity", "activity alone", "category counts"]
+    assert list(report.roles_of("new_product")) == ["noisy", "perfect", *rules]
+    assert report.roles_of("product") == plain.roles
+    assert set(report.heads) - set(plain.heads) == {"new_product"}
+    for name in ("measurements", "differences", "reliability", "populations"):
+        without = [one for one in getattr(report, name) if one.head != "new_product"]
+        assert repr(without) == repr(list(getattr(plain, name)))
+        assert len(without) < len(getattr(report, name))
+    (population,) = (one for one in report.populations if one.head == "new_product")
+    assert (population.customers, population.targets) == (40, 2)
+    best = {
+        one.against for one in report.mean_differences() if one.head == "new_product" and one.against_best
+    }
+    assert best == {"perfect"}
+
+
+def test_progress_and_the_stop_watch_go_on_over_new_products(shop, contenders):
+    told = []
+    windows = rolling_windows(shop.instant("2024-03-01"), 28, 2, 28)
+    report = backtest(
+        shop,
+        windows,
+        lambda log, as_of: {"noisy": Rate("noisy", 0.2, as_of)},
+        CUPS_AND_HATS,
+        lambda *step: told.append(step),
+        fit_new=lambda log, as_of: {"noisy": contenders["noisy"]},
+    )
+    done = [step[1] for step in told]
+    assert done == sorted(done)
+    assert (done[0], done[-1]) == (0, told[-1][2])
+    assert "2024-03-01: new products: noisy" in {step[0] for step in told}
+    timed = [one.as_of for one in report.seconds if one.step == "new products"]
+    assert timed == [one.as_of.iso for one in windows]
+    # Nobody bought cups or hats in the window of February.
+    assert [one.targets for one in report.populations if one.head == "new_product"] == [0, 2]
+    assert {one.as_of for one in report.measurements if one.head == "new_product"} == {windows[1].as_of.iso}
+
+
+def test_the_recipe_of_new_products_is_the_recipe(shop, window, contenders):
+    with pytest.raises(ValueError, match="of new products the recipe is perfect, and not noisy"):
+        backtest(
+            shop,
+            [window],
+            lambda log, as_of: contenders,
+            CUPS_AND_HATS,
+            fit_new=lambda log, as_of: {"perfect": contenders["perfect"]},
+        )
+
+
 def test_verdicts_and_the_data_are_kept_with_the_windows(shop, window):
     def fit(log, as_of):
         return Contenders(rates(log, as_of), recipe="high", verdicts=("said",))

@@ -17,6 +17,7 @@ from intentml.evaluation import report as report_page
 from intentml.evaluation.board import Cell, against_best, boards
 from intentml.evaluation.measurement import MEAN
 from intentml.evaluation.report import markdown
+from intentml.evaluation.standings import standings
 from intentml.timeline import Window, rolling_windows
 
 
@@ -78,6 +79,53 @@ def test_a_kind_without_enough_buyers_is_named(shop, window, contenders):
     page = markdown(backtest(shop, [window], lambda log, as_of: contenders, settings))
     assert "Not judged, no target has 30 buyers in the window: Categories." in page
     assert "### Categories" not in page
+
+
+@pytest.fixture(scope="module")
+def of_new_products(shop, window, contenders):
+    """Cups and hats have sold nothing: the seed draws these two."""
+
+    def measured(fewest):
+        settings = BacktestConfig(kinds=("category",), min_buyers_in_window=fewest, seed=38, resamples=20)
+        few = {name: contenders[name] for name in ("noisy", "perfect")}
+        return backtest(
+            shop, [window], lambda log, as_of: contenders, settings, fit_new=lambda log, as_of: few
+        )
+
+    return measured
+
+
+def test_new_products_have_a_board_of_their_own_with_rules_that_no_other_has(of_new_products, report):
+    told = of_new_products(20)
+    page, title = markdown(told), "New products, 28 days, from 2024-03-01"
+    rules = ("category's popularity", "activity alone", "category counts")
+    (board,), others = (
+        [part for part in page.split("### ")[1:] if part.startswith(title) == mine] for mine in (True, False)
+    )
+    assert "40 customers x 2 targets." in board
+    names = [line.split("|")[1].strip() for line in board.splitlines() if line.startswith("| ")]
+    assert names == ["predictor", "noisy (recipe)", "perfect", *rules]
+    heads = [cell.strip() for cell in board.splitlines()[4].strip("|").split("|")][1:]
+    assert heads == [
+        "mAP", "AUROC", "lift, best 5 %", "nDCG at 10", "log-loss", "ECE", "predicted / actual",
+    ]  # fmt: skip
+    assert row(page, title, "perfect")[1].startswith("**1.0000")
+    assert set(row(page, title, rules[0])[5:]) == {"–"}
+    assert not any(rule in part for rule in rules for part in others)
+    assert "- New products, 28 days, mAP: noisy minus perfect = -0." in page
+    assert "- **new products**: a tenth of the products" in page
+    assert "**new products**" not in markdown(report)
+    assert "New products, 28 days, from 2024-03-01: 40 customers x 2 targets" in summary_lines(told)
+    assert {"name": rules[0], "role": "baseline"} in told.to_dict()["predictors"]
+    assert [one.key.metric for one in standings(told, told.windows[0].as_of.iso)].count("lift_5") == 2
+
+
+def test_new_products_that_too_few_bought_are_named(of_new_products):
+    told = of_new_products(30)
+    said = "Not judged, no target has 30 buyers in the window: Categories, New products."
+    assert said in markdown(told)
+    assert f"2024-03-01: {said}" in summary_lines(told)
+    assert "### New products" not in markdown(told)
 
 
 def test_several_windows_have_their_mean_first_and_each_after_it(report, two_windows):

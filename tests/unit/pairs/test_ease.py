@@ -7,7 +7,7 @@ import pytest
 
 from intentml.pairs.candidates import candidates_of
 from intentml.pairs.ease import EaseWeights, ease_scores, fit_ease
-from intentml.pairs.neighbours import fit_neighbours, weights
+from intentml.pairs.neighbours import fit_neighbours
 from pair_tables import NAMES, history
 
 CROWD = tuple(
@@ -23,7 +23,7 @@ def everywhere(users: int, targets: int) -> tuple[np.ndarray, np.ndarray]:
 
 def test_each_column_of_weights_is_the_ridge_regression_of_that_target_on_the_others():
     pairs = history(*[{0: 9.0, 1: 4.0}] * 30, *[{1: 2.0, 2: 9.0}] * 20, *[{0: 1.0, 2: 1.0, 3: 5.0}] * 9)
-    taste = weights(pairs).toarray().astype(np.float64)
+    taste = pairs.taste.toarray().astype(np.float64)
     weight = fit_ease(pairs, NAMES).similarity.toarray()
     for target in range(4):
         others = np.delete(np.arange(4), target)
@@ -54,7 +54,7 @@ def test_scores_at_pairs_are_taste_times_weights_however_few_rows_at_once(monkey
     weight = fit_ease(pairs, names).similarity
     indptr, target = everywhere(len(CROWD), 30)
     scores = ease_scores(pairs, EaseWeights.of(weight), indptr, target).reshape(-1, 30)
-    np.testing.assert_allclose(scores, (weights(pairs) @ weight).toarray(), atol=1e-6)
+    np.testing.assert_allclose(scores, (pairs.taste @ weight).toarray(), atol=1e-6)
 
 
 def test_candidates_are_what_was_bought_and_what_is_near_to_it():

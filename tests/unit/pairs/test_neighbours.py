@@ -2,15 +2,17 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import sparse
 
 from intentml.pairs.neighbours import (
     MIN_BUYERS,
     SHRINK,
     Neighbours,
+    _best_per_row,
     fit_neighbours,
     neighbour_scores,
-    weights,
 )
 from pair_tables import NAMES, history
 
@@ -63,7 +65,7 @@ def test_a_shop_of_nobody_has_no_neighbours():
 
 
 def test_taste_is_the_log_of_decayed_purchases():
-    taste = weights(history({0: 3.0, 2: 1.0}, {})).toarray()
+    taste = history({0: 3.0, 2: 1.0}, {}).taste.toarray()
     np.testing.assert_allclose(taste[0, [0, 2]], np.log([4.0, 2.0]), rtol=1e-6)
     assert taste[1].tolist() == [0, 0, 0, 0]
 
@@ -114,3 +116,14 @@ def test_aligned_to_a_shop_of_other_targets_is_empty():
     neighbours = Neighbours("product", NAMES, sparse.csr_array((4, 4), dtype=np.float32))
     assert neighbours.aligned(np.array(["x", "y"], dtype=object)).shape == (2, 2)
     assert neighbours.aligned(np.zeros(0, dtype=object)).shape == (0, 0)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 6))
+def test_of_many_targets_the_best_are_kept_as_by_a_plain_sort(seed, keep):
+    drawn = np.random.default_rng(seed)
+    laid_out = drawn.choice([0.0, 1e-30, 0.5, 0.5 + 1e-7, 2.0, 3e30], size=(5, 12)).astype(np.float32)
+    kept = _best_per_row(sparse.csr_array(laid_out), keep).toarray()
+    for row, whole in zip(kept, laid_out, strict=True):
+        best = [target for target in np.argsort(-whole, kind="stable")[:keep] if whole[target] > 0]
+        assert np.flatnonzero(row).tolist() == sorted(best)
+        assert row[best].tolist() == whole[best].tolist()

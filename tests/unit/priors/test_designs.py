@@ -109,7 +109,7 @@ def test_the_department_of_a_category_is_its_parent():
     (root,) = tiny_design().parents
     nodes = tiny_snapshot().catalogue.targets("category_node").targets
     assert nodes[root.parent_of].tolist() == ["FOOD", "HOME", "FOOD", "HOME"]
-    seen = root.features["root_seen"].toarray()
+    seen = root.matrix(root.features["root_seen"]).toarray()
     food, home = (nodes.tolist().index(name) for name in ("FOOD", "HOME"))
     np.testing.assert_array_equal(seen[:, food], [1, 1, 0, 0])
     np.testing.assert_array_equal(seen[:, home], [0, 1, 0, 0])
@@ -123,7 +123,8 @@ def test_products_have_their_category_and_brand_as_parents():
     assert category.parent_of[[of["milk"], of["cake"], of["bag"]]].tolist() == [DAIRY, BAKERY, -1]
     assert brand.parent_of[of["soap"]] == -1
     # Ana never bought cake, but a thing of the bakery.
-    assert category.features["category_seen"].toarray()[ANA, category.parent_of[of["cake"]]] == 1
+    seen = category.matrix(category.features["category_seen"]).toarray()
+    assert seen[ANA, category.parent_of[of["cake"]]] == 1
 
 
 @pytest.mark.parametrize("kind", ["category_node", "brand"])

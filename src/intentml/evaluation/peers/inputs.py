@@ -229,7 +229,7 @@ def _write_design(place: Path, part: Slice, design: Design) -> None:
     of_targets: dict[str, npt.ArrayLike] = {name: values[columns] for name, values in design.target.items()}
     for number, parent in enumerate(design.parents):
         of_targets[f"parent_{number}"] = parent.parent_of[columns]
-        matrices = {name: values[rows].tocoo() for name, values in parent.features.items()}
+        matrices = {name: parent.matrix(values)[rows].tocoo() for name, values in parent.features.items()}
         first = next(iter(matrices.values()))
         _write(
             place / f"parent_{number}.parquet",
