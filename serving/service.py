@@ -18,7 +18,7 @@ from intentml.service.admission import Limits, Unhurried
 from intentml.service.keys import Keyring
 
 # Read here, so that a server with wrong ones ends at its start, and not at its first request.
-Limits.of(os.environ)
+LIMITS = Limits.of(os.environ)
 Keyring.of(os.environ)
 traffic.TimeoutMiddleware = Unhurried
 
@@ -46,6 +46,8 @@ class Guards:
 @bentoml.service(
     name="intentml",
     workers=int(os.environ.get("INTENTML_WORKERS", "1")),
+    # In case `Unhurried` should not be in its place: later than ours, which say more.
+    traffic={"timeout": LIMITS.body_seconds + LIMITS.request_seconds + 5},
     logging={"access": {"enabled": False}},  # Bento's own line names the client's address
     metrics={"enabled": False},  # Bento's own name every path that anybody asked for, and keep it
 )

@@ -23,7 +23,7 @@ from pathlib import Path
 
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from processes import running
+from processes import NotStartedError, running
 from wire import Answer, Ask, Service, at_rate
 
 RATE, SECONDS, SWAPS = 200.0, 20.0, 6
@@ -139,8 +139,12 @@ async def swapped(service: Service, roots: Made, both: tuple[Made, Made], custom
         customer_ids: Who may be asked about; those are whose numbers the two tell apart.
     """
     found, numbers = Swapped(), {_named(one): _churn(one, customer_ids) for one in both}
+    if len(numbers) < 2:
+        raise NotStartedError("the scores to swap to have as_of and model of those that are served")
     first, second = numbers.values()
     ids = [one for one in customer_ids if one in first and one in second and first[one] != second[one]]
+    if not ids:
+        raise NotStartedError("the scores to swap to say the same of everybody")
     pages = [ids[start : start + _AT_ONCE] for start in range(0, len(ids), _AT_ONCE)]
 
     def heard(ask: Ask, answer: Answer) -> None:

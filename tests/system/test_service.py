@@ -521,6 +521,29 @@ def test_the_log_has_ids_of_requests_and_nobody_s_data(shop: Shop) -> None:
     assert shop.service.stdout.read_text() == f"Serving scores at {shop.service.url}\n"
 
 
+def test_no_request_sets_a_timer_of_bento_s_own() -> None:
+    """Its time limit never takes one back; where it comes from in another release, this tells."""
+    told = subprocess.run(
+        [sys.executable, "-c", _MIDDLEWARE],
+        cwd=shipped_folder("serving"),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert told.returncode == 0, told.stderr
+    names = told.stdout.split()
+    assert "Guards" in names
+    assert "Unhurried" in names
+    assert "TimeoutMiddleware" not in names
+
+
+_MIDDLEWARE = """
+from service import Intent
+print(*(one.cls.__name__ for one in Intent.to_asgi().user_middleware))
+"""
+
+
 @pytest.mark.slow
 def test_the_service_is_packed_without_a_network(tmp_path: Path) -> None:
     """Every address of a package index leads nowhere."""

@@ -84,7 +84,9 @@ def test_a_model_is_scored_as_a_value_or_as_a_folder(tmp_path):
     by_value = score(model(), log(), as_of=AS_OF_TEXT, horizon_days=28)
     assert by_folder.manifest == by_value.manifest
     pd.testing.assert_frame_equal(by_folder.customers, by_value.customers)
-    assert by_folder.index_path == tmp_path / "scores" / "products.fts.sqlite"
+    assert by_value.index is None
+    assert by_folder.index is not None
+    assert by_folder.index.search("tea")
 
 
 def test_progress_is_told_from_start_to_end(tmp_path):

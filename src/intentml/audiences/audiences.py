@@ -93,7 +93,7 @@ class Audiences:
     ) -> None:
         self.view, self.known, self.shop, self.model = view, dict(known), shop, model
         self.broken = dict(broken or {})
-        self.selector = Selector(view, rules_of(self.known.values()), engine)
+        self.selector = Selector(view, rules_of(self.known.values()), engine, self.broken)
 
     def find(self, asked: Asked) -> Audience:
         """The audience meant.

@@ -35,6 +35,10 @@ def yaml_of(text: str, place: str) -> Any:
         mark = getattr(problem, "problem_mark", None)
         where = f" in line {mark.line + 1}" if mark else ""
         raise RuleError(f"{place} is no YAML{where}: {getattr(problem, 'problem', problem)}") from None
+    except ValueError as problem:  # a date that no calendar has
+        raise RuleError(f"{place} is no YAML: {problem}") from None
+    except RecursionError:
+        raise RuleError(f"{place} is nested too deeply") from None
 
 
 def read_one(path: Path, make: Make[Thing]) -> Thing:
@@ -46,7 +50,7 @@ def read_one(path: Path, make: Make[Thing]) -> Thing:
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise RuleError(f"there is no file {path}") from None
+        raise RuleError(f"there is no file {path.name}") from None
     except UnicodeDecodeError:
         raise RuleError(f"{path.name} is no text in UTF-8") from None
     except OSError as problem:

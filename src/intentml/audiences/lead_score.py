@@ -75,11 +75,11 @@ def read_lead_score(path: Path | None = None) -> LeadScore:
         RuleError: The file is missing, or holds none.
     """
     shipped = files(__package__) / FILE
-    place = FILE if path is None else str(path)
+    place = FILE if path is None else path.name
     try:
         content = (shipped if path is None else path).read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise RuleError(f"there is no file {path}") from None
+        raise RuleError(f"there is no file {place}") from None
     told = yaml_of(content, place)
     if not isinstance(told, Mapping):
         raise RuleError(f"{place} is no mapping of behaviour, profile and source")

@@ -63,12 +63,17 @@ class Selector:
         view: What is known of the customers.
         audiences: Rules by the names that `audience(...)` and `similar_to(...)` use.
         engine: Where tables live; an in-memory DuckDB if left out.
+        broken: Why files of these names hold no audience.
     """
 
     def __init__(
-        self, view: ShopView, audiences: Mapping[str, Rule] | None = None, engine: Engine | None = None
+        self,
+        view: ShopView,
+        audiences: Mapping[str, Rule] | None = None,
+        engine: Engine | None = None,
+        broken: Mapping[str, RuleError] | None = None,
     ) -> None:
-        self.view, self._audiences = view, dict(audiences or {})
+        self.view, self._audiences, self._broken = view, dict(audiences or {}), dict(broken or {})
         self._engine = engine or DuckDBEngine()
         rows = pa.array(np.arange(len(view.customer_ids), dtype=np.int32))
         self._customers = self._engine.table("customers", view.customers.add_column(0, "row", rows))
@@ -257,8 +262,10 @@ class Selector:
         """The rule of an audience.
 
         Raises:
-            RuleError: There is none of that name.
+            RuleError: There is none of that name, or its file is broken.
         """
+        if name in self._broken:
+            raise self._broken[name].with_traceback(None)  # else it would grow with every question
         if name not in self._audiences:
             near = nearest(name, self._audiences)
             known = f"did you mean {', '.join(near)}?" if near else f"{len(self._audiences)} are known"

@@ -15,7 +15,7 @@ from intentml.evaluation.comparison import differences
 from intentml.evaluation.contenders import Contenders, Fit, Progress, contenders_of
 from intentml.evaluation.measure import Judge, Measured, Population
 from intentml.evaluation.measurement import Deciles, Difference, Measurement, Reliability
-from intentml.evaluation.new_products import NewProducts, new_products
+from intentml.evaluation.new_products import NewProducts, check_listed, new_products
 from intentml.evaluation.peers.bench import PeerNote, PeerPredictor
 from intentml.evaluation.results import BacktestReport, StepTime, WindowVerdict
 from intentml.evaluation.settings import BacktestConfig
@@ -55,6 +55,7 @@ def backtest(
             products are not measured.
 
     Raises:
+        DataError: New products are asked for, and there is no table of products.
         IncompleteOutcomeError: A window ends after the data does; nothing was fitted.
         TimeError: A window starts outside the data or has a horizon outside 7 to 365 days (nothing
             was fitted), or a predictor was trained on what came after the window's start.
@@ -62,6 +63,8 @@ def backtest(
     """
     settings = settings or BacktestConfig()
     windows = check_windows(log, windows)
+    if fit_new is not None:
+        check_listed(log)
     parts = 1 if fit_new is None else 2
     run = _Run(log, settings, clock, lambda step, done: progress(step, done, _STEPS * parts * len(windows)))
     for number, window in enumerate(windows):

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy import sparse
 
+from intentml.errors import DataError
 from intentml.evaluation.comparison import differences
 from intentml.evaluation.contenders import BASELINE, Fit, Progress, contenders_of
 from intentml.evaluation.judged import JudgedTargets
@@ -100,15 +101,18 @@ def new_products(
         progress: Told the step, steps done and steps in all.
 
     Raises:
+        DataError: There is no table of products.
         IncompleteOutcomeError: The window ends after the data does.
         TimeError: The window starts outside the data, or a predictor has seen what came after its start.
         ValueError: A predictor does not score products.
     """
     settings = settings or BacktestConfig()
     (window,) = check_windows(log, [window])
+    check_listed(log)
     names = held_out(log.catalogue.product_ids, share, settings.seed)
     young = log.unsold(names, window.as_of)
     snapshot = young.as_of(window.as_of)
+    names = names[np.isin(names, snapshot.catalogue.product_ids)]  # sold, but listed later: not known yet
     labels = labels_of(snapshot, young.outcomes(snapshot, window.horizon_days))
     judged = judge_new(snapshot, labels, names, settings, settings.min_buyers_in_window)
     about = window.as_of.iso, window.horizon_days
@@ -141,6 +145,20 @@ def new_products(
         differences(measured, roles),
         tuple(one for found in measured.values() for one in found.reliability),
     )
+
+
+def check_listed(log: OrderLog) -> None:
+    """Refuse a shop whose products are known by their sales alone: there nothing new can be offered.
+
+    Raises:
+        DataError: There is no table of products.
+    """
+    if not log.tables.products.num_rows:
+        raise DataError(
+            "new products cannot be measured: without a table of products nobody knows one that has not sold",
+            table="products",
+            hint="add products with product_id, name and category, or leave new products out",
+        )
 
 
 def judge_new(

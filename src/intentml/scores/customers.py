@@ -126,6 +126,7 @@ def _next_order_at(snapshot: Snapshot, survival: F64, buyer: npt.NDArray[np.bool
     """Median instant of the next order, given that it comes within a year; null for prospects."""
     last = survival[:, -1]
     days = days_until(survival, last + (1 - last) / 2)
+    days[last == 1.0] = SURVIVAL_DAYS[-1]  # no order at all: as late as can be told
     micros = snapshot.as_of.us + np.round(days * 86_400) * 1_000_000
     stamps = pa.array(micros.astype(np.int64), mask=~buyer)
     return stamps.cast(pa.timestamp("us", tz="UTC"))

@@ -165,12 +165,16 @@ class Index:
                 f"the scores folder {path.parent.name} has no keyword index ({path.name})",
                 hint="score the shop again, with a products table that has names or categories",
             )
-        self._name = f"{path.parent.name}/{path.name}"
+        self._path, self._name = path, f"{path.parent.name}/{path.name}"
         # Read only, and without locks: the file never changes under its name.
         address = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
         self._connection = sqlite3.connect(address, uri=True, check_same_thread=False)
         self._one_at_a_time = threading.Lock()
         weakref.finalize(self, self._connection.close)
+
+    def __reduce__(self) -> tuple[type[Index], tuple[Path]]:
+        # Another process opens the file itself.
+        return Index, (self._path,)
 
     def search(self, keyword: str, limit: int | None = None) -> list[Match]:
         """The products that a keyword stands for, most relevant first, ties by product_id; from any thread.

@@ -205,7 +205,7 @@ class ScoredShop:
 
     def customers(self, request: CustomersRequest) -> dict[str, Any]:
         """All that customers.parquet says of some customers; who was not scored is named beside."""
-        return self._told_of(request, self.scores.table.column_names)
+        return self._told_of(request)
 
     def lifecycle(self, request: CustomersRequest) -> dict[str, Any]:
         """Where some customers stand, and the boundaries between the stages."""
@@ -268,20 +268,16 @@ class ScoredShop:
         anew = self.overlay.scores
         return Merged(self.scores.customer_ids, np.array([]) if anew is None else anew.customer_ids)
 
-    def _told_of(self, request: CustomersRequest, columns: Sequence[str]) -> dict[str, Any]:
+    def _told_of(self, request: CustomersRequest, columns: Sequence[str] | None = None) -> dict[str, Any]:
         """Rows of some customers, sorted by id and each once; who was scored anew, and who was not at all."""
         wanted = sorted(set(request.customer_ids))
         check_customers(len(wanted), "customer_ids")
         anew = {one: self.overlay.as_of[one] for one in wanted if one in self.overlay.as_of}
         rows = {one: self.scores.find(one) for one in wanted if one not in anew}
-        tables = [
-            self.scores.table.select(columns).take(
-                pa.array([row for row in rows.values() if row is not None], pa.int64())
-            )
-        ]
+        tables = [_rows(self.scores, [row for row in rows.values() if row is not None], columns)]
         if self.overlay.scores is not None:
-            mine = [self.overlay.scores.find(one) for one in anew]
-            tables.append(self.overlay.scores.table.select(columns).take(pa.array(mine, pa.int64())))
+            mine = (self.overlay.scores.find(one) for one in anew)
+            tables.append(_rows(self.overlay.scores, [row for row in mine if row is not None], columns))
         return {
             **about(self.scores),
             "customers": tables[0] if not anew else pa.concat_tables(tables).sort_by("customer_id"),
@@ -302,6 +298,13 @@ def served(scores: Scores) -> dict[str, Any]:
         "model_version": manifest.model.version,
         "customers": scores.table.num_rows,
     }
+
+
+def _rows(scores: Scores, rows: Sequence[int], columns: Sequence[str] | None) -> pa.Table:
+    """Some rows of customers.parquet, and some columns; all where None."""
+    table = scores.table if columns is None else scores.table.select(columns)
+    # Most ask for one: it is looked at where it lies.
+    return table.slice(rows[0], 1) if len(rows) == 1 else table.take(pa.array(rows, pa.int64()))
 
 
 def _likeness(scores: Scores, state: ShopState) -> Likeness | None:

@@ -107,13 +107,17 @@ def test_broken_files_are_told_each_by_its_name_and_the_others_are_had(tmp_path)
         "empty": b"",
         "worse": b"title: Worse\nrule: orders >=\n",
         "Capital": b"title: Capital\nrule: orders >= 1\n",
+        "spring": b"title: Spring\nrule: orders >= 1\nfrom: 2025-02-30\n",
+        "deep": b"rule: " + b"[" * 3_000 + b"]" * 3_000,
     }
     for name, content in broken.items():
         (tmp_path / f"{name}.yaml").write_bytes(content)
     (tmp_path / "folder.yaml").mkdir()
+    (tmp_path / "gone.yaml").symlink_to("nowhere")
     found, told = read_folder(tmp_path)
     assert list(found) == ["fine"]
-    assert set(told) == {*broken, "folder"}
+    assert set(told) == {*broken, "folder", "gone"}
+    assert "spring.yaml is no YAML: day is out of range" in told["spring"].message
     assert "cut.yaml is no YAML in line 1" in told["cut"].message
     assert "latin.yaml is no text in UTF-8" in told["latin"].message
     assert not any(str(tmp_path) in problem.message for problem in told.values())

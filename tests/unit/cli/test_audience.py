@@ -94,7 +94,7 @@ def test_a_lead_score_in_the_folder_stands_in_the_place_of_the_packages(way, tmp
     assert ours.preview("lead_score = 3").share == 1
     (tmp_path / "lead_score.yaml").write_text("habits: []\n")
     error = answer("audience", "list", way / "scores", *own, status=1)["error"]
-    assert error["message"].startswith(f"{tmp_path / 'lead_score.yaml'}: habits")
+    assert error["message"].startswith("lead_score.yaml: habits")
 
 
 def test_a_broken_file_of_the_folder_is_an_error_unless_the_others_are_asked_for(way, tmp_path):

@@ -1,12 +1,11 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from fortunes import AS_OF, HORIZON, finger_shop, told_by
-from intentml.errors import TimeError
-from intentml.evaluation import BacktestConfig
+from intentml.errors import DataError, TimeError
+from intentml.evaluation import BacktestConfig, backtest
 from intentml.evaluation.new_products import (
     ACTIVITY,
     CATEGORY_COUNTS,
@@ -16,7 +15,7 @@ from intentml.evaluation.new_products import (
 )
 from intentml.tables.read import shop_from_frames
 from intentml.tasks import labels_of
-from intentml.timeline import OrderLog, Window
+from intentml.timeline import OrderLog
 
 FEW = BacktestConfig(min_buyers_in_window=10, resamples=20)
 HALF = 0.5  # of the four products: cups and hats
@@ -124,14 +123,6 @@ def test_nobody_is_fitted_where_no_product_is_judged(window):
     assert not told.roles
 
 
-def test_a_shop_without_products_has_none_that_are_new():
-    names = ("customer_id", "order_id", "ordered_at")
-    rows = [(f"c{one}", f"o{one}-{day}", f"2024-01-{day:02d}") for one in range(9) for day in (2, 20)]
-    log = OrderLog.from_tables(shop_from_frames(pd.DataFrame(rows, columns=names)))
-    told = new_products(log, Window(log.instant("2024-01-10"), 7), lambda past, as_of: {}, FEW)
-    assert (told.held_out, told.population.customers, told.population.targets) == (0, 9, 0)
-
-
 def test_a_predictor_that_has_seen_the_window_is_refused(window):
     def fit(past, as_of):
         late = fortunes()["prophet"]
@@ -140,3 +131,18 @@ def test_a_predictor_that_has_seen_the_window_is_refused(window):
 
     with pytest.raises(TimeError, match=r"late was trained until 2024-03-02.* it has seen"):
         new_products(finger_shop(), window, fit, FEW, share=HALF)
+
+
+def test_a_shop_without_a_table_of_products_has_no_new_ones(window):
+    """What sells for the first time is known to nobody there: nothing is fitted, and it is said why."""
+    log = finger_shop()
+    orders = log.tables.orders
+    alone = OrderLog.from_tables(shop_from_frames(orders, timezone=log.timezone))
+
+    def never(past, as_of):
+        raise AssertionError("fitted")
+
+    with pytest.raises(DataError, match="without a table of products"):
+        new_products(alone, window, never, FEW, share=HALF)
+    with pytest.raises(DataError, match="without a table of products"):
+        backtest(alone, [window], never, FEW, fit_new=never)

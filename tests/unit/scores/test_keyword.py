@@ -1,5 +1,6 @@
 """Keyword search: which products a word stands for, in what order, and what no keyword can break."""
 
+import pickle
 import sqlite3
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -253,6 +254,11 @@ def test_a_build_that_fails_leaves_the_old_index_alone(tmp_path):
 def test_columns_of_different_lengths_are_a_mistake_of_the_caller(tmp_path):
     with pytest.raises(ValueError, match="shorter"):
         build_index(tmp_path / FILE_NAME, ["A", "B"], ["Cake"], [None], [None], [None])
+
+
+def test_an_index_goes_to_another_process_by_its_file(index):
+    opened = Index(index)
+    assert pickle.loads(pickle.dumps(opened)).search("cake") == opened.search("cake")
 
 
 def test_threads_get_the_same_answers_as_one(index):
