@@ -141,6 +141,7 @@ class Board:
         targets: Targets judged, 0 where there are none.
         columns: Titles.
         rows: Predictor, role and one cell a column; predictors without the head have dashes.
+        judged: Whether any of the targets is judged; else it is told of all of them how many came to buy.
     """
 
     head: str
@@ -151,6 +152,7 @@ class Board:
     targets: int
     columns: tuple[str, ...]
     rows: tuple[tuple[str, str, tuple[Cell, ...]], ...]
+    judged: bool = True
 
     @property
     def title(self) -> str:
@@ -162,7 +164,7 @@ class Board:
     def population(self) -> str:
         """On whom it was measured."""
         of_targets = f" x {self.targets:,} targets" if self.targets else ""
-        return f"{self.customers:,} customers{of_targets}"
+        return f"{self.customers:,} customers{of_targets}{'' if self.judged else ' known, none judged'}"
 
 
 def boards(report: BacktestReport, as_of: str) -> list[Board]:
@@ -204,7 +206,12 @@ def not_judged(report: BacktestReport, as_of: str) -> str:
         if one.as_of == as_of and one.head != "no_order" and not one.targets
     )
     fewest = report.settings.min_buyers_in_window
-    return f"Not judged, no target has {fewest} buyers in the window: {', '.join(empty)}." if empty else ""
+    if not empty:
+        return ""
+    return (
+        f"Not judged, no target has {fewest} buyers in the window: {', '.join(empty)} "
+        "(fewer will do with --min-buyers-in-window)."
+    )
 
 
 def sentence(one: Difference) -> str:
@@ -235,7 +242,8 @@ def _board(head: str, here: Sequence[Measurement], roles: Mapping[str, str]) -> 
         merits = {name: row[column].merit for name, row in cells.items() if row[column].value is not None}
         for name, merit in merits.items():
             cells[name][column] = replace(cells[name][column], best=merit == max(merits.values()))
-    one = here[0]
+    # The number of buyers is held against its interval of all targets known, judged or not.
+    one = next((each for each in here if each.question != EXPECTED_BUYERS), here[0])
     return Board(
         head=head,
         as_of=one.as_of,
@@ -243,6 +251,7 @@ def _board(head: str, here: Sequence[Measurement], roles: Mapping[str, str]) -> 
         windows=max(each.windows for each in here),
         customers=one.customers,
         targets=one.targets,
+        judged=one.question != EXPECTED_BUYERS,
         columns=tuple(_title(column, here) for column in COLUMNS[head]),
         rows=tuple((name, role, tuple(cells[name])) for name, role in roles.items()),
     )

@@ -64,6 +64,7 @@ def fit_alone(
     batch: int,
     rate: float,
     pull: float,
+    tell: Callable[[str], None] = lambda step: None,
 ) -> None:
     """Fit one head.
 
@@ -76,10 +77,12 @@ def fit_alone(
         batch: Examples of one step.
         rate: The first step's size.
         pull: Toward zero (weight decay).
+        tell: Told which pass begins.
     """
     optimiser = torch.optim.AdamW(head.parameters(), lr=rate, weight_decay=pull)
     falling = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, passes * -(-examples // batch))
-    for _ in range(passes):
+    for number in range(1, passes + 1):
+        tell(f"pass {number} of {passes}")
         for some in torch.split(draw(), batch):
             optimiser.zero_grad()
             loss_of(some).backward()  # type: ignore[no-untyped-call]

@@ -7,7 +7,7 @@ over pairs of all windows mixed, and gain twice as much (experiments/0017-pair-p
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,7 +31,11 @@ _MOST_A_PASS = 2_500_000
 
 
 def fit_pair_networks(
-    network: IntentModel, parts: Sequence[Examples], states: Sequence[F32], config: TrainingConfig
+    network: IntentModel,
+    parts: Sequence[Examples],
+    states: Sequence[F32],
+    config: TrainingConfig,
+    tell: Callable[[str], None] = lambda step: None,
 ) -> None:
     """Fit the pair network of every kind in place; all else stays as it is.
 
@@ -40,6 +44,7 @@ def fit_pair_networks(
         parts: Training windows.
         states: Of each window's customers. Shape: (n, d) each.
         config: The seed is read.
+        tell: Told which kind and pass begins.
     """
     if "pairs" not in network.config.reads:
         return
@@ -52,7 +57,7 @@ def fit_pair_networks(
         ]
         if windows:
             torch.manual_seed(config.seed)
-            _fit(network, kind, windows)
+            _fit(network, kind, windows, tell)
 
 
 @dataclass(frozen=True)
@@ -90,7 +95,7 @@ class _Window:
         )
 
 
-def _fit(network: IntentModel, kind: str, windows: Sequence[_Window]) -> None:
+def _fit(network: IntentModel, kind: str, windows: Sequence[_Window], tell: Callable[[str], None]) -> None:
     """Fit one kind."""
     head, device = network.of_pairs(kind), network.device
     codes = on_device(_joined([one.examples.codes for one in windows]), device)
@@ -126,6 +131,7 @@ def _fit(network: IntentModel, kind: str, windows: Sequence[_Window]) -> None:
         batch=_BATCH,
         rate=_RATE,
         pull=_PULL,
+        tell=lambda step: tell(f"pair network of {kind}, {step}"),
     )
 
 

@@ -229,7 +229,7 @@ class _Fit:
         """Fit the pair networks and the value head over a sequence that is finished."""
         self.progress("pair networks", 1, 1)
         states = [states_of(network, part.sequences) for part in parts]
-        fit_pair_networks(network, parts, states, self.training)
+        fit_pair_networks(network, parts, states, self.training, lambda step: self.progress(step, 1, 1))
         self.progress("orders and spend", 1, 1)
         fit_value_head(network, parts, states, self.training)
 

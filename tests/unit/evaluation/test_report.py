@@ -14,7 +14,7 @@ from fortunes import Fortune
 from intentml.errors import DataError
 from intentml.evaluation import BacktestConfig, backtest, plots, summary_lines, write_report
 from intentml.evaluation import report as report_page
-from intentml.evaluation.board import Cell, against_best, boards
+from intentml.evaluation.board import Board, Cell, against_best, boards
 from intentml.evaluation.measurement import MEAN
 from intentml.evaluation.report import markdown
 from intentml.evaluation.standings import standings
@@ -77,7 +77,7 @@ def test_the_page_names_window_population_data_and_both_sides_of_the_verdict(rep
 def test_a_kind_without_enough_buyers_is_named(shop, window, contenders):
     settings = BacktestConfig(kinds=("category",), min_buyers_in_window=30, resamples=0)
     page = markdown(backtest(shop, [window], lambda log, as_of: contenders, settings))
-    assert "Not judged, no target has 30 buyers in the window: Categories." in page
+    assert "Not judged, no target has 30 buyers in the window: Categories (fewer will do with" in page
     assert "### Categories" not in page
 
 
@@ -122,7 +122,10 @@ def test_new_products_have_a_board_of_their_own_with_rules_that_no_other_has(of_
 
 def test_new_products_that_too_few_bought_are_named(of_new_products):
     told = of_new_products(30)
-    said = "Not judged, no target has 30 buyers in the window: Categories, New products."
+    said = (
+        "Not judged, no target has 30 buyers in the window: Categories, New products "
+        "(fewer will do with --min-buyers-in-window)."
+    )
     assert said in markdown(told)
     assert f"2024-03-01: {said}" in summary_lines(told)
     assert "### New products" not in markdown(told)
@@ -279,3 +282,9 @@ def test_windows_of_a_real_roll_have_their_own_boards(shop):
     rolled = backtest(shop, windows, fit, BacktestConfig(resamples=0))
     assert [len(boards(rolled, one.as_of.iso)) for one in windows] == [1, 1, 1]
     assert boards(rolled, MEAN)[0].windows == 3
+
+
+def test_targets_that_nobody_is_judged_on_are_called_known():
+    """Of all targets known it is told how many buyers came; that is no judgement of those bought enough."""
+    told = Board("product", "2024-03-01", 28, 1, 40, 593, (), (), judged=False)
+    assert told.population == "40 customers x 593 targets known, none judged"
