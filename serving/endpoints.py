@@ -164,7 +164,10 @@ async def explain(asked: ExplainRequest, request: Request) -> Response:
 
 @app.post("/orders", response_model=answers.OrdersAnswer)
 async def orders(asked: OrdersRequest, idempotency_key: IdempotencyKey = None) -> Response:
-    """Take new order lines in: on the disk before the answer, known to every answer after it."""
+    """Take new order lines in: on the disk before the answer, known to every answer after it.
+
+    Audiences alone are of the scores, and know them after the next night.
+    """
     live = serving().live
     now = datetime.now(UTC)
     return await aside(lambda: JSON(live.take_in(asked, now, idempotency_key)))

@@ -26,13 +26,11 @@ from intentml.prediction import LowRank, Predictions, TargetScores, at_least_ord
 from intentml.priors.designs import KindParameters
 from intentml.priors.explaining import Explanation, asked, explained, reckoned
 from intentml.priors.pair_numbers import numbers_of
-from intentml.priors.predictor import PriorPredictor
+from intentml.priors.predictor import ALL_HORIZONS, PriorPredictor
 from intentml.priors.timing_numbers import timing_numbers
 from intentml.priors.value_numbers import value_numbers
 from intentml.survival import SURVIVAL_DAYS
 from intentml.timeline import Instant, Snapshot
-
-_ALL_HORIZONS = 0
 
 
 class _LastTold:
@@ -146,7 +144,7 @@ class IntentPredictor:
         timing = self.prior.designs.get(
             snapshot,
             "timing numbers",
-            _ALL_HORIZONS,
+            ALL_HORIZONS,
             lambda: timing_numbers(snapshot, self.prior.activity.name, self.prior.timings),
         )
         timed = answer if self.correction.timing.closed else self._silenced(snapshot, answer, timing)

@@ -27,6 +27,10 @@ from intentml.timeline.instants import check_horizon
 Made = TypeVar("Made")
 
 
+ALL_HORIZONS = 0
+"""Stands for the horizon of what is the same at each."""
+
+
 class DesignCache:
     """What was made of the last snapshot asked for, shared by predictors that were fitted together.
 
@@ -128,7 +132,9 @@ class PriorPredictor:
             return 1.0 - self.activity.no_order(snapshot, horizon_days)[:, 0]
 
         def history(_: Snapshot, of: str) -> PairTable:
-            return self.designs.get(snapshot, f"history of {of}", 0, lambda: pair_history(snapshot, of))
+            return self.designs.get(
+                snapshot, f"history of {of}", ALL_HORIZONS, lambda: pair_history(snapshot, of)
+            )
 
         def design() -> Design:
             return design_of(
