@@ -1,25 +1,17 @@
-"""What answers over HTTP: paths, workers' state, and what a request passes on its way in.
+"""What answers over HTTP: paths, and what a request passes on its way in.
 
-What comes in: requests, and where scores and model lie. What goes out: the JSON of contracts, errors too.
-BentoML runs it by `service.py`; what an answer says is decided in `intentml.service.shop`.
+What comes in: requests, and what the worker answers from (`worker.py`). What goes out: the JSON of contracts,
+errors too. BentoML runs it by `service.py`; what an answer says is decided in `intentml.service.shop`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import gc
-import json
 import os
-import signal
-import sys
-import threading
-from collections.abc import Awaitable, Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from time import sleep
 from typing import Annotated, Any, TypeVar
 
 from fastapi import FastAPI, Header, Request
@@ -27,23 +19,17 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
+from worker import DRIFT, METERS, serving
 
-from intentml.audiences.audiences import Audiences
-from intentml.audiences.opening import open_audiences
 from intentml.errors import IntentmlError, MalformedRequestError
-from intentml.scores.scores import Scores
 from intentml.service import formats
 from intentml.service import responses as answers
 from intentml.service.admission import PROBES, Admission, Limits
-from intentml.service.arrivals import Arrivals
-from intentml.service.audiences import ServedAudiences
 from intentml.service.document import PATH as DOCUMENT
 from intentml.service.document import document
-from intentml.service.door import Door, framework_error, log
-from intentml.service.drift import Drift
+from intentml.service.door import Door, framework_error
 from intentml.service.keys import Keyring, Lock
-from intentml.service.live import LiveShop, Places
-from intentml.service.meters import MEDIA_TYPE, Meters
+from intentml.service.meters import MEDIA_TYPE
 from intentml.service.parsing import parsed
 from intentml.service.requests import (
     AudienceRequest,
@@ -65,14 +51,8 @@ from intentml.service.requests import (
 from intentml.service.shop import ScoredShop
 from intentml.version import __version__
 
-SCORES, MODEL = "INTENTML_SCORES", "INTENTML_MODEL"
-ORDERS, AUDIENCES = "INTENTML_ORDERS", "INTENTML_AUDIENCES"
-DATA, COLUMNS = "INTENTML_DATA", "INTENTML_COLUMNS"
-WATCH_SECONDS = 1.0
 AT_ONCE = 20
 LIMITS, KEYRING = Limits.of(os.environ), Keyring.of(os.environ)
-METERS = Meters(os.environ.get("PROMETHEUS_MULTIPROC_DIR"))  # Bento sets it, for its workers
-DRIFT = Drift(METERS.registry)
 # Of answers that are rows; the columns are those of the rows in JSON.
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 ROWS: dict[int | str, dict[str, Any]] = {200: {"content": {formats.ARROW: _BINARY, formats.PARQUET: _BINARY}}}
@@ -118,7 +98,7 @@ async def interested_in(asked: InterestedInRequest, request: Request) -> Respons
     check_limit(request, asked.limit)
 
     def answer(shop: ScoredShop, asked: InterestedInRequest) -> dict[str, Any]:
-        inside = None if asked.audience is None else audiences().rows(shop.scores, asked.audience)
+        inside = None if asked.audience is None else serving().audiences.rows(shop, asked.audience)
         return shop.interested_in(asked, inside)
 
     return await answered(answer, asked, request)
@@ -164,10 +144,7 @@ async def explain(asked: ExplainRequest, request: Request) -> Response:
 
 @app.post("/orders", response_model=answers.OrdersAnswer)
 async def orders(asked: OrdersRequest, idempotency_key: IdempotencyKey = None) -> Response:
-    """Take new order lines in: on the disk before the answer, known to every answer after it.
-
-    Audiences alone are of the scores, and know them after the next night.
-    """
+    """Take new order lines in: on the disk before the answer, known to every answer after it."""
     live = serving().live
     now = datetime.now(UTC)
     return await aside(lambda: JSON(live.take_in(asked, now, idempotency_key)))
@@ -176,31 +153,31 @@ async def orders(asked: OrdersRequest, idempotency_key: IdempotencyKey = None) -
 @app.get("/audiences", response_model=answers.AudiencesAnswer)
 async def list_audiences(request: Request) -> Response:
     """Every audience, and how many are in; or why this shop cannot have it."""
-    return await of_audiences(ServedAudiences.list, request)
+    return await answered(lambda shop, _: serving().audiences.list(shop), None, request)
 
 
 @app.post("/audiences/preview", response_model=answers.PreviewAnswer)
 async def preview(asked: AudienceRequest, request: Request) -> Response:
     """How many are in an audience, what each part of its rule does, how far they can be reached."""
-    return await of_audiences(ServedAudiences.preview, request, asked)
+    return await answered(serving().audiences.preview, asked, request)
 
 
 @app.post("/audiences/members", response_model=answers.MembersAnswer, responses=ROWS)
 async def members(asked: MembersRequest, request: Request) -> Response:
     """Who is in an audience, by id, page by page."""
-    return await of_audiences(ServedAudiences.members, request, asked)
+    return await answered(serving().audiences.members, asked, request)
 
 
 @app.post("/audiences/explain", response_model=answers.ReasonAnswer)
 async def explain_membership(asked: ReasonRequest, request: Request) -> Response:
     """Why is a customer in an audience, or not? With the model's reasons for every interest."""
-    return await answered(audiences().explain, asked, request)
+    return await answered(serving().audiences.explain, asked, request)
 
 
 @app.post("/audiences/compare", response_model=answers.CompareAnswer)
 async def compare(asked: CompareRequest, request: Request) -> Response:
     """Audiences side by side, and how far they are the same people."""
-    return await of_audiences(ServedAudiences.compare, request, asked)
+    return await answered(serving().audiences.compare, asked, request)
 
 
 @app.post("/admin/reload", response_model=answers.ReloadAnswer)
@@ -283,12 +260,6 @@ async def answered(
     return work() if at_once else await aside(work)
 
 
-async def of_audiences(answer: Callable[..., dict[str, Any]], request: Request, *asked: Any) -> Response:
-    """The answer of the audiences of the scores that are served now."""
-    live = serving().live
-    return await aside(lambda: written_for(request, answer(audiences(), live.shop.scores, *asked)))
-
-
 async def aside(work: Callable[[], Done]) -> Done:
     """Work done beside the event loop, so that health is told meanwhile.
 
@@ -297,11 +268,6 @@ async def aside(work: Callable[[], Done]) -> Done:
     """
     thread = serving().one_at_a_time
     return await asyncio.get_running_loop().run_in_executor(thread, work)
-
-
-def audiences() -> ServedAudiences:
-    """The audiences of what is served."""
-    return serving().audiences
 
 
 class JSON(Response):
@@ -351,97 +317,6 @@ async def not_readable(request: Request, problem: HTTPException) -> Response:
         )
     body = framework_error(problem.status_code, request.state.request_id)
     return JSON(body, problem.status_code, problem.headers)
-
-
-@dataclass(frozen=True)
-class Serving:
-    """What a worker answers from.
-
-    Attributes:
-        live: The shop.
-        audiences: Its audiences.
-        one_at_a_time: The thread that works.
-    """
-
-    live: LiveShop
-    audiences: ServedAudiences
-    one_at_a_time: ThreadPoolExecutor
-
-    @classmethod
-    def opened(cls, environment: Mapping[str, str]) -> Serving:
-        """Load what the environment names, and watch it.
-
-        Raises:
-            IntentmlError: Nothing is named, or it cannot be used.
-        """
-        missing = [name for name in (SCORES, MODEL) if not environment.get(name)]
-        if missing:
-            raise IntentmlError(f"{' and '.join(missing)} must be set", hint="`intentml serve` sets them")
-        places = Places.of(environment[SCORES], environment[MODEL])
-        log_of_orders = environment.get(ORDERS)
-        served = ServedAudiences(opening)
-        arrivals = Arrivals(log_of_orders) if log_of_orders else None
-        live = LiveShop(places, arrivals, served.prepare)
-        DRIFT.serves(live.shop.scores)
-        if torch := sys.modules.get("torch"):
-            torch.set_num_threads(1)
-        # What is loaded by now stays: the collector need not walk it at every turn of a request.
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(100_000, 50, 100)
-        threading.Thread(target=watch, args=(live,), daemon=True).start()
-        return cls(live, served, ThreadPoolExecutor(max_workers=1))
-
-
-_OPENED: list[Serving] = []
-
-
-def open_shop() -> None:
-    """Load, in a worker that starts, what it will answer from.
-
-    Raises:
-        IntentmlError: It cannot be used.
-    """
-    _OPENED.append(Serving.opened(os.environ))
-
-
-def serving() -> Serving:
-    """What this worker answers from."""
-    return _OPENED[-1]
-
-
-def watch(live: LiveShop) -> None:
-    """Take other scores as soon as they lie where these do; what cannot be used is told once.
-
-    And end with the server that started this worker, however that ended.
-    """
-    told = None
-    server = os.getppid() if "worker" in Path(sys.argv[0]).parts else None
-    while True:
-        sleep(WATCH_SECONDS)
-        if server is not None and os.getppid() != server:
-            # It was killed. A worker left over would hold the port, and answer on it.
-            os.kill(os.getpid(), signal.SIGTERM)
-            return
-        try:
-            if live.renew():
-                DRIFT.serves(live.shop.scores)
-                gc.collect()
-                log.info(json.dumps({"renewed": live.shop.health()}))
-        except Exception as problem:  # this thread must outlive whatever lies there
-            why = problem.message if isinstance(problem, IntentmlError) else type(problem).__name__
-            if why != told:
-                log.error(json.dumps({"not_renewed": why}))
-            told = why
-
-
-def opening(scores: Scores) -> Audiences:
-    """The audiences of scores, over the tables that were scored; a broken file is told and stops no other."""
-    places = os.environ.get(DATA), os.environ.get(COLUMNS), os.environ.get(AUDIENCES)
-    found = open_audiences(scores, places[0], columns=places[1], folder=places[2], strict=False)
-    for name, problem in found.broken.items():
-        log.error(json.dumps({"broken_audience": name, "why": problem.message}))
-    return found
 
 
 def guarded(inner: Callable[..., Awaitable[None]]) -> Door:

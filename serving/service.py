@@ -56,10 +56,10 @@ class Intent:
     """I have these products; who wants to buy them? Ranked customers, predictions and recommendations."""
 
     def __init__(self) -> None:
-        import endpoints
+        import worker
 
-        endpoints.log.setLevel(logging.getLogger("bentoml").level)  # as loud as Bento itself
-        endpoints.open_shop()
+        worker.log.setLevel(logging.getLogger("bentoml").level)  # as loud as Bento itself
+        worker.open_shop()
 
 
 Intent.add_asgi_middleware(Guards)

@@ -41,7 +41,7 @@ class Luck:
         return np.random.default_rng(seed).integers(1, 8, self.customers) / 10
 
     def likeness(self, members):
-        return np.random.default_rng(len(members)).integers(0, 5, self.customers) / 4
+        return lambda ranking: np.random.default_rng(len(members)).integers(0, 5, ranking.customers) / 4
 
     def reasons(self, row, model):
         return lambda asked: None

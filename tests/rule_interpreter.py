@@ -145,7 +145,7 @@ class _Shop:
         seed = [row for row in range(len(self.people)) if self.fits(self.audiences[asked.audience], row)]
         if person["row"] in seed:
             return False
-        likeness = self.view.ranking.likeness(seed)
+        likeness = self.view.ranking.likeness(seed)(self.view.ranking)
         others = [row for row in range(len(self.people)) if row not in seed]
         return self.rank(likeness, others, person["row"]) < self.keep(asked, len(others))
 

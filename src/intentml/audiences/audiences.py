@@ -7,6 +7,7 @@ is asked for it may be a name, a YAML file, an `Audience`, or a rule as text or 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,10 +19,12 @@ from intentml.audiences.audience import Audience, audience_of, named, rules_of
 from intentml.audiences.engine import Engine
 from intentml.audiences.explain import Clause, Reason, funnel, why
 from intentml.audiences.leaves import Comparison, Happened, WithinKm
+from intentml.audiences.merged import MergedSelector
 from intentml.audiences.reasons import Explainer
 from intentml.audiences.rule import leaves
 from intentml.audiences.selector import Selector
 from intentml.audiences.view import I32, ShopView
+from intentml.audiences.who import Who
 from intentml.errors import IntentmlError, RuleError
 
 if TYPE_CHECKING:
@@ -93,7 +96,17 @@ class Audiences:
     ) -> None:
         self.view, self.known, self.shop, self.model = view, dict(known), shop, model
         self.broken = dict(broken or {})
-        self.selector = Selector(view, rules_of(self.known.values()), engine, self.broken)
+        self.selector: Who = Selector(view, rules_of(self.known.values()), engine, self.broken)
+
+    def with_anew(self, anew: ShopView) -> Audiences:
+        """The same audiences where some customers are known anew: previews, members, counts and reasons.
+
+        `view` stays that of the shop as it was scored.
+        """
+        assert isinstance(self.selector, Selector)
+        others = copy(self)
+        others.selector = MergedSelector(self.selector, anew)
+        return others
 
     def find(self, asked: Asked) -> Audience:
         """The audience meant.
@@ -120,7 +133,7 @@ class Audiences:
 
     def told_of(self, audience: Audience, rows: I32, fields: Iterable[str]) -> pa.Table:
         """Some members: customer_id, whether they are held out where some are, and these fields."""
-        ids, holdout = self.view.customer_ids[rows], audience.held_out()
+        ids, holdout = self.selector.customer_ids[rows], audience.held_out()
         columns = {"customer_id": self.selector.values("customer_id", rows)}
         columns |= {"holdout": pa.array(holdout.of(ids))} if holdout else {}
         return pa.table(columns | {name: self.selector.values(name, rows) for name in fields})
@@ -129,7 +142,7 @@ class Audiences:
         """How many are in, some of them, how far they can be reached, and what each part of the rule does."""
         audience = self.find(asked)
         clauses, who = funnel(self.selector, audience.rule)
-        rows, everybody = np.flatnonzero(who).astype(np.int32), len(self.view.customer_ids)
+        rows, everybody = np.flatnonzero(who).astype(np.int32), len(who)
         spread = (
             rows[np.linspace(0, len(rows) - 1, min(_SAMPLE, len(rows))).astype(int)] if len(rows) else rows
         )
@@ -141,7 +154,7 @@ class Audiences:
             as_of=self.view.as_of.iso,
             customers=len(rows),
             share=len(rows) / max(everybody, 1),
-            sample=tuple(self.view.customer_ids[spread]),
+            sample=tuple(self.selector.customer_ids[spread]),
             reach={name: self._count(name, yes, rows) for name, yes in reach.items()},
             funnel=clauses,
             notes=self.notes(audience),
@@ -166,7 +179,7 @@ class Audiences:
 
     def _count(self, field: str, value: bool | str, rows: I32) -> int:
         """Of some customers, how many have a value."""
-        return int(pc.sum(pc.equal(self.view.customers[field].take(rows), value)).as_py() or 0)
+        return int(pc.sum(pc.equal(self.selector.values(field, rows), value)).as_py() or 0)
 
     def explain(self, asked: Asked, customer_id: str, model: Explainer | None = None) -> Reason:
         """Why a customer is in, or is not.

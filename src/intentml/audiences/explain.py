@@ -6,19 +6,18 @@ out: `Reason`s to print or send, and the number of customers at every node.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from intentml.audiences.leaves import Comparison, InAudience, Interest, InterestedIn, WithinKm
+from intentml.audiences.leaves import Comparison, InAudience, InterestedIn, WithinKm
 from intentml.audiences.reasons import Explainer, InterestReasons
 from intentml.audiences.rule import All, NoneOf, Rule, leaves, parts_of
-from intentml.audiences.selector import Bools, Selector
 from intentml.audiences.text import text_of
-
-Because = Callable[[Interest], InterestReasons | None]
+from intentml.audiences.view import Because
+from intentml.audiences.who import Bools, Who
 
 
 class Reason(BaseModel):
@@ -76,7 +75,7 @@ class Clause(BaseModel):
             yield from part.lines(depth + 1)
 
 
-def why(selector: Selector, rule: Rule, customer_id: str, model: Explainer | None = None) -> Reason:
+def why(selector: Who, rule: Rule, customer_id: str, model: Explainer | None = None) -> Reason:
     """Why a customer fits a rule, or does not.
 
     Args:
@@ -90,14 +89,14 @@ def why(selector: Selector, rule: Rule, customer_id: str, model: Explainer | Non
         RuleError: The rule cannot be asked.
         ModelError: Another model made the scores.
     """
-    row, ranking = selector.view.row_of(customer_id), selector.view.ranking
-    because = None if model is None or ranking is None else ranking.reasons(row, model)
-    selector.condition(rule)  # an audience that leads back to itself has no leaves to end at
+    row = selector.row_of(customer_id)
+    because = None if model is None else selector.reasons(row, model)
+    selector.resolved(rule)  # an audience that leads back to itself has no leaves to end at
     asked = list(_asked(selector, rule))
     return _reason(selector, rule, row, (bool(fit[0]) for fit in selector.fits(asked, row)), because)
 
 
-def _asked(selector: Selector, rule: Rule) -> Iterator[Rule]:
+def _asked(selector: Who, rule: Rule) -> Iterator[Rule]:
     """The leaves of a rule and of the audiences that it names, in order."""
     parts = _parts(selector, rule)
     for part in parts:
@@ -106,13 +105,11 @@ def _asked(selector: Selector, rule: Rule) -> Iterator[Rule]:
         yield rule
 
 
-def _parts(selector: Selector, rule: Rule) -> tuple[Rule, ...]:
+def _parts(selector: Who, rule: Rule) -> tuple[Rule, ...]:
     return (selector.rule_named(rule.audience),) if isinstance(rule, InAudience) else parts_of(rule)
 
 
-def _reason(
-    selector: Selector, rule: Rule, row: int, fits: Iterator[bool], because: Because | None
-) -> Reason:
+def _reason(selector: Who, rule: Rule, row: int, fits: Iterator[bool], because: Because | None) -> Reason:
     """The reason; `fits` says of each leaf, in order, whether it holds, `because` why of an interest."""
     parts = tuple(_reason(selector, part, row, fits, because) for part in _parts(selector, rule))
     if not parts:
@@ -124,16 +121,16 @@ def _reason(
     return Reason(rule=text_of(rule), holds=holds, parts=parts)
 
 
-def _seen(selector: Selector, leaf: Any, row: int) -> dict[str, Any]:
+def _seen(selector: Who, leaf: Any, row: int) -> dict[str, Any]:
     """What a leaf saw of a customer; a leaf over histories or rankings in which they are not: nothing."""
-    if isinstance(leaf, Comparison):
-        return {leaf.field: selector.values(leaf.field, np.array([row], np.int32))[0].as_py()}
-    if isinstance(leaf, WithinKm):
-        return {name: selector.view.customers[name][row].as_py() for name in ("latitude", "longitude")}
+    if isinstance(leaf, Comparison | WithinKm):
+        fields = ("latitude", "longitude") if isinstance(leaf, WithinKm) else (leaf.field,)
+        rows = np.array([row], np.int32)
+        return {name: selector.values(name, rows)[0].as_py() for name in fields}
     return selector.seen(leaf, row)
 
 
-def funnel(selector: Selector, rule: Rule) -> tuple[Clause, Bools]:
+def funnel(selector: Who, rule: Rule) -> tuple[Clause, Bools]:
     """How many customers fit the rule, each of its parts, and, within `all`, the parts so far.
 
     And who fits the rule. Shape: (U,).

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from intentml.audiences.anew import AsScored, RenewableAudiences
 from intentml.audiences.audience import presets
 from intentml.audiences.audiences import Audiences
 from intentml.audiences.engine import Engine
@@ -21,7 +22,7 @@ from intentml.errors import RuleError
 from intentml.scores.folder import load_scores
 from intentml.scores.scores import Scores
 from intentml.tables.read import read_shop
-from intentml.timeline import OrderLog, known_by
+from intentml.timeline import Known, OrderLog, known_by
 
 # The oldest purchases stay the oldest, however the shop grows; so many marks fit into what a ledger keeps.
 _OLDEST = 25
@@ -57,23 +58,52 @@ def open_audiences(
         RuleError: The tables are not those that were scored, or a file cannot be used.
     """
     scores, log = scored_log(scores, data, columns=columns)
+    known, points = known_by(log, scores.manifest.as_of), _points(folder, lead_score)
+    return _audiences(log, known, scores, folder, points, engine, strict)
+
+
+def open_renewable(
+    scores: Scores,
+    data: str | Path | OrderLog | None = None,
+    *,
+    columns: str | Path | None = None,
+    folder: str | Path | None = None,
+) -> RenewableAudiences:
+    """A shop's audiences that can be told of order lines; broken files stop no others.
+
+    Arguments and errors as of `open_audiences`.
+    """
+    scores, log = scored_log(scores, data, columns=columns)
+    known = known_by(log, scores.manifest.as_of)
+    found = _audiences(log, known, scores, folder, _points(folder, None), None, strict=False)
+    return RenewableAudiences(found, AsScored.of(log, known, scores, found.view))
+
+
+def _audiences(
+    log: OrderLog,
+    known: Known,
+    scores: Scores,
+    folder: str | Path | None,
+    points: LeadScore | None,
+    engine: Engine | None,
+    strict: bool,
+) -> Audiences:
+    """The audiences of what is known of a shop."""
     own, broken = ({}, {}) if folder is None else read_folder(Path(folder))
     if strict and broken:
         raise next(iter(broken.values()))
-    known = {name: one for name, one in (presets() | own).items() if name not in broken}
-    points = _points(None if folder is None else Path(folder), lead_score)
-    view = view_of(known_by(log, scores.manifest.as_of), scores, points)
-    model = scores.manifest.model.version
-    return Audiences(view, known, shop=shop_mark(log), model=model, engine=engine, broken=broken)
+    all_known = {name: one for name, one in (presets() | own).items() if name not in broken}
+    view, model = view_of(known, scores, points), scores.manifest.model.version
+    return Audiences(view, all_known, shop=shop_mark(log), model=model, engine=engine, broken=broken)
 
 
-def _points(folder: Path | None, lead_score: str | Path | None) -> LeadScore | None:
+def _points(folder: str | Path | None, lead_score: str | Path | None) -> LeadScore | None:
     """The shop's own points: of the file named, else of its folder; None where it has none."""
     if lead_score is not None:
         return read_lead_score(Path(lead_score))
-    if folder is None or not (folder / FILE).is_file():
+    if folder is None or not (Path(folder) / FILE).is_file():
         return None
-    return read_lead_score(folder / FILE)
+    return read_lead_score(Path(folder) / FILE)
 
 
 def scored_log(

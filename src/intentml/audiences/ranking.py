@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from intentml.audiences.leaves import Interest
 from intentml.audiences.reasons import Explainer, InterestReasons
-from intentml.audiences.view import I32
+from intentml.audiences.view import I32, Because, Likeness, Ranking
 from intentml.prediction import F64
 from intentml.scores.scores import Scores
 from intentml.scores.selection import Selection, select
@@ -35,9 +34,12 @@ class ScoresRanking:
 
     Attributes:
         scores: The scores; customers are numbered as there.
+        snapshot_of: What was known of a customer when these were made, None of who never bought; the
+            scores' own histories if left out.
     """
 
     scores: Scores
+    snapshot_of: Callable[[str], Snapshot | None] | None = None
 
     def interest(self, asked: Interest) -> F64:
         """P(buys at least one of the products within the horizon). Shape: (U,).
@@ -48,7 +50,7 @@ class ScoresRanking:
         """
         return self.scores.probability(*self._selected(asked))
 
-    def reasons(self, row: int, model: Explainer) -> Callable[[Interest], InterestReasons | None]:
+    def reasons(self, row: int, model: Explainer) -> Because:
         """What tells why one customer is expected to buy some products, or not to.
 
         It tells of the target that counts: of several the customer's likeliest, and it says which. Of
@@ -66,7 +68,11 @@ class ScoresRanking:
 
         @cache  # made once, and only where a rule asks for it
         def snapshot() -> Snapshot | None:
-            return known_snapshot(self.scores, customer)
+            return (
+                known_snapshot(self.scores, customer)
+                if self.snapshot_of is None
+                else self.snapshot_of(customer)
+            )
 
         def of(asked: Interest) -> InterestReasons | None:
             known = snapshot()
@@ -78,11 +84,11 @@ class ScoresRanking:
 
         return of
 
-    def likeness(self, members: I32) -> F64:
+    def likeness(self, members: I32) -> Likeness:
         """Log-odds to be one of the members, by what the model learned of each customer and what is plain.
 
         A logistic regression of members against others over the learned vectors, orders, recency, tenure,
-        money and rhythm. Shape: (U,).
+        money and rhythm. It tells of customers of the same model's scores.
         """
         from sklearn.linear_model import LogisticRegression
 
@@ -98,10 +104,15 @@ class ScoresRanking:
             )
         )
         if inside[some].all():
-            return np.zeros(len(inside))
-        numbers = self.numbers
-        taught = LogisticRegression(max_iter=500, class_weight="balanced").fit(numbers[some], inside[some])
-        odds: F64 = numbers @ taught.coef_[0] + taught.intercept_[0]
+            return lambda ranking: np.zeros(len(_scores_of(ranking)))
+        taught = LogisticRegression(max_iter=500, class_weight="balanced")
+        taught.fit(self.numbers[some], inside[some])
+
+        def odds(ranking: Ranking) -> F64:
+            numbers = self.numbers if ranking is self else self._scaled(_numbers(_scores_of(ranking)))
+            found: F64 = numbers @ taught.coef_[0] + taught.intercept_[0]
+            return found
+
         return odds
 
     def found(self, keyword: str) -> Sequence[str]:
@@ -121,23 +132,41 @@ class ScoresRanking:
         return with_whole_groups(self.scores, selection, days), days
 
     @cached_property
-    def numbers(self) -> npt.NDArray[np.float64]:
+    def numbers(self) -> F64:
         """What customers are compared by, each number with mean 0 and spread 1. Shape: (U, D)."""
-        table = self.scores.table
-        columns = []
-        for name in _OBSERVED:
-            values = _plain(table[name]) if name in table.column_names else np.full(len(table), np.nan)
-            unknown = np.isnan(values)
-            columns += [np.where(unknown, 0.0, np.log1p(np.maximum(values, 0.0))), unknown.astype(np.float64)]
-        days = self.scores.manifest.horizons[0]
-        learned = [of.customer_vectors for (_, horizon), of in self.scores.targets.items() if horizon == days]
-        numbers = np.hstack([np.stack(columns, axis=1), *learned]).astype(np.float64)
-        spread = numbers.std(axis=0)
+        return self._scaled(_numbers(self.scores))
+
+    def _scaled(self, numbers: F64) -> F64:
+        """Numbers of customers on the scale of these. Shape: (n, D) -> (n, fewer that vary)."""
+        mean, spread = self._scale
         varied = spread > 0
-        scaled: npt.NDArray[np.float64] = (numbers[:, varied] - numbers[:, varied].mean(axis=0)) / spread[
-            varied
-        ]
+        scaled: F64 = (numbers[:, varied] - mean[varied]) / spread[varied]
         return scaled
+
+    @cached_property
+    def _scale(self) -> tuple[F64, F64]:
+        """Mean and spread of each number. Shape: (D,) each."""
+        numbers = _numbers(self.scores)
+        return numbers.mean(axis=0), numbers.std(axis=0)
+
+
+def _scores_of(ranking: Ranking) -> Scores:
+    """The scores behind a ranking of the same kind."""
+    assert isinstance(ranking, ScoresRanking)
+    return ranking.scores
+
+
+def _numbers(scores: Scores) -> F64:
+    """What customers are compared by, as it is. Shape: (U, D)."""
+    table = scores.table
+    columns = []
+    for name in _OBSERVED:
+        values = _plain(table[name]) if name in table.column_names else np.full(len(table), np.nan)
+        unknown = np.isnan(values)
+        columns += [np.where(unknown, 0.0, np.log1p(np.maximum(values, 0.0))), unknown.astype(np.float64)]
+    days = scores.manifest.horizons[0]
+    learned = [of.customer_vectors for (_, horizon), of in scores.targets.items() if horizon == days]
+    return np.hstack([np.stack(columns, axis=1), *learned]).astype(np.float64)
 
 
 def _plain(column: pa.ChunkedArray) -> F64:

@@ -133,6 +133,18 @@ def parts_of(rule: Rule) -> tuple[Rule, ...]:
     return ()
 
 
+def with_parts(group: Rule, parts: tuple[Rule, ...]) -> Rule:
+    """A group of the same kind with other parts."""
+    match group:
+        case All():
+            return All.model_construct(all=parts)
+        case AnyOf():
+            return AnyOf.model_construct(any=parts)
+        case NoneOf():
+            return NoneOf.model_construct(none=parts)
+    raise TypeError(f"{type(group).__name__} has no parts")
+
+
 def leaves(rule: Rule) -> Iterator[Leaf]:
     """Every leaf, in order."""
     if isinstance(rule, Group):

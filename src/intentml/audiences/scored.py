@@ -10,10 +10,11 @@ import numpy as np
 import pyarrow as pa
 
 from intentml.audiences.lead_score import FIELD, LeadScore, read_lead_score
-from intentml.audiences.newcomers import NEWCOMERS, newcomers
+from intentml.audiences.newcomers import NEWCOMERS, Usual, newcomers, usual_newcomer
 from intentml.audiences.ranking import ScoresRanking
 from intentml.audiences.view import EVENTS, LINES, ShopView, rows_of
 from intentml.errors import RuleError
+from intentml.prediction import F64
 from intentml.scores.scores import Scores
 from intentml.scores.stages import IMPORTANCES, LIFECYCLES
 from intentml.timeline import Known
@@ -26,6 +27,7 @@ WORDS = {
     "importance": IMPORTANCES,
     **{trait.name: trait.words for trait in TRAITS.values() if trait.words},
 }
+_NEWCOMER = "newcomer"
 
 # What rules for dirt keep from a field.
 _DOUBTED = {UNUSABLE_BIRTH: "age"}
@@ -46,18 +48,17 @@ def view_of(known: Known, scores: Scores | None = None, lead_score: LeadScore | 
     snapshot = known.snapshot
     if scores is not None:
         _check_alike(known, scores)
-    table = field_table(known, None if scores is None else scores.table)
+    table = field_table(known) if scores is None else customers_of(known, scores.table, usual_days_of(scores))
     words = {name: words for name, words in WORDS.items() if name in table.column_names}
-    if scores is not None and "newcomer" not in table.column_names:
-        table = table.append_column("newcomer", _newcomers(table, scores))
-        words["newcomer"] = NEWCOMERS
+    if scores is not None and _NEWCOMER not in known.further.column_names:
+        words[_NEWCOMER] = NEWCOMERS
     if lead_score is None and FIELD not in table.column_names:
         lead_score = read_lead_score()
     return ShopView(
         as_of=snapshot.as_of,
         customers=table,
-        lines=_lines(known),
-        events=_events(known),
+        lines=lines_of(known),
+        events=events_of(known),
         catalogue=snapshot.catalogue,
         ranking=None if scores is None else ScoresRanking(scores),
         absent={
@@ -73,12 +74,38 @@ def view_of(known: Known, scores: Scores | None = None, lead_score: LeadScore | 
     )
 
 
-def _newcomers(table: pa.Table, scores: Scores) -> pa.Array:
+def customers_of(known: Known, scores: pa.Table, usual_days: float, usual: Usual | None = None) -> pa.Table:
+    """The fields of customers of a shop that was scored, but for those that are sums of points.
+
+    Args:
+        known: Of them.
+        scores: The customers table of scores of them.
+        usual_days: The shop's usual time to a second order.
+        usual: What the newcomers of the shop have in the mean, where these are not all of its customers.
+    """
+    table = field_table(known, scores)
+    if _NEWCOMER in table.column_names:
+        return table
+    words = newcomers(*_buying(table), usual_days, usual)
+    return table.append_column(_NEWCOMER, pa.array(words, pa.string()))
+
+
+def usual_of(customers: pa.Table, usual_days: float) -> Usual:
+    """What the newcomers among all customers of a shop have in the mean; arguments as of `customers_of`."""
+    return usual_newcomer(*_buying(customers), usual_days)
+
+
+def _buying(customers: pa.Table) -> tuple[F64, F64, F64]:
+    """Orders, days since the first one, and money of each."""
     orders, tenure_days, spend = (
-        table[name].cast(pa.float64()).to_numpy() for name in ("frequency", "tenure_days", "monetary")
+        customers[name].cast(pa.float64()).to_numpy() for name in ("frequency", "tenure_days", "monetary")
     )
-    usual_days = scores.manifest.limits.lifecycle.second_order_usual_days
-    return pa.array(newcomers(orders, tenure_days, spend, usual_days), pa.string())
+    return orders, tenure_days, spend
+
+
+def usual_days_of(scores: Scores) -> float:
+    """The shop's usual time to a second order."""
+    return scores.manifest.limits.lifecycle.second_order_usual_days
 
 
 def _check_alike(known: Known, scores: Scores) -> None:
@@ -95,7 +122,8 @@ def _check_alike(known: Known, scores: Scores) -> None:
         )
 
 
-def _lines(known: Known) -> pa.Table:
+def lines_of(known: Known) -> pa.Table:
+    """The purchase lines of a view."""
     snapshot = known.snapshot
     order = snapshot.line_order
     nth = order - snapshot.order_indptr[snapshot.line_customer] + 1
@@ -110,7 +138,8 @@ def _lines(known: Known) -> pa.Table:
     return pa.table(columns, schema=LINES)
 
 
-def _events(known: Known) -> pa.Table:
+def events_of(known: Known) -> pa.Table:
+    """The events of a view."""
     events = known.events
     columns = {
         "row": events["customer"].cast(pa.int32()),

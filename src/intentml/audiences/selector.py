@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from intentml.audiences.best import best_of, seen_in
 from intentml.audiences.bucket import buckets
 from intentml.audiences.comparisons import compared
 from intentml.audiences.engine import DuckDBEngine, Engine
@@ -36,12 +37,13 @@ from intentml.audiences.leaves import (
     SimilarTo,
     WithinKm,
 )
-from intentml.audiences.rule import All, AnyOf, NoneOf, Rule, parts_of, told
-from intentml.audiences.view import I32, Ranking, ShopView
+from intentml.audiences.products import product_rows
+from intentml.audiences.reasons import Explainer
+from intentml.audiences.rule import All, AnyOf, NoneOf, Rule, parts_of, told, with_parts
+from intentml.audiences.view import I32, Because, Likeness, Ranking, ShopView
+from intentml.audiences.who import Bools
 from intentml.errors import RuleError, nearest
 from intentml.prediction import F64
-from intentml.scores.retrieval import Cut
-from intentml.scores.selection import find_category, products_of
 from intentml.tables.contracts import EVENT_TYPES
 from intentml.timeline.catalogue import Strings
 
@@ -49,7 +51,6 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
 
-Bools = npt.NDArray[np.bool_]
 Bits = npt.NDArray[np.uint8]
 _HISTORIES = ("lines", "events")
 _AT_ONCE = 32
@@ -80,9 +81,19 @@ class Selector:
         self._kept: dict[str, ir.Table] = {}
         self._sql: dict[tuple[str, str], str] = {}
         self._fitting: dict[str, Bits] = {}  # who fits a leaf, a bit a customer
+        self._taught: dict[str, Likeness] = {}  # by the audience that taught it
         self._open: list[str] = []  # audiences being resolved, to see a circle
 
+    def over(self, view: ShopView) -> Selector:
+        """The same audiences over another view, of few customers."""
+        return Selector(view, self._audiences, DuckDBEngine(threads=1), self._broken)
+
     # -- who ------------------------------------------------------------------------------------
+
+    @property
+    def customer_ids(self) -> Strings:
+        """Everybody, sorted. Shape: (U,)."""
+        return self.view.customer_ids
 
     def rows(self, rule: Rule) -> I32:
         """Rows of the customers who fit, ascending. Shape: (n,)."""
@@ -134,8 +145,8 @@ class Selector:
         few = len(self._sql) <= _SQL_FOR_EACH * more_than and len(self._fitting) <= _FITS_FOR_EACH * more_than
         if few and len(found) <= more_than:
             return
-        self._sql.clear()
-        self._fitting.clear()
+        for kept in (self._sql, self._fitting, self._taught):
+            kept.clear()
         for key in found:
             self._engine.drop(self._kept.pop(key).get_name())
 
@@ -144,8 +155,7 @@ class Selector:
         if isinstance(leaf, InBucket):
             return {"bucket": float(buckets(self.view.customer_ids[[row]], leaf.bucket.salt)[0])}
         if isinstance(leaf, InterestedIn | SimilarTo):
-            name, values = self._ranked_by(leaf)
-            return {} if np.isnan(values[row]) else {name: float(values[row]), "rank": _rank(values, row)}
+            return seen_in(*self.ranked_by(leaf), row)
         found = self.found(leaf)
         rows = self._engine.arrow(self._engine.sql(found.filter(found["row"] == row))).to_pylist()
         return {name: value for name, value in rows[0].items() if name != "row"} if rows else {}
@@ -153,6 +163,12 @@ class Selector:
     def seen_of_all(self, leaf: Leaf) -> pa.Table:
         """What such a leaf saw of everybody who fits it: row, and what `seen` tells."""
         return self._engine.arrow(self._engine.sql(self.found(leaf)))
+
+    def table(self, fields: Sequence[str]) -> pa.Table:
+        """Of everybody those of some columns that the customers have."""
+        return self.view.customers.select(
+            [name for name in fields if name in self.view.customers.schema.names]
+        )
 
     def values(self, field: str, rows: I32) -> pa.ChunkedArray:
         """A field of some customers. Shape: (n,)."""
@@ -162,6 +178,14 @@ class Selector:
         told = self._customers.select("row", points=self._column(field)).order_by("row")
         points = self._engine.arrow(self._engine.sql(told))["points"].take(rows)
         return points.cast(pa.float64())  # engines add up decimals, which JSON does not know
+
+    def row_of(self, customer_id: str) -> int:
+        """The row of a customer; raises as `ShopView.row_of`."""
+        return self.view.row_of(customer_id)
+
+    def reasons(self, row: int, model: Explainer) -> Because | None:
+        """What tells the reasons of one customer's interests; None without a ranking."""
+        return None if self.view.ranking is None else self.view.ranking.reasons(row, model)
 
     def _answer(self, what: str, rule: Rule, ask: Any) -> pa.Table:
         key = what, _key(rule)
@@ -189,8 +213,20 @@ class Selector:
                     self.view.field_named(name)
                 return within_km(self._customers["latitude"], self._customers["longitude"], circle)
             case InAudience(audience=name):
-                return self._of_audience(name, self.condition)
+                return self.of_audience(name, self.condition)
         return self._customers["row"].isin(self.found(rule)["row"])
+
+    def resolved(self, rule: Rule) -> Rule:
+        """The rule with the rules of the audiences that it names in their places.
+
+        Raises:
+            RuleError: It names what nobody knows, or goes round in a circle.
+        """
+        if isinstance(rule, InAudience):
+            found: Rule = self.of_audience(rule.audience, self.resolved)
+            return found
+        parts = parts_of(rule)
+        return with_parts(rule, tuple(self.resolved(part) for part in parts)) if parts else rule
 
     def _compared(self, asked: Comparison) -> ir.BooleanValue:
         """A comparison over the table of customers."""
@@ -205,6 +241,17 @@ class Selector:
         table = self._kept[name]
         fit = table.filter(compared(table["value"], field, asked, timezone))
         return self._customers["row"].isin(fit["row"])
+
+    def fitting(self, values: F64, asked: Comparison) -> Bools:
+        """Whether each of some values that the field could have fits a comparison. Shape: (n,)."""
+        rows = pa.array(np.arange(len(values), dtype=np.int32))
+        table = self._engine.table("fitting", pa.table({"row": rows, "value": values}))
+        field = self.view.field_named(asked.field)
+        fit = table.filter(compared(table["value"], field, asked, self.view.as_of.timezone))
+        found = np.zeros(len(values), np.bool_)
+        found[self._engine.arrow(self._engine.sql(fit.select("row")))["row"].to_numpy()] = True
+        self._engine.drop("fitting")
+        return found
 
     def _column(self, field: str) -> Any:
         """A field over the table of customers."""
@@ -237,26 +284,29 @@ class Selector:
             rows = np.flatnonzero((number >= leaf.bucket.start) & (number < leaf.bucket.end))
             return pa.table({"row": rows.astype(np.int32), "bucket": number[rows]})
         assert isinstance(leaf, InterestedIn | SimilarTo)
-        name, values = self._ranked_by(leaf)
-        ranked = np.flatnonzero(~np.isnan(values))
-        best = ranked[_cut(leaf).rows(values[ranked])]
-        ranks = np.arange(1, len(best) + 1)
-        return pa.table({"row": best.astype(np.int32), name: values[best], "rank": ranks})
+        return best_of(leaf, *self.ranked_by(leaf))
 
-    def _ranked_by(self, leaf: InterestedIn | SimilarTo) -> tuple[str, F64]:
+    def ranked_by(self, leaf: InterestedIn | SimilarTo) -> tuple[str, F64]:
         """What a leaf ranks customers by, and its numbers; NaN of whom it does not rank. Shape: (U,)."""
-        if isinstance(leaf, SimilarTo):
-            return "likeness", self._likeness(leaf.similar_to.audience)
-        return "probability", self._ranking("interested_in").interest(leaf.interested_in)
+        if isinstance(leaf, InterestedIn):
+            return "probability", self.ranking("interested_in").interest(leaf.interested_in)
+        audience = leaf.similar_to.audience
+        likeness = self.likeness(audience)(self.ranking("similar_to")).astype(np.float64)
+        likeness[self.of_audience(audience, self.rows)] = np.nan
+        return "likeness", likeness
 
-    def _likeness(self, audience: str) -> F64:
-        """How much everybody is like an audience; NaN of its members. Shape: (U,)."""
-        seed = self._of_audience(audience, self.rows)
-        if not len(seed):
-            raise RuleError(f"nobody is in the audience {audience!r}: nobody can be like it")
-        likeness = self._ranking("similar_to").likeness(seed).astype(np.float64)
-        likeness[seed] = np.nan
-        return likeness
+    def likeness(self, audience: str) -> Likeness:
+        """What tells how like somebody is to an audience's members; learned once.
+
+        Raises:
+            RuleError: Nobody is in the audience.
+        """
+        if audience not in self._taught:
+            seed = self.of_audience(audience, self.rows)
+            if not len(seed):
+                raise RuleError(f"nobody is in the audience {audience!r}: nobody can be like it")
+            self._taught[audience] = self.ranking("similar_to").likeness(seed)
+        return self._taught[audience]
 
     def rule_named(self, name: str) -> Rule:
         """The rule of an audience.
@@ -272,7 +322,7 @@ class Selector:
             raise RuleError(f"there is no audience {name!r}", hint=known)
         return self._audiences[name]
 
-    def _of_audience(self, name: str, ask: Any) -> Any:
+    def of_audience(self, name: str, ask: Any) -> Any:
         """What `ask` says of another audience's rule.
 
         Raises:
@@ -313,32 +363,18 @@ class Selector:
         """The products named, as a table; None where none is."""
         if not asked.names_products:
             return None
-        codes = np.unique(np.array(self._product_rows(asked), np.int32))
+        codes = product_rows(self.view.catalogue, asked, lambda words: self.ranking("keyword").found(words))
         name = f"products_{hashlib.sha256(codes.tobytes()).hexdigest()[:16]}"
         if name not in self._kept:
             self._kept[name] = self._engine.table(name, pa.table({"product": codes}))
         return self._kept[name]
 
-    def _product_rows(self, asked: Purchases | Events) -> list[int]:
-        """Catalogue rows of the products named."""
-        catalogue = self.view.catalogue
-        groups = [find_category(catalogue, name) for name in asked.category]
-        ids = list(asked.product)
-        if asked.keyword is not None:
-            ids += self._ranking("keyword").found(asked.keyword)
-        found = [row for group in groups for row in products_of(catalogue, *group)]
-        for kind, names in (("brand", asked.brand), ("product", ids)):
-            for one in names:
-                if one not in catalogue.targets(kind).targets:
-                    near = nearest(one, catalogue.targets(kind).targets)
-                    raise RuleError(
-                        f"the {kind} {one!r} is unknown",
-                        hint=f"did you mean {', '.join(near)}?" if near else None,
-                    )
-                found += products_of(catalogue, kind, one)
-        return found
+    def ranking(self, leaf: str) -> Ranking:
+        """The model's part, for a kind of leaf.
 
-    def _ranking(self, leaf: str) -> Ranking:
+        Raises:
+            RuleError: There is none.
+        """
         if self.view.ranking is None:
             raise RuleError(f"{leaf} needs scores", hint="score the shop first: intentml score")
         return self.view.ranking
@@ -346,14 +382,3 @@ class Selector:
 
 def _key(rule: Rule) -> str:
     return json.dumps(told(rule), sort_keys=True)
-
-
-def _cut(leaf: InterestedIn | SimilarTo) -> Cut:
-    asked = leaf.interested_in if isinstance(leaf, InterestedIn) else leaf.similar_to
-    return Cut(asked.top, getattr(asked, "min_probability", None), asked.top_share)
-
-
-def _rank(values: F64, row: int) -> int:
-    """Where a row stands, from 1: equals in their order, as a cut has them."""
-    mine = values[row]
-    return int(1 + (values > mine).sum() + (values[:row] == mine).sum())

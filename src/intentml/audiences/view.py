@@ -52,17 +52,23 @@ EVENTS = pa.schema(
 )
 
 
+Because = Callable[[Interest], InterestReasons | None]
+"""The reasons of one customer's interest; None where there is no history to tell of."""
+Likeness = Callable[["Ranking"], F64]
+"""How like each customer of a ranking is to those who taught it; higher is more. Shape: (U,)."""
+
+
 class Ranking(Protocol):
     """What a model knows of the same customers, in the same order."""
 
     def interest(self, asked: Interest) -> F64:
         """P(buys at least one of the products within the horizon). Shape: (U,)."""
 
-    def likeness(self, members: I32) -> F64:
-        """How like each customer is to some of them; higher is more. Shape: (U,)."""
+    def likeness(self, members: I32) -> Likeness:
+        """What some customers (rows) teach about who is like them."""
 
-    def reasons(self, row: int, model: Explainer) -> Callable[[Interest], InterestReasons | None]:
-        """What tells the reasons of one customer's interests; None where there is no history to tell of."""
+    def reasons(self, row: int, model: Explainer) -> Because:
+        """What tells the reasons of one customer's interests."""
 
     def found(self, keyword: str) -> Sequence[str]:
         """Ids of products that match a keyword."""
@@ -83,6 +89,7 @@ class ShopView:
         words: Fields whose values are few and fixed, with them.
         points: Fields that are sums of points, worked out when a rule names them.
         doubts: Fields that some customers have in the tables and not here, and why: a sentence each.
+        types_known: Types of events that the shop has, be it of others than these customers.
     """
 
     as_of: Instant
@@ -95,6 +102,7 @@ class ShopView:
     words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     points: Mapping[str, tuple[Weight, ...]] = field(default_factory=dict)
     doubts: Mapping[str, str] = field(default_factory=dict)
+    types_known: frozenset[str] = frozenset()
 
     @cached_property
     def customer_ids(self) -> Strings:
@@ -105,11 +113,8 @@ class ShopView:
     @cached_property
     def event_types(self) -> frozenset[str]:
         """Types that some event has."""
-        return (
-            frozenset()
-            if self.events is None
-            else frozenset(pc.unique(self.events["event_type"]).to_pylist())
-        )
+        own = () if self.events is None else pc.unique(self.events["event_type"]).to_pylist()
+        return self.types_known.union(own)
 
     @cached_property
     def fields(self) -> dict[str, RuleField]:

@@ -29,7 +29,7 @@ _YEAR_DAYS = 365.0
 
 def comparison(audiences: Audiences, names: Iterable[str] | None = None) -> pd.DataFrame:
     """Audiences compared (see `compared`); every one that this shop can have where no name is given."""
-    return compared(members_of(audiences, names), audiences.view.customers)
+    return compared(members_of(audiences, names), audiences.selector.table(_READ))
 
 
 def compared(members: Members, customers: pa.Table, *, fewest: int = FEWEST) -> pd.DataFrame:
@@ -79,6 +79,17 @@ _COLUMNS = (
     "expected_spend",
     "lifetime_value",
     "share_lost",
+)
+
+_READ = (
+    "frequency",
+    "monetary",
+    "tenure_days",
+    "expected_spend",
+    "monetary_net",
+    "expected_spend_net",
+    "expected_spend_365",
+    "lifecycle",
 )
 
 

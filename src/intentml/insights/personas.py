@@ -13,8 +13,8 @@ import numpy as np
 from intentml.audiences.audiences import Asked, Audiences
 from intentml.audiences.leaves import Comparison, InAudience
 from intentml.audiences.rule import Rule, leaves
-from intentml.audiences.selector import Selector
 from intentml.audiences.view import I32, ShopView
+from intentml.audiences.who import Who
 from intentml.insights.differences import (
     MOST,
     Difference,
@@ -112,7 +112,7 @@ def persona_of(
     )
 
 
-def _compared(rule: Rule, selector: Selector) -> set[str]:
+def _compared(rule: Rule, selector: Who) -> set[str]:
     """The fields that a rule compares, those of the audiences it names too."""
     found = set()
     for leaf in leaves(rule):

@@ -22,6 +22,7 @@ from intentml.audiences.ledger import Ledger
 from intentml.audiences.ownership import short
 from intentml.audiences.rule import Rule
 from intentml.audiences.selector import Selector
+from intentml.audiences.who import Who
 from intentml.errors import RuleError
 from intentml.prediction import F64
 from intentml.scenarios.scenario import Entered, Scenario, Step
@@ -155,7 +156,7 @@ class _Asked:
         after = history["age_days"].to_numpy() < self.ages[history["row"].to_numpy()]
         return history.filter(pa.array(after))
 
-    def _holds(self, selector: Selector, rule: Rule | None) -> Mask:
+    def _holds(self, selector: Who, rule: Rule | None) -> Mask:
         mask = np.full(len(self.view.customer_ids), rule is None)
         if rule is not None:
             mask[selector.rows(rule)] = True

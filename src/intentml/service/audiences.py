@@ -1,8 +1,9 @@
 """Audiences over HTTP: who is in, page by page, how many, why, and one against another.
 
-What comes in: scores, where the tables lie that were scored, and requests. What goes out: bodies of
-responses. Audiences are of the scores' own instant: orders that came in since are known to them after the
-next scoring. Nothing that a request names is ever opened as a file.
+What comes in: a scored shop with the order lines that came in since, where the tables lie that were scored,
+and requests. What goes out: bodies of responses. Who bought since is known as of the instant of the
+customer's new scores, everybody else as of the scores' own. Nothing that a request names is ever opened as
+a file.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from intentml.audiences.anew import RenewableAudiences, Told
 from intentml.audiences.audience import Audience, audience_of
 from intentml.audiences.audiences import UNNAMED, Audiences
 from intentml.audiences.leaves import Happened, InterestedIn, Purchased, SimilarTo
@@ -36,6 +38,7 @@ from intentml.insights.comparison import comparison
 from intentml.insights.overlap import overlap
 from intentml.scores.answers import about
 from intentml.scores.scores import Scores
+from intentml.service.overlay import snapshot_of_customer
 from intentml.service.requests import (
     AudienceRequest,
     CompareRequest,
@@ -61,21 +64,22 @@ class ServedAudiences:
         opening: Reads the tables of the shop that was scored; takes seconds, or minutes.
     """
 
-    def __init__(self, opening: Callable[[Scores], Audiences]) -> None:
+    def __init__(self, opening: Callable[[Scores], RenewableAudiences]) -> None:
         self._opening = opening
         self._lock = threading.Lock()
         self._of: Scores | None = None
-        self._opened: Audiences | IntentmlError | None = None
+        self._opened: RenewableAudiences | IntentmlError | None = None
         self._opened_at = 0.0
-        self._next: tuple[Scores, Audiences | IntentmlError] | None = None
+        self._next: tuple[Scores, RenewableAudiences | IntentmlError] | None = None
 
-    def of(self, scores: Scores) -> Audiences:
-        """The audiences of these scores.
+    def of(self, shop: ScoredShop) -> Audiences:
+        """The audiences of a shop, with the order lines that it knows.
 
         Raises:
             UnavailableError: They are just being opened.
             IntentmlError: They cannot be.
         """
+        scores = shop.scores
         with self._lock:
             if self._next is not None and self._next[0] is scores:
                 (self._of, self._opened), self._next, self._opened_at = self._next, None, monotonic()
@@ -92,8 +96,9 @@ class ServedAudiences:
             )
         if isinstance(opened, IntentmlError):
             raise opened
-        opened.selector.forget(more_than=_MOST_KEPT)
-        return opened
+        known = opened.knowing(_told(shop))
+        known.selector.forget(more_than=_MOST_KEPT)
+        return known
 
     def prepare(self, scores: Scores) -> None:
         """Open the audiences of scores that come next, if any were asked for; the old ones go on."""
@@ -108,7 +113,7 @@ class ServedAudiences:
             if self._of is scores:
                 self._opened, self._opened_at = opened, monotonic()
 
-    def _read(self, scores: Scores) -> Audiences | IntentmlError:
+    def _read(self, scores: Scores) -> RenewableAudiences | IntentmlError:
         """The audiences, or why there are none."""
         try:
             return self._opening(scores)
@@ -123,13 +128,13 @@ class ServedAudiences:
 
     # -- the answers ----------------------------------------------------------------------------
 
-    def list(self, scores: Scores) -> dict[str, Any]:
+    def list(self, shop: ScoredShop) -> dict[str, Any]:
         """Every audience, how many are in, or why this shop cannot have it; broken files too."""
-        ours = self.of(scores)
+        ours = self.of(shop)
         found = ours.usable()
         none = {"title": None, "rule": None, "customers": None}
         return {
-            **about(scores),
+            **about(shop.scores),
             "audiences": [
                 {
                     "name": name,
@@ -143,29 +148,32 @@ class ServedAudiences:
             + [{"name": name, **none, "problem": why.message} for name, why in ours.broken.items()],
         }
 
-    def preview(self, scores: Scores, request: AudienceRequest) -> dict[str, Any]:
+    def preview(self, shop: ScoredShop, request: AudienceRequest) -> dict[str, Any]:
         """How many are in, what each part of the rule does, how far they can be reached."""
-        ours = self.of(scores)
-        return {**about(scores), **ours.preview(meant(ours, request.audience)).model_dump(mode="json")}
+        ours = self.of(shop)
+        return {**about(shop.scores), **ours.preview(meant(ours, request.audience)).model_dump(mode="json")}
 
-    def members(self, scores: Scores, request: MembersRequest) -> dict[str, Any]:
+    def members(self, shop: ScoredShop, request: MembersRequest) -> dict[str, Any]:
         """Who is in, by id, some at a time.
+
+        Each page is of its own moment: who enters or leaves in between as orders come in may stand on none.
 
         Raises:
             ConflictError: The page before was of other scores, or of another rule.
         """
-        ours = self.of(scores)
+        ours = self.of(shop)
         audience = meant(ours, request.audience)
-        mark = f"{scores.manifest.model.version} {scores.manifest.as_of} {audience.version}"
+        told = shop.scores.manifest
+        mark = f"{told.model.version} {told.as_of} {audience.version}"
         rows = ours.selector.rows(audience.rule)
-        ids = ours.view.customer_ids[rows]
+        ids = ours.selector.customer_ids[rows]
         start = 0
         if request.cursor is not None:
             start = int(np.searchsorted(ids, _after(request.cursor, mark), side="right"))
         page = slice(start, start + request.limit)
         more = start + request.limit < len(ids)
         return {
-            **about(scores),
+            **about(shop.scores),
             "audience": audience.name,
             "total": len(ids),
             "customers": ours.told_of(audience, rows[page], request.fields),
@@ -175,29 +183,45 @@ class ServedAudiences:
     def explain(self, shop: ScoredShop, request: ReasonRequest) -> dict[str, Any]:
         """Why a customer is in, or is not: every part of the rule, with the value seen.
 
-        And of every interest why the model expects it, by what the scores knew of the customer.
+        And of every interest why the model expects it, by what was known of the customer at `as_of`.
         """
-        ours = self.of(shop.scores)
+        ours = self.of(shop)
         audience = meant(ours, request.audience)
         reason = ours.explain(audience, request.customer_id, shop.predictor)
-        told = {"audience": audience.name, "customer_id": request.customer_id}
-        return {**about(shop.scores), **told, "reason": reason.model_dump(mode="json")}
+        told = about(shop.scores)
+        return {
+            **told,
+            "as_of": shop.overlay.as_of.get(request.customer_id, told["as_of"]),
+            "audience": audience.name,
+            "customer_id": request.customer_id,
+            "reason": reason.model_dump(mode="json"),
+        }
 
-    def compare(self, scores: Scores, request: CompareRequest) -> dict[str, Any]:
+    def compare(self, shop: ScoredShop, request: CompareRequest) -> dict[str, Any]:
         """Audiences side by side, and how far they are the same people."""
-        ours = self.of(scores)
+        ours = self.of(shop)
         names = [_known(ours, name).name for name in request.audiences] or None
         found, both = comparison(ours, names), overlap(ours, names, "inside")
         return {
-            **about(scores),
+            **about(shop.scores),
             "audiences": _records_of(found.reset_index()),
             "overlap": dict(zip(map(str, both.index), _records_of(both), strict=True)),
         }
 
-    def rows(self, scores: Scores, asked: Rule) -> I32:
-        """Rows of the members among the customers scored, ascending."""
-        ours = self.of(scores)
+    def rows(self, shop: ScoredShop, asked: Rule) -> I32:
+        """Rows of the members among everybody, ascending."""
+        ours = self.of(shop)
         return ours.selector.rows(meant(ours, asked).rule)
+
+
+def _told(shop: ScoredShop) -> Told | None:
+    """What came in since the scores were made; None where nothing did."""
+    overlay = shop.overlay
+    if overlay.scores is None:
+        return None
+    return Told(
+        overlay.lines, overlay.as_of, overlay.scores, lambda one: snapshot_of_customer(shop, overlay, one)
+    )
 
 
 def meant(audiences: Audiences, asked: Rule) -> Audience:

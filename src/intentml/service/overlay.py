@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,22 +18,18 @@ import pyarrow as pa
 
 from intentml.errors import UnknownCustomerError, without_address
 from intentml.inference.online import read_histories
-from intentml.prediction import F64
 from intentml.scores.customers import YEAR_DAYS, customer_table
 from intentml.scores.facts import Bought, bought_before
 from intentml.scores.partitions import join_targets, predict_in_parts
 from intentml.scores.scores import Scores
-from intentml.tables.alike import RETURNED_SINCE, news
-from intentml.tables.lines import PURCHASE, UNUSED, line_roles
+from intentml.tables.alike import with_news
+from intentml.tables.lines import PURCHASE, line_roles
 from intentml.timeline import Snapshot
-from intentml.timeline.catalogue import Strings
 from intentml.timeline.columns import strings
 from intentml.timeline.histories import first_full_hour_after
 
 if TYPE_CHECKING:
     from intentml.service.shop import ScoredShop
-
-I64 = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +62,7 @@ def with_lines(shop: ScoredShop, overlay: Overlay, batches: Sequence[pa.Table]) 
     for lines in batches:
         for customer, mine in _by_customer(lines):
             before = came.get(customer, overlay.lines.get(customer, mine[:0]))
-            came[customer] = _told(before, mine)
+            came[customer] = with_news(before, mine)
     histories = [history for customer, mine in came.items() if len(history := _history(shop, customer, mine))]
     snapshots = [_snapshot(shop, *group) for group in _by_instant(shop, histories)]
     fresh = [scored(shop, snapshot) for snapshot in snapshots]
@@ -89,45 +84,6 @@ def warm(shop: ScoredShop) -> None:
         scored(shop, snapshot_of_customer(shop, Overlay(), shop.scores.customer_ids[row]))
 
 
-@dataclass(frozen=True, eq=False)
-class Merged:
-    """The customers of a shop and of an overlay, as one sorted list.
-
-    Attributes:
-        scored: Ids of the shop's scores, sorted. Shape: (U,).
-        anew: Ids of the overlay, sorted. Shape: (n,).
-    """
-
-    scored: Strings
-    anew: Strings
-
-    @cached_property
-    def customer_ids(self) -> Strings:
-        """Everybody, sorted. Shape: (V,)."""
-        at, strangers = self._new
-        return np.insert(self.scored, at, self.anew[strangers]) if len(at) else self.scored
-
-    @cached_property
-    def _new(self) -> tuple[I64, npt.NDArray[np.bool_]]:
-        """Before which rows those stand whom the scores do not know, and who of the overlay they are."""
-        at = np.searchsorted(self.scored, self.anew)
-        known = np.zeros(len(at), np.bool_)
-        inside = at < len(self.scored)
-        known[inside] = self.scored[at[inside]] == self.anew[inside]
-        return at[~known], ~known
-
-    def rows(self, customer_ids: Strings) -> I64:
-        """Where some of them stand. Shape: (n,)."""
-        return np.searchsorted(self.customer_ids, customer_ids)
-
-    def values(self, scored: F64, anew: F64) -> F64:
-        """One number of everybody: the overlay's where it has one. Shape: (U,), (n,) -> (V,)."""
-        at, _ = self._new
-        merged = np.insert(scored, at, 0.0) if len(at) else scored.copy()
-        merged[self.rows(self.anew)] = anew
-        return merged
-
-
 def _by_customer(lines: pa.Table) -> Iterator[tuple[str, pa.Table]]:
     """The lines of each customer, in the order they came."""
     lines = lines.filter(lines["customer_id"].is_valid())
@@ -142,25 +98,9 @@ def _by_customer(lines: pa.Table) -> Iterator[tuple[str, pa.Table]]:
 def _history(shop: ScoredShop, customer: str, came: pa.Table) -> pa.Table:
     """All that is known of a customer; nothing where the scores know every line, or nothing was bought."""
     known = shop.history(customer)
-    whole = _told(known, came.select(known.column_names))
+    whole = with_news(known, came.select(known.column_names))
     bought = (line_roles(whole) == PURCHASE).any()
     return whole if bought and not whole.equals(known) else whole[:0]
-
-
-def _told(known: pa.Table, more: pa.Table) -> pa.Table:
-    """What is known once more lines were told together, by the rule of `tables.alike`.
-
-    A line that counts as nothing (cancelled, say) is left out.
-    """
-    more = more.filter(pa.array(line_roles(more) != UNUSED))
-    found = news(known, more, [0] * len(more))
-    for name in RETURNED_SINCE if found.returned else ():
-        cells = known[name].to_pylist()
-        for row, now in found.returned.items():
-            cells[row] = now[name]
-        at = known.schema.get_field_index(name)
-        known = known.set_column(at, known.schema.field(at), pa.array(cells, known.schema.field(at).type))
-    return pa.concat_tables([known, found.lines])
 
 
 def snapshot_of_customer(shop: ScoredShop, overlay: Overlay, customer: str) -> Snapshot:
@@ -171,7 +111,7 @@ def snapshot_of_customer(shop: ScoredShop, overlay: Overlay, customer: str) -> S
     """
     history = shop.history(customer)
     if customer in overlay.lines:
-        history = _told(history, overlay.lines[customer].select(history.column_names))
+        history = with_news(history, overlay.lines[customer].select(history.column_names))
     if not (line_roles(history) == PURCHASE).any():
         raise UnknownCustomerError(
             f"no purchase of customer {without_address(customer)!r} is known",
@@ -211,7 +151,7 @@ def scored(shop: ScoredShop, snapshot: Snapshot) -> Scores:
     return shop.scores.of_others(table, targets, bought_before(snapshot))
 
 
-def _taken(scores: Scores, rows: I64) -> Scores:
+def _taken(scores: Scores, rows: npt.NDArray[np.int64]) -> Scores:
     """Scores of some customers, in this order."""
     targets = {key: of.take(rows) for key, of in scores.targets.items()}
     return scores.of_others(scores.table.take(pa.array(rows)), targets, scores.bought.take(rows))

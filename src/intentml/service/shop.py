@@ -29,6 +29,7 @@ from intentml.scores.answers import about, explanation
 from intentml.scores.asking import ranked
 from intentml.scores.customers import YEAR_DAYS, customer_table
 from intentml.scores.interests import SCHEMA, interest_batches
+from intentml.scores.merged import Merged
 from intentml.scores.partitions import predict_in_parts
 from intentml.scores.retrieval import Cut
 from intentml.scores.scores import Scores, several
@@ -36,7 +37,7 @@ from intentml.scores.selection import one_target, select
 from intentml.scores.state import known_history, shop_state
 from intentml.scores.union import with_whole_groups
 from intentml.service.arrivals import Batch
-from intentml.service.overlay import Merged, Overlay, scored, snapshot_of_customer, with_lines
+from intentml.service.overlay import Overlay, scored, snapshot_of_customer, with_lines
 from intentml.service.rankings import Rankings
 from intentml.service.requests import (
     CustomersRequest,
@@ -145,7 +146,7 @@ class ScoredShop:
 
         Args:
             request: What.
-            inside: Rows of the scores whose customers alone are ranked; everybody where None.
+            inside: Rows of everybody, those who came since too, who alone are ranked; all where None.
         """
         asked = {name: getattr(request, name) for name in InterestedInRequest.model_fields}
         if not any(asked[name] for name in _NAMED):
@@ -171,8 +172,7 @@ class ScoredShop:
             anew = self.overlay.scores.probability(selection, days)
             probability = self._everybody.values(probability, anew)
         ids = self._everybody.customer_ids
-        members = None if inside is None else self._everybody.rows(self.scores.customer_ids[inside])
-        found = ranked(self.scores, selection, cut, days, ids, probability, members)
+        found = ranked(self.scores, selection, cut, days, ids, probability, inside)
         return {**found.heading(), "customers": _table(found.customers, _RANKED)}
 
     def recommend(self, request: RecommendRequest) -> dict[str, Any]:

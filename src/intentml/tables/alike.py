@@ -19,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from intentml.tables.lines import line_quantities, line_roles
+from intentml.tables.lines import UNUSED, line_quantities, line_roles
 
 _SAME = ("customer_id", "order_id", "product_id", "ordered_at")
 RETURNED_SINCE = ("status", "returned_at")
@@ -86,6 +86,26 @@ def news(orders: pa.Table, told: pa.Table, telling: Sequence[int]) -> News:
             else:
                 new[same.row] = row
     return News(told.take(pa.array(new, pa.int64())), changed, len(told) - len(new))
+
+
+def with_news(orders: pa.Table, told: pa.Table) -> pa.Table:
+    """The table once some lines were told together: what they add stands behind.
+
+    A line that counts as nothing (cancelled, say) is left out.
+
+    Args:
+        orders: The table, after reading.
+        told: The lines, after reading, in the same columns.
+    """
+    told = told.filter(pa.array(line_roles(told) != UNUSED))
+    found = news(orders, told, [0] * len(told))
+    for name in RETURNED_SINCE if found.returned else ():
+        cells = orders[name].to_pylist()
+        for row, now in found.returned.items():
+            cells[row] = now[name]
+        at = orders.schema.get_field_index(name)
+        orders = orders.set_column(at, orders.schema.field(at), pa.array(cells, orders.schema.field(at).type))
+    return pa.concat_tables([orders, found.lines])
 
 
 def _marks(lines: pa.Table) -> Iterator[tuple[object, ...]]:

@@ -7,6 +7,7 @@ known at that instant is refused, not dropped: whoever sends it expects it to co
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from intentml.errors import TimeError
+from intentml.tables.contracts import ORDERS
 from intentml.tables.shop import ShopTables
 from intentml.timeline.catalogue import Catalogue
 from intentml.timeline.columns import LINE_COLUMNS, micros
@@ -27,7 +29,7 @@ from intentml.timeline.snapshot import Snapshot, snapshot_of
 # What a line says that is read again: whose it is stands as a number, so that rows of one lie together.
 HISTORY_COLUMNS = [name for name in LINE_COLUMNS if name != "customer_id"] + ["status"]
 # Told again and again: their texts are kept once.
-_FEW_TEXTS = ("product_id", "currency", "status")
+_FEW_TEXTS = frozenset({"product_id", "currency", "status", "promo_code", "channel"})
 _TIMES = ("ordered_at", "recorded_at", "returned_at")
 _HOUR_US = 3_600_000_000
 _SHOWN_ROWS = 5
@@ -54,28 +56,68 @@ class ShopState:
     context: ShopContext
 
 
-def lines_by_customer(log: OrderLog) -> pa.Table:
+def lines_by_customer(log: OrderLog, columns: Sequence[str] = HISTORY_COLUMNS) -> pa.Table:
     """The order lines of a log that `before` has cut, as they came, customer by customer.
 
     With the customer's id they are the history that `snapshot_of_histories` takes. A return that was not
     yet known is left out of its line.
 
+    Args:
+        log: The log.
+        columns: Of the table orders; the `HISTORY_COLUMNS`, and perhaps more.
+
     Returns:
-        `customer` (row in `log.customer_ids`, ascending), then those of `HISTORY_COLUMNS` that have a value.
+        `customer` (row in `log.customer_ids`, ascending), then those of the columns that have a value.
     """
     parts = log.purchases, log.returns
     customer, row = (np.concatenate([getattr(of, name) for of in parts]) for name in ("customer", "row"))
     order = np.lexsort((row, customer))
-    lines = log.tables.orders.select(HISTORY_COLUMNS).take(pa.array(row[order]))
+    lines = log.tables.orders.select(columns).take(pa.array(row[order]))
     # A purchase that nobody has returned yet is as good as any other.
     returned = np.concatenate([log.purchases.returned_at != NEVER, np.ones(len(log.returns), np.bool_)])
     for name in ("returned_at", "status"):
         known = pc.if_else(pa.array(returned[order]), lines[name], None)
         lines = lines.set_column(lines.schema.get_field_index(name), name, known)
-    for name in _FEW_TEXTS:
+    for name in _FEW_TEXTS.intersection(columns):
         lines = lines.set_column(lines.schema.get_field_index(name), name, lines[name].dictionary_encode())
-    lines = lines.drop_columns([name for name in HISTORY_COLUMNS if lines[name].null_count == len(lines)])
+    lines = lines.drop_columns([name for name in columns if lines[name].null_count == len(lines)])
     return lines.add_column(0, "customer", pa.array(customer[order].astype(np.int32))).combine_chunks()
+
+
+def history_in(
+    lines: pa.Table, row: int | None, customer_id: str, columns: Sequence[str] = HISTORY_COLUMNS
+) -> pa.Table:
+    """The lines of one customer, as the table orders after reading.
+
+    Args:
+        lines: Of all customers, as `lines_by_customer` gives them.
+        row: The customer's; None of somebody who has no lines there.
+        customer_id: The customer's id.
+        columns: As of `lines_by_customer`.
+    """
+    own = lines[:0] if row is None else _of_customer(lines, row)
+    told = {name: _told_column(own, ORDERS.schema.field(name)) for name in columns}
+    return pa.table({"customer_id": pa.repeat(customer_id, len(own)).cast(pa.string()), **told})
+
+
+def _told_column(lines: pa.Table, field: pa.Field) -> pa.Array | pa.ChunkedArray:
+    """A column in its contract's type; nulls where no line of the shop has a value."""
+    if field.name not in lines.column_names:
+        return pa.nulls(len(lines), field.type)
+    return lines[field.name].cast(field.type)
+
+
+def _of_customer(lines: pa.Table, row: int) -> pa.Table:
+    """The lines of one customer, found without reading those of the others."""
+    start = 0
+    for chunk in lines["customer"].chunks:
+        owners = chunk.to_numpy()
+        first, end = np.searchsorted(owners, [row, row + 1])
+        if end > first:  # a customer's lines may go on in the next chunk
+            rest = _of_customer(lines.slice(start + len(owners)), row) if end == len(owners) else lines[:0]
+            return pa.concat_tables([lines.slice(start + first, end - first), rest])
+        start += len(owners)
+    return lines[:0]
 
 
 def first_full_hour_after(orders: pa.Table, as_of: Instant) -> int:
@@ -101,7 +143,13 @@ def _latest(orders: pa.Table) -> npt.NDArray[np.int64]:
 
 
 def snapshot_of_histories(state: ShopState, tables: ShopTables) -> Snapshot:
-    """The snapshot of the customers of some order lines, as the shop's own log would have it.
+    """The snapshot of `history_of`."""
+    snapshot, _, _ = history_of(state, tables)
+    return snapshot
+
+
+def history_of(state: ShopState, tables: ShopTables) -> tuple[Snapshot, Lines, Lines]:
+    """The snapshot of the customers of some order lines, as the shop's own log would have it, and the lines.
 
     A product that the catalogue does not have is one that nobody knows: its line counts, without a
     product. Money in another currency than the shop's is unknown.
@@ -109,6 +157,9 @@ def snapshot_of_histories(state: ShopState, tables: ShopTables) -> Snapshot:
     Args:
         state: The shop.
         tables: Order lines alone; times without a zone were read in the shop's.
+
+    Returns:
+        The snapshot, its purchases, and the returns.
 
     Raises:
         TimeError: A line was ordered, recorded or returned at `as_of` or later.
@@ -128,17 +179,19 @@ def snapshot_of_histories(state: ShopState, tables: ShopTables) -> Snapshot:
             lines = in_currency(lines, number.get(state.currency, _NO_NUMBER))
         return replace(lines, product=row[lines.product].astype(np.int32))
 
-    return snapshot_of(
+    purchases, returns = in_shop(log.purchases), in_shop(log.returns)
+    snapshot = snapshot_of(
         as_of=state.as_of,
         start=state.start,
         customer_ids=log.customer_ids,
         customer_since=log.customer_since,
         catalogue=state.catalogue,
-        purchases=in_shop(log.purchases),
-        returns=in_shop(log.returns),
+        purchases=purchases,
+        returns=returns,
         timezone=state.as_of.timezone,
         shop=state.context,
     )
+    return snapshot, purchases, returns
 
 
 def refuse_later(orders: pa.Table, end: Instant, why: str, hint: str) -> None:

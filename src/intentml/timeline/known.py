@@ -14,11 +14,13 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from intentml.tables.shop import RuleCount
+from intentml.tables.shop import RuleCount, ShopTables
+from intentml.timeline.catalogue import Strings
 from intentml.timeline.columns import codes, micros
+from intentml.timeline.histories import ShopState, history_of
 from intentml.timeline.instants import DAY_US, NEVER, AsOf, Instant
 from intentml.timeline.lines import Lines, in_currency, main_currency
-from intentml.timeline.log import OrderLog
+from intentml.timeline.log import OrderLog, rows_in
 from intentml.timeline.people import further_columns, people, rows_of
 from intentml.timeline.snapshot import F64, I64, Snapshot, ranges
 
@@ -28,6 +30,8 @@ _NO_HISTORY = (
     "Of a customer whom neither a purchase line nor the customers table knows at as_of: in nobody's traits."
 )
 _FIFTHS = (0.2, 0.4, 0.6, 0.8)
+LINE_DETAILS = ("discount", "tax", "promo_code", "channel")
+"""What else a line says of a purchase, beside what a predictor reads."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -90,12 +94,15 @@ def known_by(log: OrderLog, as_of: AsOf | Instant) -> Known:
     rows = rows_of(tables.customers, ids, past.until)
     told, ages = people(rows, past.until)
     events, strangers = _events(tables.events, ids, past.until)
+    number = main_currency(past.purchases, past.returns)
+    currency = str(past.currencies[number]) if number >= 0 else None
+    purchases, returns = (in_currency(lines, number) for lines in (past.purchases, past.returns))
     return Known(
         snapshot=snapshot,
         customers=told,
         further=pa.table(further_columns(rows)),
-        lines=_line_details(tables.orders, past),
-        returns=_returns(past),
+        lines=_line_details(tables.orders, purchases, currency, past.until),
+        returns=_returns(purchases, returns, past.catalogue.product_ids, past.until),
         events=events,
         quintiles=_quintiles(snapshot),
         present=tables.present,
@@ -103,22 +110,51 @@ def known_by(log: OrderLog, as_of: AsOf | Instant) -> Known:
     )
 
 
-def _line_details(orders: pa.Table, past: OrderLog) -> pa.Table:
-    """The columns of the purchase lines that no array holds; money in the shop's currency, else null."""
-    rows = orders.select(["discount", "tax", "promo_code", "channel", "currency"]).take(
-        pa.array(past.purchases.row)
+def known_later(known: Known, state: ShopState, orders: ShopTables) -> Known:
+    """What is known of some customers at a later instant, once more of their order lines were told.
+
+    The shop around them stays as it was: products, currency, context and quintiles. So do the columns of
+    the customers table, which have no date, an age in years with them; events are those known before.
+
+    Args:
+        known: Of the whole shop.
+        state: The shop, at the later instant.
+        orders: These customers' whole histories, order lines alone; who is among them and not in `known` is
+            somebody new.
+
+    Raises:
+        TimeError: A line was not known at the later instant.
+    """
+    snapshot, purchases, returns = history_of(state, orders)
+    before, ids = known.snapshot, snapshot.customer_ids
+    row = rows_in(ids, before.customer_ids)
+    told = pa.array(row, mask=row < 0)
+    listed = np.append(before.listed_days, np.nan)[row] + state.as_of.days_since(before.as_of)
+    return Known(
+        snapshot=replace(snapshot, listed_days=listed),
+        customers=known.customers.take(told),
+        further=known.further.take(told),
+        lines=_line_details(orders.orders, purchases, state.currency, state.as_of),
+        returns=_returns(purchases, returns, state.catalogue.product_ids, state.as_of),
+        events=_later(_of(known.events, row, len(before)), before.as_of, state.as_of),
+        quintiles=known.quintiles,
+        present=known.present,
+        counts=(),
     )
-    number = main_currency(past.purchases, past.returns)
-    currency = pa.scalar(past.currencies[number] if number >= 0 else None, pa.string())
-    told = pc.fill_null(pc.equal(rows["currency"], currency), True)
+
+
+def _line_details(orders: pa.Table, purchases: Lines, currency: str | None, as_of: Instant) -> pa.Table:
+    """The columns of the purchase lines that no array holds; money in the shop's currency, else null."""
+    rows = orders.select([*LINE_DETAILS, "currency"]).take(pa.array(purchases.row))
+    told = pc.fill_null(pc.equal(rows["currency"], pa.scalar(currency, pa.string())), True)
     table = pa.table(
         {
             **{name: pc.if_else(told, rows[name], None) for name in ("discount", "tax")},
             **{name: rows[name] for name in ("promo_code", "channel")},
-            "returned_days": _ages(past.purchases.returned_at, past.until),
+            "returned_days": _ages(purchases.returned_at, as_of),
         }
     )
-    return _settled(table, _alike(past.purchases))
+    return _settled(table, _alike(purchases))
 
 
 def _alike(lines: Lines) -> npt.NDArray[np.bool_]:
@@ -133,26 +169,24 @@ def _alike(lines: Lines) -> npt.NDArray[np.bool_]:
     return alike
 
 
-def _returns(past: OrderLog) -> pa.Table:
+def _returns(purchases: Lines, returns: Lines, product_ids: Strings, as_of: Instant) -> pa.Table:
     """Purchases that came back, and lines that are returns themselves; all of them known by then."""
-    currency = main_currency(past.purchases, past.returns)
-    undone = in_currency(past.purchases.take(past.purchases.returned_at != NEVER), currency)
-    own = in_currency(past.returns, currency)
-    own_at = np.where(own.returned_at == NEVER, own.at, own.returned_at)
+    undone = purchases.take(purchases.returned_at != NEVER)
+    at = np.where(returns.returned_at == NEVER, returns.at, returns.returned_at)
 
     def rows(lines: Lines, at: I64) -> pa.Table:
         product = pa.array(lines.product, mask=lines.product < 0)
         return pa.table(
             {
                 "customer": lines.customer,
-                "age_days": _ages(at, past.until),
-                "product_id": pa.array(past.catalogue.product_ids, pa.string()).take(product),
+                "age_days": _ages(at, as_of),
+                "product_id": pa.array(product_ids, pa.string()).take(product),
                 "quantity": lines.quantity,
                 "amount": pa.array(lines.amount, mask=np.isnan(lines.amount)),
             }
         )
 
-    table = pa.concat_tables([rows(undone, undone.returned_at), rows(own, own_at)])
+    table = pa.concat_tables([rows(undone, undone.returned_at), rows(returns, at)])
     return table.take(pa.array(np.argsort(table["customer"].to_numpy(), kind="stable")))
 
 
@@ -232,7 +266,14 @@ def _ages(at: I64, as_of: Instant) -> pa.Array:
 
 
 def _of(table: pa.Table, rows: I64, customers: int) -> pa.Table:
-    """The rows of some customers of a table sorted by `customer`, numbered as these are."""
+    """The rows of some customers of a table sorted by `customer`, numbered as these are; of -1, none."""
     indptr = np.searchsorted(table["customer"].to_numpy(), np.arange(customers + 1))
+    indptr, rows = np.append(indptr, indptr[-1]), np.where(rows < 0, customers, rows)
     numbered = pa.array(np.repeat(np.arange(len(rows)), np.diff(indptr)[rows]))
     return table.take(pa.array(ranges(indptr, rows))).set_column(0, "customer", numbered)
+
+
+def _later(events: pa.Table, then: Instant, now: Instant) -> pa.Table:
+    """Events with ages that were told at one instant told at another; the same as if told from the log."""
+    at = then.us - np.rint(events["age_days"].to_numpy() * DAY_US).astype(np.int64)
+    return events.set_column(events.schema.get_field_index("age_days"), "age_days", _ages(at, now))

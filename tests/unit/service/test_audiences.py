@@ -11,6 +11,7 @@ import pytest
 from intentml.errors import ScoresError, UnavailableError
 from intentml.service import audiences
 from intentml.service.audiences import ServedAudiences
+from intentml.service.overlay import Overlay
 
 OLD, NEW = SimpleNamespace(name="old"), SimpleNamespace(name="new")
 
@@ -25,14 +26,20 @@ class Opening:
         self.opened.append(scores.name)
         if self.fails:
             raise self.fails.pop(0)
-        return SimpleNamespace(name=scores.name, selector=SimpleNamespace(forget=lambda more_than: None))
+        found = SimpleNamespace(name=scores.name, selector=SimpleNamespace(forget=lambda more_than: None))
+        return SimpleNamespace(knowing=lambda told: found)
+
+
+def shop(scores: Any) -> Any:
+    """A shop of these scores, to which nothing came in."""
+    return SimpleNamespace(scores=scores, overlay=Overlay())
 
 
 def asked(served: ServedAudiences, scores: Any) -> str:
     """The name of what answers, once it is there."""
     for _ in range(200):
         try:
-            return served.of(scores).name
+            return served.of(shop(scores)).name
         except UnavailableError as problem:
             if "cannot be read" in problem.message:
                 raise
@@ -45,8 +52,8 @@ def test_the_old_ones_answer_until_new_scores_are_served_and_the_new_ones_at_onc
     served = ServedAudiences(opening)
     assert asked(served, OLD) == "old"
     served.prepare(NEW)
-    assert served.of(OLD).name == "old"
-    assert served.of(NEW).name == "new"
+    assert served.of(shop(OLD)).name == "old"
+    assert served.of(shop(NEW)).name == "new"
     assert opening.opened == ["old", "new"]
 
 
@@ -62,6 +69,6 @@ def test_what_could_not_be_read_is_tried_again(monkeypatch, failure):
     with pytest.raises((UnavailableError, ScoresError), match=r"cannot be read: OSError|other tables"):
         asked(served, OLD)
     with pytest.raises((UnavailableError, ScoresError)):
-        served.of(OLD)
+        served.of(shop(OLD))
     monkeypatch.setattr(audiences, "_AGAIN_SECONDS", 0)
     assert asked(served, OLD) == "old"

@@ -1,0 +1,191 @@
+"""A shop as it was scored, and the view of customers whose order lines came in since.
+
+What comes in: what was known of the shop at the instant of its scores; order lines told since, and scores of
+the customers they name. What goes out: a `ShopView` of these customers alone, each as of the instant of that
+customer's scores, in the shop as it was scored: its products, quintiles and newcomers' means. Somebody new
+has no events and no profile before the next scoring.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from intentml.audiences.audiences import Audiences
+from intentml.audiences.newcomers import Usual
+from intentml.audiences.ranking import ScoresRanking
+from intentml.audiences.scored import customers_of, events_of, lines_of, usual_days_of, usual_of
+from intentml.audiences.view import I32, ShopView
+from intentml.scores.scores import Scores
+from intentml.tables.alike import with_news
+from intentml.tables.read import orders_alone
+from intentml.timeline import Instant, Known, OrderLog, Snapshot
+from intentml.timeline.histories import HISTORY_COLUMNS, ShopState, history_in, lines_by_customer
+from intentml.timeline.known import LINE_DETAILS, known_later
+
+I64 = npt.NDArray[np.int64]
+_COLUMNS = (*HISTORY_COLUMNS, *LINE_DETAILS)
+
+
+@dataclass(frozen=True, eq=False)
+class Told:
+    """What came in since the scores were made.
+
+    Attributes:
+        lines: Of each customer, as the table orders after reading.
+        as_of: Of which instant the scores of each who is scored anew are, ISO 8601, sorted by id.
+        scores: Of these customers.
+        snapshot_of: What is known of one of them at that instant.
+    """
+
+    lines: Mapping[str, pa.Table]
+    as_of: Mapping[str, str]
+    scores: Scores
+    snapshot_of: Callable[[str], Snapshot | None]
+
+
+@dataclass(frozen=True, eq=False)
+class AsScored:
+    """A shop as it was scored.
+
+    Attributes:
+        scores: Its scores.
+        view: Everybody, at their instant.
+        known: What was known then.
+        histories: The order lines known then, as `lines_by_customer` has them, with the details.
+    """
+
+    scores: Scores
+    view: ShopView
+    known: Known
+    histories: pa.Table
+
+    @classmethod
+    def of(cls, log: OrderLog, known: Known, scores: Scores, view: ShopView) -> AsScored:
+        """From the shop's log."""
+        return cls(scores, view, known, lines_by_customer(log.before(known.snapshot.as_of), _COLUMNS))
+
+    def anew(self, told: Told, before: tuple[Told, ShopView] | None = None) -> ShopView:
+        """The customers scored anew.
+
+        Args:
+            told: What came in.
+            before: What had come in a while ago, and the view made of it: of whom nothing came in since
+                stands there as now.
+        """
+        same = np.zeros(0, np.bool_)
+        views = []
+        if before is not None:
+            then, view = before
+            same = np.array([told.lines.get(one) is then.lines[one] for one in then.as_of], np.bool_)
+            views = [_some(view, np.flatnonzero(same))]
+        kept = {one for part in views for one in part.customer_ids}
+        groups: dict[str, list[str]] = {}
+        for one, instant in told.as_of.items():
+            if one not in kept:
+                groups.setdefault(instant, []).append(one)
+        views += [self._as_of(instant, ids, told) for instant, ids in groups.items()]
+        return replace(_joined(views), ranking=ScoresRanking(told.scores, told.snapshot_of))
+
+    def _as_of(self, instant: str, ids: Sequence[str], told: Told) -> ShopView:
+        """Some of them, whose scores are of the same instant."""
+        lines = pa.concat_tables([self._history(one, told.lines[one]) for one in ids])
+        state = replace(self._state, as_of=Instant.of(instant, self._state.as_of.timezone))
+        orders = orders_alone(lines, timezone=state.as_of.timezone, source="order lines that came in")
+        known = known_later(self.known, state, orders)
+        rows = pa.array(np.searchsorted(told.scores.customer_ids, known.snapshot.customer_ids))
+        customers = customers_of(known, told.scores.table.take(rows), usual_days_of(self.scores), self._usual)
+        return replace(
+            self.view,
+            customers=customers.select(self.view.customers.column_names).cast(self.view.customers.schema),
+            lines=lines_of(known),
+            events=events_of(known),
+            types_known=self.view.event_types,
+        )
+
+    def _history(self, customer_id: str, came: pa.Table) -> pa.Table:
+        """All that is known of a customer, by the rule of `tables.alike`."""
+        row = self.known.snapshot.find(customer_id)
+        known = history_in(self.histories, row, customer_id, _COLUMNS)
+        return with_news(known, came.select(known.column_names))
+
+    @cached_property
+    def _usual(self) -> Usual:
+        return usual_of(self.view.customers, usual_days_of(self.scores))
+
+    @cached_property
+    def _state(self) -> ShopState:
+        """The shop around a customer, as the tables tell it that were scored."""
+        snapshot = self.known.snapshot
+        return ShopState(
+            as_of=snapshot.as_of,
+            start=snapshot.start,
+            catalogue=snapshot.catalogue,
+            currency=self.scores.manifest.currency,
+            context=snapshot.shop,
+        )
+
+
+class RenewableAudiences:
+    """Audiences of a shop that can be told of order lines.
+
+    Args:
+        audiences: As the shop was scored.
+        shop: The shop.
+    """
+
+    def __init__(self, audiences: Audiences, shop: AsScored) -> None:
+        self.audiences, self._shop = audiences, shop
+        self._last: tuple[Told, ShopView, Audiences] | None = None
+
+    def knowing(self, told: Told | None) -> Audiences:
+        """The audiences once these order lines are known; None: as the shop was scored.
+
+        The same lines as the last time are known already.
+        """
+        if told is None:
+            return self.audiences
+        if self._last is None or self._last[0].lines is not told.lines:
+            view = self._shop.anew(told, self._last and self._last[:2])
+            self._last = told, view, self.audiences.with_anew(view)
+        return self._last[2]
+
+
+def _some(view: ShopView, rows: I64) -> ShopView:
+    """Some customers of a view."""
+    place = np.full(len(view.customers), -1, np.int32)
+    place[rows] = np.arange(len(rows), dtype=np.int32)
+    return _with_histories(view, view.customers.take(pa.array(rows)), [(view, place)])
+
+
+def _joined(views: Sequence[ShopView]) -> ShopView:
+    """The customers of several views, none of whom stands in two, sorted by id."""
+    ids = np.concatenate([view.customer_ids for view in views])
+    order = np.argsort(ids, kind="stable")
+    place = np.empty(len(ids), np.int32)
+    place[order] = np.arange(len(ids), dtype=np.int32)
+    starts = np.cumsum([0, *(len(view.customers) for view in views)])
+    places = [place[start:end] for start, end in pairwise(starts)]
+    customers = pa.concat_tables([view.customers for view in views]).take(pa.array(order))
+    return _with_histories(views[0], customers, list(zip(views, places, strict=True)))
+
+
+def _with_histories(view: ShopView, customers: pa.Table, parts: Sequence[tuple[ShopView, I32]]) -> ShopView:
+    """A view of some customers, with the lines and events of those of its parts who have a place in it."""
+
+    def told(name: str) -> pa.Table:
+        tables = []
+        for part, place in parts:
+            table = getattr(part, name)
+            rows = place[table["row"].to_numpy()]
+            table = table.set_column(0, table.schema.field(0), pa.array(rows))
+            tables.append(table.filter(pa.array(rows >= 0)))
+        return pa.concat_tables(tables)
+
+    return replace(view, customers=customers, lines=told("lines"), events=told("events"))
