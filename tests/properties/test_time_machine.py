@@ -19,9 +19,11 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from intentml.audiences.anew import Told
 from intentml.audiences.audience import presets, rules_of
 from intentml.audiences.audiences import Audiences
 from intentml.audiences.lead_score import LeadScore, read_lead_score
+from intentml.audiences.opening import open_renewable
 from intentml.audiences.parse import parse
 from intentml.audiences.scored import view_of
 from intentml.audiences.selector import Selector
@@ -46,6 +48,8 @@ from intentml.scenarios.actions import actions_due
 from intentml.scenarios.scenario import scenario_of
 from intentml.scores.scores import Scores
 from intentml.sequences import Vocabulary, encode_orders, timing_statistics
+from intentml.service.arrivals import Batch
+from intentml.service.shop import ScoredShop
 from intentml.survival import SURVIVAL_DAYS
 from intentml.tasks import labels_of, next_order_of
 from intentml.timeline import Known, OrderLog, Snapshot, known_by
@@ -220,8 +224,17 @@ def trained_and_scored(log: OrderLog, as_of: str) -> Arrays:
     }
     told = explanations(model.predictor, log.as_of(as_of), HORIZON_DAYS)
     asked = people_asked_for(known_by(log, as_of), scores)
+    came = people_who_ordered_since(log, model, scores)
     return arrays_of(
-        {"predicted": predicted, "saved": saved(model), "told": told, "people": asked, **answers}, "scored"
+        {
+            "predicted": predicted,
+            "saved": saved(model),
+            "told": told,
+            "people": asked,
+            "came": came,
+            **answers,
+        },
+        "scored",
     )
 
 
@@ -244,6 +257,27 @@ def people_asked_for(known: Known, scores: Scores) -> dict[str, Any]:
     members = {name: selector.members(parse(text)) for name, text in rules.items()}
     assert all(len(found) for found in members.values())
     return {"fields": pa.table(fields), "due": actions(view), **members}
+
+
+def people_who_ordered_since(log: OrderLog, model: SavedModel, scores: Scores) -> dict[str, pa.Table]:
+    """Two who order the same in every future, as audiences know them at once, but for what has no date."""
+    line = {"order_id": "!since", "ordered_at": (AS_OF + pd.Timedelta(hours=2)).isoformat()}
+    lines = [{**line, "customer_id": one, "product_id": "p0"} for one in ("anchor", "new since")]
+    shop = ScoredShop.of(scores, model).knowing([Batch(1, lines)])
+    told = Told(shop.overlay.lines, shop.overlay.as_of, some_scores(shop), lambda one: None)
+    view = open_renewable(scores, log).shop.anew(told)
+    dated = [name for name in view.customers.column_names if name in FIELDS]
+    dated = [name for name in dated if FIELDS[name].source != "customer column"]
+    assert view.lines is not None
+    assert view.events is not None
+    assert len(view.lines) > len(lines)
+    return {"fields": view.customers.select(dated), "lines": view.lines, "events": view.events}
+
+
+def some_scores(shop: ScoredShop) -> Scores:
+    """Of those who ordered since."""
+    assert shop.overlay.scores is not None
+    return shop.overlay.scores
 
 
 def actions(view: ShopView) -> pa.Table:

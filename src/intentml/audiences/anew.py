@@ -141,7 +141,7 @@ class RenewableAudiences:
     """
 
     def __init__(self, audiences: Audiences, shop: AsScored) -> None:
-        self.audiences, self._shop = audiences, shop
+        self.audiences, self.shop = audiences, shop
         self._last: tuple[Told, ShopView, Audiences] | None = None
 
     def knowing(self, told: Told | None) -> Audiences:
@@ -152,7 +152,7 @@ class RenewableAudiences:
         if told is None:
             return self.audiences
         if self._last is None or self._last[0].lines is not told.lines:
-            view = self._shop.anew(told, self._last and self._last[:2])
+            view = self.shop.anew(told, self._last and self._last[:2])
             self._last = told, view, self.audiences.with_anew(view)
         return self._last[2]
 

@@ -129,14 +129,16 @@ def known_later(known: Known, state: ShopState, orders: ShopTables) -> Known:
     before, ids = known.snapshot, snapshot.customer_ids
     row = rows_in(ids, before.customer_ids)
     told = pa.array(row, mask=row < 0)
-    listed = np.append(before.listed_days, np.nan)[row] + state.as_of.days_since(before.as_of)
+    listed = _older(np.append(before.listed_days, np.nan)[row], before.as_of, state.as_of)
+    events = _of(known.events, row, len(before))
+    ages = pa.array(_older(events["age_days"].to_numpy(), before.as_of, state.as_of))
     return Known(
         snapshot=replace(snapshot, listed_days=listed),
         customers=known.customers.take(told),
         further=known.further.take(told),
         lines=_line_details(orders.orders, purchases, state.currency, state.as_of),
         returns=_returns(purchases, returns, state.catalogue.product_ids, state.as_of),
-        events=_later(_of(known.events, row, len(before)), before.as_of, state.as_of),
+        events=events.set_column(events.schema.get_field_index("age_days"), "age_days", ages),
         quintiles=known.quintiles,
         present=known.present,
         counts=(),
@@ -273,7 +275,7 @@ def _of(table: pa.Table, rows: I64, customers: int) -> pa.Table:
     return table.take(pa.array(ranges(indptr, rows))).set_column(0, "customer", numbered)
 
 
-def _later(events: pa.Table, then: Instant, now: Instant) -> pa.Table:
-    """Events with ages that were told at one instant told at another; the same as if told from the log."""
-    at = then.us - np.rint(events["age_days"].to_numpy() * DAY_US).astype(np.int64)
-    return events.set_column(events.schema.get_field_index("age_days"), "age_days", _ages(at, now))
+def _older(age_days: F64, then: Instant, now: Instant) -> F64:
+    """Ages told at one instant as they are at another, to the last digit; NaN and inf stay. Shape: (n,)."""
+    ages: F64 = (now.us - (then.us - np.rint(age_days * DAY_US))) / DAY_US
+    return ages

@@ -1,0 +1,81 @@
+"""Known a while later: the same as the shop's own log says of these customers at the later instant."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+
+from intentml.errors import TimeError
+from intentml.tables.read import shop_from_frames
+from intentml.timeline import Instant, Known, OrderLog, known_by
+from intentml.timeline.histories import HISTORY_COLUMNS, ShopState, history_in, lines_by_customer
+from intentml.timeline.known import LINE_DETAILS, known_later
+from intentml.traits import compute_traits
+from random_shop import AS_OF, AS_OF_TEXT, random_shop
+from tiny import log_of
+
+NOW = AS_OF + pd.Timedelta(days=3, hours=7)
+COLUMNS = (*HISTORY_COLUMNS, *LINE_DETAILS)
+
+
+def two_instants(seed: int) -> tuple[OrderLog, Known, Known]:
+    """A shop of which only order lines came in between, and what is known at both instants."""
+    frames = random_shop(seed, customers=40, products=15, lines=900)
+    for name, at in (("events", "occurred_at"), ("customers", "created_at"), ("products", "created_at")):
+        frames[name] = frames[name][~(frames[name][at] >= AS_OF)]
+    recorded = frames["events"]["recorded_at"]
+    frames["events"] = frames["events"][~(recorded >= AS_OF)]
+    # Of a stranger no event is kept: nobody knew then whose it would be.
+    first = log_of(frames).as_of(AS_OF_TEXT).customer_ids
+    frames["events"] = frames["events"][frames["events"]["customer_id"].isin(first)]
+    log = log_of(frames)
+    return log, known_by(log, AS_OF_TEXT), known_by(log, NOW.isoformat())
+
+
+def told(log: OrderLog, later: Known, rows: np.ndarray) -> tuple[ShopState, pa.Table]:
+    """The shop at the later instant, and the whole histories of some customers by then."""
+    shop, now = later.snapshot, Instant.of(NOW.isoformat(), log.timezone)
+    lines = lines_by_customer(log.before(now), COLUMNS)
+    histories = [history_in(lines, int(row), str(shop.customer_ids[row]), COLUMNS) for row in rows]
+    state = ShopState(now, shop.start, shop.catalogue, log.currency(now), shop.shop)
+    return state, pa.concat_tables(histories)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_traits_of_customers_are_those_of_the_shop_s_own_log_at_the_later_instant(seed):
+    log, known, later = two_instants(seed)
+    buyers = np.flatnonzero(later.snapshot.n_orders > 0)
+    for rows in (buyers, buyers[2:3], buyers[::3]):
+        state, lines = told(log, later, rows)
+        found = replace(known_later(known, state, shop_from_frames(lines)), quintiles=later.quintiles)
+        expected = later.take(rows)
+        assert compute_traits(found).equals(compute_traits(expected))
+        for name in ("lines", "returns", "events"):
+            table = getattr(expected, name)
+            assert getattr(found, name).cast(table.schema).equals(table)
+    assert pc.sum(pc.not_equal(compute_traits(known)["frequency"], 0)).as_py() > 20
+
+
+def test_somebody_new_has_lines_and_no_profile():
+    log, known, later = two_instants(0)
+    state, lines = told(log, later, np.flatnonzero(later.snapshot.n_orders > 0)[:1])
+    named = lines.set_column(0, "customer_id", pa.repeat("somebody new", len(lines)).cast(pa.string()))
+    found = known_later(known, state, shop_from_frames(named))
+    assert found.snapshot.customer_ids.tolist() == ["somebody new"]
+    assert len(found.lines) == len(found.snapshot.line_product) > 0
+    assert len(found.events) == 0
+    assert found.customers.to_pylist() == [dict.fromkeys(found.customers.column_names)]
+    assert np.isnan(found.snapshot.listed_days).all()
+
+
+def test_a_line_of_the_later_instant_itself_is_refused():
+    log, known, later = two_instants(0)
+    state, lines = told(log, later, np.flatnonzero(later.snapshot.n_orders > 0))
+    earlier = replace(state, as_of=Instant.of(AS_OF_TEXT, log.timezone))
+    with pytest.raises(TimeError):
+        known_later(known, earlier, shop_from_frames(lines))
