@@ -26,8 +26,10 @@ from intentml.scores.scores import Scores
 from intentml.tables.alike import with_news
 from intentml.tables.read import orders_alone
 from intentml.timeline import Instant, Known, OrderLog, Snapshot
-from intentml.timeline.histories import HISTORY_COLUMNS, ShopState, history_in, lines_by_customer
+from intentml.timeline.histories import HISTORY_COLUMNS, ShopState, as_orders, lines_by_customer
 from intentml.timeline.known import LINE_DETAILS, known_later
+from intentml.timeline.log import rows_in
+from intentml.timeline.snapshot import ranges
 
 I64 = npt.NDArray[np.int64]
 _COLUMNS = (*HISTORY_COLUMNS, *LINE_DETAILS)
@@ -95,25 +97,35 @@ class AsScored:
 
     def _as_of(self, instant: str, ids: Sequence[str], told: Told) -> ShopView:
         """Some of them, whose scores are of the same instant."""
-        lines = pa.concat_tables([self._history(one, told.lines[one]) for one in ids])
+        came = pa.concat_tables([told.lines[one] for one in ids])
+        known = self._lines_known(ids)
+        lines = with_news(known, came.select(known.column_names))
         state = replace(self._state, as_of=Instant.of(instant, self._state.as_of.timezone))
         orders = orders_alone(lines, timezone=state.as_of.timezone, source="order lines that came in")
-        known = known_later(self.known, state, orders)
-        rows = pa.array(np.searchsorted(told.scores.customer_ids, known.snapshot.customer_ids))
-        customers = customers_of(known, told.scores.table.take(rows), usual_days_of(self.scores), self._usual)
+        later = known_later(self.known, state, orders)
+        rows = pa.array(np.searchsorted(told.scores.customer_ids, later.snapshot.customer_ids))
+        customers = customers_of(later, told.scores.table.take(rows), usual_days_of(self.scores), self._usual)
         return replace(
             self.view,
             customers=customers.select(self.view.customers.column_names).cast(self.view.customers.schema),
-            lines=lines_of(known),
-            events=events_of(known),
+            lines=lines_of(later),
+            events=events_of(later),
             types_known=self.view.event_types,
         )
 
-    def _history(self, customer_id: str, came: pa.Table) -> pa.Table:
-        """All that is known of a customer, by the rule of `tables.alike`."""
-        row = self.known.snapshot.find(customer_id)
-        known = history_in(self.histories, row, customer_id, _COLUMNS)
-        return with_news(known, came.select(known.column_names))
+    def _lines_known(self, ids: Sequence[str]) -> pa.Table:
+        """The order lines of some customers that were known when the shop was scored."""
+        rows = rows_in(np.array(ids, object), self.known.snapshot.customer_ids)
+        rows = rows[rows >= 0]
+        at = ranges(self._starts, rows)
+        owners = np.repeat(rows, np.diff(self._starts)[rows])
+        customer_ids = pa.array(self.known.snapshot.customer_ids[owners], pa.string())
+        return as_orders(self.histories.take(pa.array(at)), customer_ids, _COLUMNS)
+
+    @cached_property
+    def _starts(self) -> I64:
+        """Where each customer's lines start. Shape: (U + 1,)."""
+        return np.searchsorted(self.histories["customer"].to_numpy(), np.arange(len(self.known.snapshot) + 1))
 
     @cached_property
     def _usual(self) -> Usual:

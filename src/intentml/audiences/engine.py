@@ -26,8 +26,8 @@ class Engine(Protocol):
     def table(self, name: str, content: pa.Table) -> ir.Table:
         """The content as a table of that name."""
 
-    def kept(self, name: str, expression: ir.Table) -> ir.Table:
-        """The expression's rows, worked out once, as a table of that name."""
+    def kept(self, name: str, sql: str) -> ir.Table:
+        """The answer to such SQL, worked out once, as a table of that name."""
 
     def drop(self, name: str) -> None:
         """Let go of a table."""
@@ -62,11 +62,10 @@ class DuckDBEngine:
             self._connection.unregister("incoming")
         return self._backend.table(name)
 
-    def kept(self, name: str, expression: ir.Table) -> ir.Table:
-        """The expression's rows."""
-        told = self.sql(expression)
+    def kept(self, name: str, sql: str) -> ir.Table:
+        """The answer."""
         with self._one_at_a_time, _refused():
-            self._connection.execute(f'CREATE OR REPLACE TABLE "{name}" AS {told}')
+            self._connection.execute(f'CREATE OR REPLACE TABLE "{name}" AS {sql}')
         return self._backend.table(name)
 
     def drop(self, name: str) -> None:

@@ -6,9 +6,12 @@ out: a table of the customers who fit, with what was counted: the rule asks who,
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from intentml.audiences.leaves import Bounds, Events, Purchases
+from intentml.errors import RuleError, nearest
+from intentml.tables.contracts import EVENT_TYPES
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -55,6 +58,23 @@ def happened(events: ir.Table, asked: Events, products: ir.Table | None) -> ir.T
     some = _bounded(some, {"value": asked.value})
     counted = some.group_by("row").aggregate(count=some.count(), last_days=some["age_days"].min())
     return _bounded(counted, {"count": asked.count})
+
+
+def check_types(asked: Events, known: Collection[str]) -> None:
+    """Raise for a type that neither the contract nor any event of the shop has.
+
+    Args:
+        asked: Names types.
+        known: Those that some event of the shop has.
+
+    Raises:
+        RuleError: Of the first one.
+    """
+    for name in asked.type:
+        if name not in EVENT_TYPES and name not in known:
+            near = nearest(name, {*EVENT_TYPES, *known})
+            told = f"did you mean {', '.join(near)}?" if near else ", ".join(sorted(known))
+            raise RuleError(f"no event is called {name!r}", hint=told)
 
 
 def _within(rows: ir.Table, last_days: float | None, before_last_days: float | None) -> ir.Table:

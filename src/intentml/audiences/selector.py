@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from functools import reduce
+from functools import partial, reduce
 from operator import add, and_, or_
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,7 @@ from intentml.audiences.bucket import buckets
 from intentml.audiences.comparisons import compared
 from intentml.audiences.engine import DuckDBEngine, Engine
 from intentml.audiences.geography import within_km
-from intentml.audiences.histories import happened, purchased
+from intentml.audiences.histories import check_types, happened, purchased
 from intentml.audiences.leaves import (
     Comparison,
     Events,
@@ -38,13 +38,13 @@ from intentml.audiences.leaves import (
     WithinKm,
 )
 from intentml.audiences.products import product_rows
+from intentml.audiences.questions import Questions
 from intentml.audiences.reasons import Explainer
 from intentml.audiences.rule import All, AnyOf, NoneOf, Rule, parts_of, told, with_parts
 from intentml.audiences.view import I32, Because, Likeness, Ranking, ShopView
 from intentml.audiences.who import Bools
 from intentml.errors import RuleError, nearest
 from intentml.prediction import F64
-from intentml.tables.contracts import EVENT_TYPES
 from intentml.timeline.catalogue import Strings
 
 if TYPE_CHECKING:
@@ -79,14 +79,17 @@ class Selector:
         rows = pa.array(np.arange(len(view.customer_ids), dtype=np.int32))
         self._customers = self._engine.table("customers", view.customers.add_column(0, "row", rows))
         self._kept: dict[str, ir.Table] = {}
-        self._sql: dict[tuple[str, str], str] = {}
+        self._questions = Questions(self._engine.sql, self._ready)
         self._fitting: dict[str, Bits] = {}  # who fits a leaf, a bit a customer
         self._taught: dict[str, Likeness] = {}  # by the audience that taught it
         self._open: list[str] = []  # audiences being resolved, to see a circle
 
     def over(self, view: ShopView) -> Selector:
-        """The same audiences over another view, of few customers."""
-        return Selector(view, self._audiences, DuckDBEngine(threads=1), self._broken)
+        """The same audiences over another view of the same shop, of few customers."""
+        other = Selector(view, self._audiences, DuckDBEngine(threads=1), self._broken)
+        if isinstance(self._engine, DuckDBEngine):
+            other._questions.put_before = self._questions.put_before
+        return other
 
     # -- who ------------------------------------------------------------------------------------
 
@@ -115,37 +118,44 @@ class Selector:
         Of everybody it is kept: a funnel asks the same leaves again and again.
         """
         if row is not None:
-            yield from self._fit(rules, self._customers.filter(self._customers["row"] == row), 1)
+            yield from self._fit(rules, row)
             return
         everybody, keys = len(self.view.customer_ids), [_key(rule) for rule in rules]
         new = {key: rule for key, rule in zip(keys, rules, strict=True) if key not in self._fitting}
-        for key, who in zip(new, self._fit(list(new.values()), self._customers, everybody), strict=True):
+        for key, who in zip(new, self._fit(list(new.values())), strict=True):
             self._fitting[key] = np.packbits(who)
         for key in keys:
             yield np.unpackbits(self._fitting[key], count=everybody).view(np.bool_)
 
-    def _fit(self, rules: Sequence[Rule], who: ir.Table, count: int) -> Iterator[Bools]:
-        """Of each rule, who of a table fits it, by row. Shape: (count,).
+    def _fit(self, rules: Sequence[Rule], row: int | None = None) -> Iterator[Bools]:
+        """As `fits`, kept nowhere.
 
         Many are asked at once: to say a question in SQL takes longer than to answer it.
         """
+        one = "" if row is None else f" WHERE row = {int(row)}"
         for start in range(0, len(rules), _AT_ONCE):
             asked = {f"n{number}": rule for number, rule in enumerate(rules[start : start + _AT_ONCE])}
-            told = {name: self.condition(rule) for name, rule in asked.items()}
-            answer = self._engine.arrow(self._engine.sql(who.select("row", **told)))
-            row = answer["row"].to_numpy() if count > 1 else np.zeros(1, np.int32)
+            key = f"fits {[_key(rule) for rule in asked.values()]}"
+            sql = self._questions.put(key, partial(self._told, asked))
+            answer = self._engine.arrow(f"SELECT * FROM ({sql}) AS told{one}")
+            rows = answer["row"].to_numpy() if row is None else np.zeros(1, np.int32)
             for name in asked:
-                fit = np.empty(count, np.bool_)
-                fit[row] = answer[name].to_numpy()
+                fit = np.empty(len(rows), np.bool_)
+                fit[rows] = answer[name].to_numpy()
                 yield fit
+
+    def _told(self, asked: Mapping[str, Rule]) -> ir.Table:
+        """Of everybody whether each rule holds, under its name."""
+        return self._customers.select("row", **{name: self.condition(rule) for name, rule in asked.items()})
 
     def forget(self, more_than: int = 0) -> None:
         """Let go of what leaves found and of the SQL over it, where more than so many are kept."""
         found = [key for key in self._kept if key not in _HISTORIES]
-        few = len(self._sql) <= _SQL_FOR_EACH * more_than and len(self._fitting) <= _FITS_FOR_EACH * more_than
+        put = self._questions.put_before
+        few = len(put) <= _SQL_FOR_EACH * more_than and len(self._fitting) <= _FITS_FOR_EACH * more_than
         if few and len(found) <= more_than:
             return
-        for kept in (self._sql, self._fitting, self._taught):
+        for kept in (put, self._fitting, self._taught):
             kept.clear()
         for key in found:
             self._engine.drop(self._kept.pop(key).get_name())
@@ -166,9 +176,8 @@ class Selector:
 
     def table(self, fields: Sequence[str]) -> pa.Table:
         """Of everybody those of some columns that the customers have."""
-        return self.view.customers.select(
-            [name for name in fields if name in self.view.customers.schema.names]
-        )
+        known = self.view.customers.column_names
+        return self.view.customers.select([name for name in fields if name in known])
 
     def values(self, field: str, rows: I32) -> pa.ChunkedArray:
         """A field of some customers. Shape: (n,)."""
@@ -188,10 +197,13 @@ class Selector:
         return None if self.view.ranking is None else self.view.ranking.reasons(row, model)
 
     def _answer(self, what: str, rule: Rule, ask: Any) -> pa.Table:
-        key = what, _key(rule)
-        if key not in self._sql:
-            self._sql[key] = self._engine.sql(ask(self._customers.filter(self.condition(rule))))
-        return self._engine.arrow(self._sql[key])
+        key = f"{what} {_key(rule)}"
+        sql = self._questions.put(key, lambda: ask(self._customers.filter(self.condition(rule))))
+        return self._engine.arrow(sql)
+
+    def _ready(self, leaf: Leaf) -> ir.Table:
+        """The table that stands for a leaf in SQL."""
+        return self._between(leaf) if isinstance(leaf, Comparison) else self.found(leaf)
 
     # -- the tree -------------------------------------------------------------------------------
 
@@ -233,14 +245,19 @@ class Selector:
         field, timezone = self.view.field_named(asked.field), self.view.as_of.timezone
         if self.view.between(field.name) is None:
             return compared(self._column(field.name), field, asked, timezone)
-        name = f"field_{field.name}"  # worked out here, not in SQL: the same number on every engine
-        if name not in self._kept:
-            rows = pa.array(np.arange(len(self.view.customer_ids), dtype=np.int32))
-            content = pa.table({"row": rows, "value": self.view.values(field.name)})
-            self._kept[name] = self._engine.table(name, content)
-        table = self._kept[name]
+        table = self._between(asked)
         fit = table.filter(compared(table["value"], field, asked, timezone))
         return self._customers["row"].isin(fit["row"])
+
+    def _between(self, asked: Comparison) -> ir.Table:
+        """Survival at days between those of the curve: worked out here, the same number on every engine."""
+        self._questions.reads(asked)
+        name = f"field_{asked.field}"
+        if name not in self._kept:
+            rows = pa.array(np.arange(len(self.view.customer_ids), dtype=np.int32))
+            content = pa.table({"row": rows, "value": self.view.values(asked.field)})
+            self._kept[name] = self._engine.table(name, content)
+        return self._kept[name]
 
     def fitting(self, values: F64, asked: Comparison) -> Bools:
         """Whether each of some values that the field could have fits a comparison. Shape: (n,)."""
@@ -262,19 +279,22 @@ class Selector:
 
     def found(self, leaf: Leaf) -> ir.Table:
         """The rows that fit a leaf over histories, models or hashes, with what was seen; kept."""
+        self._questions.reads(leaf)
         key = _key(leaf)
         if key not in self._kept:
             name = f"leaf_{hashlib.sha256(key.encode()).hexdigest()[:16]}"
             match leaf:
                 case Purchased(purchased=asked):
-                    lines = self._history("lines", "purchased")
-                    self._kept[key] = self._engine.kept(name, purchased(lines, asked, self._products(asked)))
+                    lines, products = self._history("lines", "purchased"), self._products(asked)
+                    sql = self._questions.put(key, lambda: purchased(lines, asked, products))
                 case Happened(event=events):
-                    known = self._history("events", "event")
-                    self._check_types(events)
-                    self._kept[key] = self._engine.kept(name, happened(known, events, self._products(events)))
+                    check_types(events, self.view.event_types)
+                    known, products = self._history("events", "event"), self._products(events)
+                    sql = self._questions.put(key, lambda: happened(known, events, products))
                 case _:
                     self._kept[key] = self._engine.table(name, self._scored(leaf))
+                    return self._kept[key]
+            self._kept[key] = self._engine.kept(name, sql)
         return self._kept[key]
 
     def _scored(self, leaf: Leaf) -> pa.Table:
@@ -348,16 +368,6 @@ class Selector:
                 raise RuleError(f"{leaf}(...) needs the shop's tables", hint="hand over --data DIR")
             self._kept[name] = self._engine.table(name, content)
         return self._kept[name]
-
-    def _check_types(self, asked: Events) -> None:
-        """Raise for a type that neither the contract nor any event of the shop has."""
-        for name in asked.type:
-            if name not in EVENT_TYPES and name not in self.view.event_types:
-                near = nearest(name, {*EVENT_TYPES, *self.view.event_types})
-                told = (
-                    f"did you mean {', '.join(near)}?" if near else ", ".join(sorted(self.view.event_types))
-                )
-                raise RuleError(f"no event is called {name!r}", hint=told)
 
     def _products(self, asked: Purchases | Events) -> ir.Table | None:
         """The products named, as a table; None where none is."""

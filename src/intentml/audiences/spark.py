@@ -32,9 +32,9 @@ class SparkEngine:
         self._session.createDataFrame(content).createOrReplaceTempView(name)
         return self._backend.table(name)
 
-    def kept(self, name: str, expression: ir.Table) -> ir.Table:
-        """The expression's rows, cached by Spark."""
-        self._session.sql(self.sql(expression)).cache().createOrReplaceTempView(name)
+    def kept(self, name: str, sql: str) -> ir.Table:
+        """The answer, cached by Spark."""
+        self._session.sql(sql).cache().createOrReplaceTempView(name)
         return self._backend.table(name)
 
     def drop(self, name: str) -> None:

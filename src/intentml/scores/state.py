@@ -7,6 +7,7 @@ customer in it.
 
 from __future__ import annotations
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -15,7 +16,7 @@ from intentml.scores.scores import Scores
 from intentml.tables.lines import PURCHASE, line_roles
 from intentml.timeline import Instant, Snapshot
 from intentml.timeline.context import WINDOWS_DAYS, ShopContext
-from intentml.timeline.histories import ShopState, history_in
+from intentml.timeline.histories import ShopState, as_orders
 
 
 def shop_state(scores: Scores) -> ShopState:
@@ -44,7 +45,9 @@ def shop_state(scores: Scores) -> ShopState:
 
 def known_history(scores: Scores, customer_id: str) -> pa.Table:
     """The order lines that the scores know of a customer, as the table orders after reading."""
-    return history_in(scores.histories, scores.find(customer_id), customer_id)
+    row, lines = scores.find(customer_id), scores.histories
+    own = lines[:0] if row is None else _of_customer(lines, row)
+    return as_orders(own, pa.repeat(customer_id, len(own)).cast(pa.string()))
 
 
 def known_snapshot(scores: Scores, customer_id: str) -> Snapshot | None:
@@ -53,3 +56,16 @@ def known_snapshot(scores: Scores, customer_id: str) -> Snapshot | None:
     if not (line_roles(history) == PURCHASE).any():
         return None
     return read_histories(history, shop_state(scores)).snapshot
+
+
+def _of_customer(lines: pa.Table, row: int) -> pa.Table:
+    """The lines of one customer, found without reading those of the others."""
+    start = 0
+    for chunk in lines["customer"].chunks:
+        owners = chunk.to_numpy()
+        first, end = np.searchsorted(owners, [row, row + 1])
+        if end > first:  # a customer's lines may go on in the next chunk
+            rest = _of_customer(lines.slice(start + len(owners)), row) if end == len(owners) else lines[:0]
+            return pa.concat_tables([lines.slice(start + first, end - first), rest])
+        start += len(owners)
+    return lines[:0]

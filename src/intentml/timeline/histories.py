@@ -84,40 +84,23 @@ def lines_by_customer(log: OrderLog, columns: Sequence[str] = HISTORY_COLUMNS) -
     return lines.add_column(0, "customer", pa.array(customer[order].astype(np.int32))).combine_chunks()
 
 
-def history_in(
-    lines: pa.Table, row: int | None, customer_id: str, columns: Sequence[str] = HISTORY_COLUMNS
-) -> pa.Table:
-    """The lines of one customer, as the table orders after reading.
+def as_orders(lines: pa.Table, customer_ids: pa.Array, columns: Sequence[str] = HISTORY_COLUMNS) -> pa.Table:
+    """Some of those lines, as the table orders after reading; nulls where no line of the shop has a value.
 
     Args:
-        lines: Of all customers, as `lines_by_customer` gives them.
-        row: The customer's; None of somebody who has no lines there.
-        customer_id: The customer's id.
+        lines: As `lines_by_customer` gives them.
+        customer_ids: Whose each is. Shape: (n,).
         columns: As of `lines_by_customer`.
     """
-    own = lines[:0] if row is None else _of_customer(lines, row)
-    told = {name: _told_column(own, ORDERS.schema.field(name)) for name in columns}
-    return pa.table({"customer_id": pa.repeat(customer_id, len(own)).cast(pa.string()), **told})
 
+    def told(field: pa.Field) -> pa.Array | pa.ChunkedArray:
+        if field.name not in lines.column_names:
+            return pa.nulls(len(lines), field.type)
+        return lines[field.name].cast(field.type)
 
-def _told_column(lines: pa.Table, field: pa.Field) -> pa.Array | pa.ChunkedArray:
-    """A column in its contract's type; nulls where no line of the shop has a value."""
-    if field.name not in lines.column_names:
-        return pa.nulls(len(lines), field.type)
-    return lines[field.name].cast(field.type)
-
-
-def _of_customer(lines: pa.Table, row: int) -> pa.Table:
-    """The lines of one customer, found without reading those of the others."""
-    start = 0
-    for chunk in lines["customer"].chunks:
-        owners = chunk.to_numpy()
-        first, end = np.searchsorted(owners, [row, row + 1])
-        if end > first:  # a customer's lines may go on in the next chunk
-            rest = _of_customer(lines.slice(start + len(owners)), row) if end == len(owners) else lines[:0]
-            return pa.concat_tables([lines.slice(start + first, end - first), rest])
-        start += len(owners)
-    return lines[:0]
+    return pa.table(
+        {"customer_id": customer_ids, **{name: told(ORDERS.schema.field(name)) for name in columns}}
+    )
 
 
 def first_full_hour_after(orders: pa.Table, as_of: Instant) -> int:

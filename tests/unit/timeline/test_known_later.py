@@ -13,7 +13,7 @@ import pytest
 from intentml.errors import TimeError
 from intentml.tables.read import shop_from_frames
 from intentml.timeline import Instant, Known, OrderLog, known_by
-from intentml.timeline.histories import HISTORY_COLUMNS, ShopState, history_in, lines_by_customer
+from intentml.timeline.histories import HISTORY_COLUMNS, ShopState, as_orders, lines_by_customer
 from intentml.timeline.known import LINE_DETAILS, known_later
 from intentml.traits import compute_traits
 from random_shop import AS_OF, AS_OF_TEXT, random_shop
@@ -41,9 +41,10 @@ def told(log: OrderLog, later: Known, rows: np.ndarray) -> tuple[ShopState, pa.T
     """The shop at the later instant, and the whole histories of some customers by then."""
     shop, now = later.snapshot, Instant.of(NOW.isoformat(), log.timezone)
     lines = lines_by_customer(log.before(now), COLUMNS)
-    histories = [history_in(lines, int(row), str(shop.customer_ids[row]), COLUMNS) for row in rows]
+    mine = lines.filter(pc.is_in(lines["customer"], value_set=pa.array(rows, pa.int32())))
+    ids = pa.array(shop.customer_ids, pa.string()).take(mine["customer"].combine_chunks())
     state = ShopState(now, shop.start, shop.catalogue, log.currency(now), shop.shop)
-    return state, pa.concat_tables(histories)
+    return state, as_orders(mine, ids, COLUMNS)
 
 
 @pytest.mark.parametrize("seed", range(6))
