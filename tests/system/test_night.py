@@ -91,10 +91,10 @@ class Customer(threading.Thread):
     answered does not know whether it was kept.
     """
 
-    def __init__(self, service: Served, name: str, pause_s: float = 0.05) -> None:
+    def __init__(self, service: Served, name: str, pause_s: float = 0.05, tables: bool = True) -> None:
         super().__init__()
-        self.service, self.called, self.pause_s = service, name, pause_s
-        self.sent = self.acknowledged = self.asked = self.unanswered = 0
+        self.service, self.called, self.pause_s, self.tables = service, name, pause_s, tables
+        self.acknowledged = self.asked = self.inside = self.unanswered = 0
         self.seen: Counter[str] = Counter()
         self.wrong: list[str] = []
         self.enough = threading.Event()
@@ -136,6 +136,25 @@ class Customer(threading.Thread):
         orders = [one["orders"] for one in reply.body["customers"]]
         if orders != [self.acknowledged]:
             self.wrong.append(f"{self.acknowledged} orders were acknowledged, and {orders} known")
+        if self.tables:  # without them there are no audiences
+            self._look_into_an_audience()
+
+    def _look_into_an_audience(self) -> None:
+        """Audiences know as much, once the tables were read for them."""
+        asked = {"audience": "purchased(product = 'p1', orders >= 1)", "customer_id": self.called}
+        try:
+            reply = self.service.post("/audiences/explain", asked)
+        except (OSError, HTTPException):
+            self.unanswered += 1
+            return
+        if reply.status == 503 and "are being read" in reply.text:
+            return
+        if reply.status != 200:
+            self.wrong.append(f"POST /audiences/explain was answered {reply.status}")
+            return
+        self.inside += 1
+        if reply.body["reason"]["seen"]["orders"] != self.acknowledged:
+            self.wrong.append(f"{self.acknowledged} orders were acknowledged, an audience saw {reply.body}")
 
 
 @contextlib.contextmanager
@@ -174,7 +193,7 @@ def test_orders_before_during_and_after_a_night_are_known_in_every_answer(shop: 
     service, process = started(shop, Path("root"), "model", *WORDS)
     try:
         with ordering(service, 3) as customers:
-            assert eventually(lambda: all(one.seen[FIRST] for one in customers))
+            assert eventually(lambda: all(one.seen[FIRST] and one.inside for one in customers))
             first = night(shop, SECOND)
             assert first.returncode == 0, first.stderr
             assert eventually(lambda: all(one.seen[SECOND] > 3 for one in customers))
@@ -314,7 +333,7 @@ def test_every_acknowledged_order_outlives_workers_and_services_that_are_killed(
     service, process = started(shop, Path("root"), "model", *words)
     port, workers_killed = int(service.url.split(":")[2]), 0
     try:
-        with ordering(service, 8, pause_s=0.02) as customers:
+        with ordering(service, 8, pause_s=0.02, tables=False) as customers:
             for turn in range(6):
                 time.sleep(2)
                 if turn % 3 == 2:
