@@ -17,6 +17,18 @@ from bentoml._internal.server.http import traffic
 from intentml.service.admission import Limits, Unhurried
 from intentml.service.keys import Keyring
 
+
+def await_checker() -> None:
+    """Go on when what `intentml serve` left to look at scores and model has found them in order, else end.
+
+    It has said what is wrong.
+    """
+    checker = os.environ.pop("INTENTML_CHECKER", None)  # workers need not wait
+    if checker is not None and os.waitpid(int(checker), 0)[1] != 0:
+        raise SystemExit(1)
+
+
+await_checker()
 # Read here, so that a server with wrong ones ends at its start, and not at its first request.
 LIMITS = Limits.of(os.environ)
 Keyring.of(os.environ)

@@ -1,7 +1,7 @@
 """`serve`: the service over HTTP, on a scores folder and the model that made it.
 
 What comes in: a scores folder, a model, an address. What goes out: this process, turned into BentoML's
-server once all is found in order. What it answers is in `intentml.service.shop`.
+server, which goes on once all is found in order. What it answers is in `intentml.service.shop`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import socket
 import sys
 import tempfile
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -20,6 +21,7 @@ import typer
 from intentml.cli import options
 from intentml.cli.failures import UsageError
 from intentml.cli.output import Output, say
+from intentml.errors import IntentmlError
 
 
 def serve(
@@ -58,13 +60,16 @@ def serve(
     INTENTML_KEYS_FILE or INTENTML_KEYS (see `intentml key new`); without a key only this machine can.
     """
     told = Output(json, quiet)
+    _check_installed()
     _check_address(host, port)
     _check_keys(host, told)
-    with told.step("checking scores and model"):
-        about = _check(scores, model, orders)
-    url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-    told.answer(lambda: {"url": url, **about}, lambda: say(f"Serving {scores} at {url}"))
-    sys.stdout.flush()
+    checker = os.fork()
+    if checker == 0:  # scores and model are looked at while the server starts, which takes as long
+        with told.step("checking scores and model"):
+            about = _check(scores, model, orders)
+        url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        told.answer(lambda: {"url": url, **about}, lambda: say(f"Serving {scores} at {url}"))
+        return
     places = {
         "INTENTML_SCORES": scores,
         "INTENTML_MODEL": model if model.startswith("models:") else Path(model),
@@ -83,25 +88,27 @@ def serve(
         from intentml import tracking
 
         named["MLFLOW_TRACKING_URI"] = tracking.absolute_store()
+    named["INTENTML_CHECKER"] = str(checker)
     _become_the_server(named, host, port, workers, quiet=quiet)
 
 
 def _check(scores: Path, model: str, orders: Path | None) -> dict[str, object]:
     """What will be served; raises here, with one clear line, where a worker would fail again and again."""
-    from importlib.util import find_spec
-
-    from intentml.errors import IntentmlError
     from intentml.service.arrivals import Arrivals
     from intentml.service.live import Places
 
+    if orders is not None:
+        Arrivals(orders).close()
+    return Places.of(str(scores), model).check()
+
+
+def _check_installed() -> None:
+    """Raise where there is nothing to serve with."""
     if find_spec("bentoml") is None or find_spec("fastapi") is None:
         raise IntentmlError(
             "the service needs BentoML, which is not installed here",
             hint="run: pip install 'intentml[serving]'",
         )
-    if orders is not None:
-        Arrivals(orders).close()
-    return Places.of(str(scores), model).check()
 
 
 def _check_address(host: str, port: int) -> None:
