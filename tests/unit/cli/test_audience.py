@@ -12,6 +12,7 @@ import pytest
 import intentml as im
 from command_line import answer, run
 from intentml.audiences.ledger import Ledger
+from intentml.errors import RuleError
 from random_shop import AS_OF_TEXT
 from scored_shop import QUICK, frames
 
@@ -106,6 +107,18 @@ def test_a_broken_file_of_the_folder_is_an_error_unless_the_others_are_asked_for
     assert ours.broken["vip"].message == error["message"]
     assert ours.preview("fine").customers > 0
     assert "vip" not in ours.known  # the preset of that name is not meant
+
+
+def test_an_audience_that_leans_on_a_broken_file_says_what_is_wrong_with_that(way, tmp_path):
+    (tmp_path / "vip.yaml").write_text("title: [\n")
+    (tmp_path / "leans.yaml").write_text("title: Leans\nrule: orders >= 1 AND NOT audience('vip')\n")
+    ours = im.open_audiences(way / "scores", folder=tmp_path, strict=False)
+    for ask in (ours.preview, ours.members):
+        with pytest.raises(RuleError, match=r"vip\.yaml is no YAML in line 2"):
+            ask("leans")
+    found = ours.usable()
+    assert found["leans"].message == ours.broken["vip"].message
+    assert found["vip-lookalikes"].message == ours.broken["vip"].message
 
 
 INTEREST = "orders >= 0 AND interested_in(category = 'TEA', top 50%)"

@@ -99,6 +99,12 @@ def test_the_next_order_is_the_median_instant_of_those_within_a_year():
     assert abs(columns["expected_next_order_at"][ANA] - due) < dt.timedelta(minutes=2)
 
 
+def test_whom_nothing_brings_back_within_a_year_is_due_as_late_as_can_be_told():
+    columns = table(survival=np.ones((4, len(SURVIVAL_DAYS))))
+    due = dt.datetime(2024, 3, 1, tzinfo=dt.UTC) + dt.timedelta(days=365)
+    assert columns["expected_next_order_at"] == [due, due, due, None]
+
+
 def test_the_return_probability_is_an_order_within_the_own_cycle():
     columns = table()
     assert columns["rhythm_days"] == [None] * 4  # ana's three orders fell on two days
