@@ -37,6 +37,7 @@ from intentml.scores.selection import one_target, select
 from intentml.scores.state import known_history, shop_state
 from intentml.scores.union import with_whole_groups
 from intentml.service.arrivals import Batch
+from intentml.service.formats import OneRow
 from intentml.service.overlay import Overlay, scored, snapshot_of_customer, with_lines
 from intentml.service.rankings import Rankings
 from intentml.service.requests import (
@@ -274,16 +275,32 @@ class ScoredShop:
         check_customers(len(wanted), "customer_ids")
         anew = {one: self.overlay.as_of[one] for one in wanted if one in self.overlay.as_of}
         rows = {one: self.scores.find(one) for one in wanted if one not in anew}
-        tables = [_rows(self.scores, [row for row in rows.values() if row is not None], columns)]
-        if self.overlay.scores is not None:
-            mine = (self.overlay.scores.find(one) for one in anew)
-            tables.append(_rows(self.overlay.scores, [row for row in mine if row is not None], columns))
+        told = self._rows([row for row in rows.values() if row is not None], columns)
+        if self.overlay.scores is not None and anew:
+            mine = [self.overlay.scores.find(one) for one in anew]
+            others = self.overlay.scores.table.take(pa.array(mine, pa.int64()))
+            before = told.taken() if isinstance(told, OneRow) else told
+            told = pa.concat_tables([before, others.select(before.column_names)]).sort_by("customer_id")
         return {
             **about(self.scores),
-            "customers": tables[0] if not anew else pa.concat_tables(tables).sort_by("customer_id"),
+            "customers": told,
             "rescored": anew,
             "unknown_customer_ids": [one for one, row in rows.items() if row is None],
         }
+
+    def _rows(self, rows: Sequence[int], columns: Sequence[str] | None) -> pa.Table | OneRow:
+        """Some rows of customers.parquet, and some columns; all where None. Most ask for one."""
+        if len(rows) == 1:
+            held = self._columns
+            return OneRow(held if columns is None else {name: held[name] for name in columns}, rows[0])
+        table = self.scores.table if columns is None else self.scores.table.select(columns)
+        return table.take(pa.array(rows, pa.int64()))
+
+    @cached_property
+    def _columns(self) -> dict[str, pa.ChunkedArray]:
+        """Those of customers.parquet."""
+        table = self.scores.table
+        return dict(zip(table.column_names, table.columns, strict=True))
 
 
 def served(scores: Scores) -> dict[str, Any]:
@@ -298,13 +315,6 @@ def served(scores: Scores) -> dict[str, Any]:
         "model_version": manifest.model.version,
         "customers": scores.table.num_rows,
     }
-
-
-def _rows(scores: Scores, rows: Sequence[int], columns: Sequence[str] | None) -> pa.Table:
-    """Some rows of customers.parquet, and some columns; all where None."""
-    table = scores.table if columns is None else scores.table.select(columns)
-    # Most ask for one: it is looked at where it lies.
-    return table.slice(rows[0], 1) if len(rows) == 1 else table.take(pa.array(rows, pa.int64()))
 
 
 def _likeness(scores: Scores, state: ShopState) -> Likeness | None:
