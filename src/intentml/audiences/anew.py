@@ -22,6 +22,7 @@ from intentml.audiences.newcomers import Usual
 from intentml.audiences.ranking import ScoresRanking
 from intentml.audiences.scored import customers_of, events_of, lines_of, usual_days_of, usual_of
 from intentml.audiences.view import I32, ShopView
+from intentml.errors import RuleError
 from intentml.scores.scores import Scores
 from intentml.tables.alike import with_news
 from intentml.tables.read import orders_alone
@@ -80,12 +81,14 @@ class AsScored:
             told: What came in.
             before: What had come in a while ago, and the view made of it: of whom nothing came in since
                 stands there as now.
+
+        Raises:
+            RuleError: The tables are not those that were scored.
         """
-        same = np.zeros(0, np.bool_)
         views = []
         if before is not None:
             then, view = before
-            same = np.array([told.lines.get(one) is then.lines[one] for one in then.as_of], np.bool_)
+            same = [told.lines.get(one) is then.lines[one] for one in then.as_of]
             views = [_some(view, np.flatnonzero(same))]
         kept = {one for part in views for one in part.customer_ids}
         groups: dict[str, list[str]] = {}
@@ -93,7 +96,14 @@ class AsScored:
             if one not in kept:
                 groups.setdefault(instant, []).append(one)
         views += [self._as_of(instant, ids, told) for instant, ids in groups.items()]
-        return replace(_joined(views), ranking=ScoresRanking(told.scores, told.snapshot_of))
+        view = _joined(views)
+        if not np.array_equal(view.customer_ids, told.scores.customer_ids):
+            raise RuleError(
+                "the tables know other purchases than the scores",
+                table="orders",
+                hint="hand over the tables that were scored",
+            )
+        return replace(view, ranking=ScoresRanking(told.scores, told.snapshot_of))
 
     def _as_of(self, instant: str, ids: Sequence[str], told: Told) -> ShopView:
         """Some of them, whose scores are of the same instant."""
