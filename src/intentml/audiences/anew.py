@@ -60,7 +60,7 @@ class AsScored:
     Attributes:
         scores: Its scores.
         view: Everybody, at their instant.
-        known: What was known then.
+        known: What was known then, without lines.
         histories: The order lines known then, as `lines_by_customer` has them, with the details.
     """
 
@@ -71,8 +71,12 @@ class AsScored:
 
     @classmethod
     def of(cls, log: OrderLog, known: Known, scores: Scores, view: ShopView) -> AsScored:
-        """From the shop's log."""
-        return cls(scores, view, known, lines_by_customer(log.before(known.snapshot.as_of), _COLUMNS))
+        """From the shop's log; what lies on the disk with the scores is not held a second time."""
+        lines, kept = lines_by_customer(log.before(known.snapshot.as_of), _COLUMNS), scores.histories
+        for at, name in enumerate(lines.column_names):
+            if name in kept.column_names and kept[name].equals(lines[name]):
+                lines = lines.set_column(at, name, kept[name])
+        return cls(scores, view, known.without_lines(), lines)
 
     def anew(self, told: Told, before: tuple[Told, ShopView] | None = None) -> ShopView:
         """The customers scored anew.

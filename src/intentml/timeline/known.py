@@ -22,13 +22,14 @@ from intentml.timeline.instants import DAY_US, NEVER, AsOf, Instant
 from intentml.timeline.lines import Lines, in_currency, main_currency
 from intentml.timeline.log import OrderLog, rows_in
 from intentml.timeline.people import further_columns, people, rows_of
-from intentml.timeline.snapshot import F64, I64, Snapshot, ranges
+from intentml.timeline.snapshot import F64, I64, Orders, Snapshot, ranges
 
 _EVENT_TEXTS = ("event_type", "product_id", "session_id", "page_type", "source", "campaign_id")
 _EVENT_NUMBERS = ("duration_s", "value")
 _NO_HISTORY = (
     "Of a customer whom neither a purchase line nor the customers table knows at as_of: in nobody's traits."
 )
+_OF_LINES = ("line_customer", "line_order", "line_product", "line_quantity", "line_amount")
 _FIFTHS = (0.2, 0.4, 0.6, 0.8)
 LINE_DETAILS = ("discount", "tax", "promo_code", "channel")
 """What else a line says of a purchase, beside what a predictor reads."""
@@ -80,6 +81,19 @@ class Known:
             events=_of(self.events, rows, len(self.snapshot)),
         )
 
+    def without_lines(self) -> Known:
+        """The same without orders, lines and returns, which are most of it: enough for `known_later`."""
+        shop = self.snapshot
+        empty = {name: getattr(shop.orders, name)[:0].copy() for name in shop.orders.__dataclass_fields__}
+        lines = {name: getattr(shop, name)[:0].copy() for name in _OF_LINES}
+        snapshot = replace(shop, orders=Orders(**empty), returned_amount=np.zeros(len(shop)), **lines)
+        return replace(
+            self,
+            snapshot=snapshot,
+            lines=self.lines.schema.empty_table(),
+            returns=self.returns.schema.empty_table(),
+        )
+
 
 def known_by(log: OrderLog, as_of: AsOf | Instant) -> Known:
     """Everything known just before `as_of`.
@@ -117,7 +131,7 @@ def known_later(known: Known, state: ShopState, orders: ShopTables) -> Known:
     the customers table, which have no date, an age in years with them; events are those known before.
 
     Args:
-        known: Of the whole shop.
+        known: Of the whole shop; its lines are not read.
         state: The shop, at the later instant.
         orders: These customers' whole histories, order lines alone; who is among them and not in `known` is
             somebody new.
