@@ -36,7 +36,7 @@ I64 = npt.NDArray[np.int64]
 _COLUMNS = (*HISTORY_COLUMNS, *LINE_DETAILS)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Told:
     """What came in since the scores were made.
 
@@ -53,7 +53,7 @@ class Told:
     snapshot_of: Callable[[str], Snapshot | None]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class AsScored:
     """A shop as it was scored.
 

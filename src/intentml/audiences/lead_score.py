@@ -6,8 +6,10 @@ carries, so that rules may name their sum: `lead_score >= 30`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import reduce
 from importlib.resources import files
+from operator import add
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +68,15 @@ class LeadScore(Frozen):
     def weights(self) -> tuple[Weight, ...]:
         """All of them."""
         return self.behaviour + self.profile + self.source
+
+
+def points_of(weights: Sequence[Weight], holds: Sequence[Any]) -> Any:
+    """The sum of points as an Ibis expression, over one of each rule that says whether it holds.
+
+    Engines add decimals up as they are written: 0.1 and 0.2 are 0.3.
+    """
+    pairs = zip(weights, holds, strict=True)
+    return reduce(add, (hold.ifelse(one.points, 0.0) for one, hold in pairs))
 
 
 def read_lead_score(path: Path | None = None) -> LeadScore:

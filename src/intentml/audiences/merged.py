@@ -24,7 +24,7 @@ from intentml.audiences.rule import All, NoneOf, Rule, leaves, parts_of
 from intentml.audiences.selector import Selector
 from intentml.audiences.view import I32, Because, ShopView
 from intentml.audiences.who import Bools
-from intentml.errors import UnknownCustomerError
+from intentml.errors import RuleError, UnknownCustomerError
 from intentml.prediction import F64
 from intentml.scores.merged import Merged
 from intentml.timeline.catalogue import Strings
@@ -110,7 +110,8 @@ class MergedSelector:
     def _best(self, leaf: Rule) -> Bools:
         """Who fits a leaf that ranks everybody. Shape: (V,)."""
         if isinstance(leaf, Comparison):
-            return self._anew.fitting(self._points(leaf.field), leaf)
+            fit: Bools = self._points(leaf.field, leaf).to_numpy()
+            return fit
         assert isinstance(leaf, InterestedIn | SimilarTo)
         best = np.zeros(len(self.customer_ids), np.bool_)
         best[best_of(leaf, *self._ranked_by(leaf))["row"].to_numpy()] = True
@@ -122,17 +123,21 @@ class MergedSelector:
             name, of_scored = self._scored.ranked_by(leaf)
             return name, self._all.values(of_scored, self._anew.ranked_by(leaf)[1])
         audience = leaf.similar_to.audience
+        members = self._scored.of_audience(audience, self.rows)
+        if len(members) and not len(self._scored.of_audience(audience, self._scored.rows)):
+            raise RuleError(
+                f"nobody was in the audience {audience!r} when the shop was scored",
+                hint="who is like its members is learned at the next scoring",
+            )
         like = self._scored.likeness(audience)
         likeness = self._all.values(*(like(one.ranking("similar_to")) for one in (self._scored, self._anew)))
-        likeness[self._scored.of_audience(audience, self.rows)] = np.nan
+        likeness[members] = np.nan
         return "likeness", likeness
 
-    def _points(self, field: str) -> F64:
-        """The sum of a field's points. Shape: (V,)."""
-        weights = self._scored.view.points[field]
-        hold = self.fits([one.rule for one in weights])
-        points: F64 = np.sum([one.points * holds for one, holds in zip(weights, hold, strict=True)], axis=0)
-        return points
+    def _points(self, field: str, asked: Comparison | None = None) -> pa.ChunkedArray:
+        """The sum of a field's points, or whether it fits a comparison. Shape: (V,)."""
+        rules = [one.rule for one in self._scored.view.points[field]]
+        return self._anew.pointed(field, list(self.fits(rules)), asked)
 
     # -- what is seen of them -------------------------------------------------------------------
 
@@ -158,7 +163,7 @@ class MergedSelector:
     def values(self, field: str, rows: I32) -> pa.ChunkedArray:
         """A field of some customers. Shape: (n,)."""
         if any(self._ranks(one.rule) for one in self._scored.view.points.get(field, ())):
-            return pa.chunked_array([self._points(field)[rows]])
+            return self._points(field).take(pa.array(rows)).cast(pa.float64())
         source, count = self._all.source[rows], len(self._scored.customer_ids)
         anew = source >= count
         told = [

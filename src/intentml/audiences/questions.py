@@ -34,24 +34,25 @@ class Questions:
 
     Args:
         words: An expression in the engine's SQL.
-        ready: Makes the table of a leaf where it is not there.
     """
 
-    def __init__(self, words: Callable[[ir.Expr], str], ready: Callable[[Leaf], Any]) -> None:
+    def __init__(self, words: Callable[[ir.Expr], str]) -> None:
         self.put_before: dict[str, Question] = {}
-        self._words, self._ready = words, ready
+        self._words = words
         self._reading: list[Leaf] | None = None
 
-    def put(self, key: str, expression: Callable[[], ir.Table]) -> str:
+    def put(self, key: str, expression: Callable[[], ir.Table], ready: Callable[[Leaf], Any]) -> str:
         """The SQL of a question; the tables of the leaves that it reads are there.
 
         Args:
             key: What is asked.
             expression: The same as an expression; it tells `reads` of its leaves.
+            ready: Makes the table of a leaf where it is not there. Not kept: who asks would be held by what
+                it holds, and a view of yesterday go on living.
         """
         if key in self.put_before:
             for leaf in self.put_before[key].leaves:
-                self._ready(leaf)
+                ready(leaf)
             return self.put_before[key].sql
         outer, self._reading = self._reading, []  # to put one question may ask another
         try:

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial, reduce
-from operator import add, and_, or_
+from operator import and_, or_
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,6 +24,7 @@ from intentml.audiences.comparisons import compared
 from intentml.audiences.engine import DuckDBEngine, Engine
 from intentml.audiences.geography import within_km
 from intentml.audiences.histories import check_types, happened, purchased
+from intentml.audiences.lead_score import points_of
 from intentml.audiences.leaves import (
     Comparison,
     Events,
@@ -79,7 +80,7 @@ class Selector:
         rows = pa.array(np.arange(len(view.customer_ids), dtype=np.int32))
         self._customers = self._engine.table("customers", view.customers.add_column(0, "row", rows))
         self._kept: dict[str, ir.Table] = {}
-        self._questions = Questions(self._engine.sql, self._ready)
+        self._questions = Questions(self._engine.sql)
         self._fitting: dict[str, Bits] = {}  # who fits a leaf, a bit a customer
         self._taught: dict[str, Likeness] = {}  # by the audience that taught it
         self._open: list[str] = []  # audiences being resolved, to see a circle
@@ -136,7 +137,7 @@ class Selector:
         for start in range(0, len(rules), _AT_ONCE):
             asked = {f"n{number}": rule for number, rule in enumerate(rules[start : start + _AT_ONCE])}
             key = f"fits {[_key(rule) for rule in asked.values()]}"
-            sql = self._questions.put(key, partial(self._told, asked))
+            sql = self._put(key, partial(self._told, asked))
             answer = self._engine.arrow(f"SELECT * FROM ({sql}) AS told{one}")
             rows = answer["row"].to_numpy() if row is None else np.zeros(1, np.int32)
             for name in asked:
@@ -198,12 +199,16 @@ class Selector:
 
     def _answer(self, what: str, rule: Rule, ask: Any) -> pa.Table:
         key = f"{what} {_key(rule)}"
-        sql = self._questions.put(key, lambda: ask(self._customers.filter(self.condition(rule))))
+        sql = self._put(key, lambda: ask(self._customers.filter(self.condition(rule))))
         return self._engine.arrow(sql)
 
-    def _ready(self, leaf: Leaf) -> ir.Table:
-        """The table that stands for a leaf in SQL."""
-        return self._between(leaf) if isinstance(leaf, Comparison) else self.found(leaf)
+    def _put(self, key: str, question: Callable[[], ir.Table]) -> str:
+        """The SQL of a question, put once; the tables that it reads are there."""
+
+        def ready(leaf: Leaf) -> ir.Table:
+            return self._between(leaf) if isinstance(leaf, Comparison) else self.found(leaf)
+
+        return self._questions.put(key, question, ready)
 
     # -- the tree -------------------------------------------------------------------------------
 
@@ -259,23 +264,24 @@ class Selector:
             self._kept[name] = self._engine.table(name, content)
         return self._kept[name]
 
-    def fitting(self, values: F64, asked: Comparison) -> Bools:
-        """Whether each of some values that the field could have fits a comparison. Shape: (n,)."""
-        rows = pa.array(np.arange(len(values), dtype=np.int32))
-        table = self._engine.table("fitting", pa.table({"row": rows, "value": values}))
-        field = self.view.field_named(asked.field)
-        fit = table.filter(compared(table["value"], field, asked, self.view.as_of.timezone))
-        found = np.zeros(len(values), np.bool_)
-        found[self._engine.arrow(self._engine.sql(fit.select("row")))["row"].to_numpy()] = True
-        self._engine.drop("fitting")
-        return found
-
     def _column(self, field: str) -> Any:
         """A field over the table of customers."""
         weights = self.view.points.get(field)
         if weights is None:
             return self._customers[field]
-        return reduce(add, (self.condition(one.rule).ifelse(one.points, 0.0) for one in weights))
+        return points_of(weights, [self.condition(one.rule) for one in weights])
+
+    def pointed(self, field: str, flags: Sequence[Bools], asked: Comparison | None = None) -> pa.ChunkedArray:
+        """Sums of points, or whether they fit, by who fits each of a field's rules. Shape: (n,)."""
+        names = [f"n{number}" for number in range(len(flags))]
+        rows = pa.array(np.arange(len(flags[0]), dtype=np.int32))
+        table = self._engine.table("flags", pa.table([rows, *flags], ["row", *names]))
+        points: Any = points_of(self.view.points[field], [table[name] for name in names])
+        if asked is not None:
+            points = compared(points, self.view.field_named(field), asked, self.view.as_of.timezone)
+        answer = self._engine.arrow(self._engine.sql(table.select("row", points=points).order_by("row")))
+        self._engine.drop("flags")
+        return answer["points"]
 
     def found(self, leaf: Leaf) -> ir.Table:
         """The rows that fit a leaf over histories, models or hashes, with what was seen; kept."""
@@ -286,11 +292,11 @@ class Selector:
             match leaf:
                 case Purchased(purchased=asked):
                     lines, products = self._history("lines", "purchased"), self._products(asked)
-                    sql = self._questions.put(key, lambda: purchased(lines, asked, products))
+                    sql = self._put(key, lambda: purchased(lines, asked, products))
                 case Happened(event=events):
                     check_types(events, self.view.event_types)
                     known, products = self._history("events", "event"), self._products(events)
-                    sql = self._questions.put(key, lambda: happened(known, events, products))
+                    sql = self._put(key, lambda: happened(known, events, products))
                 case _:
                     self._kept[key] = self._engine.table(name, self._scored(leaf))
                     return self._kept[key]

@@ -74,7 +74,7 @@ class Ranking(Protocol):
         """Ids of products that match a keyword."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ShopView:
     """A shop at one `as_of`.
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from intentml.service.shop import ScoredShop
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Overlay:
     """Customers scored anew.
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
+import weakref
 from dataclasses import dataclass, replace
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from intentml.audiences.anew import _joined, _some
@@ -135,12 +138,13 @@ def test_points_for_the_best_of_a_ranking_are_given_among_everybody(seed):
     points = {
         "lead_score": (
             Weight(rule="interested_in(category = 'SHOES', top 4)", points=5),
-            Weight(rule="orders >= 2", points=2.5),
+            Weight(rule="orders >= 2", points=0.2),
+            Weight(rule="orders >= 1", points=0.1),
         )
     }
     scored, some, whole = (replace(view, points=points) for view in (scored, some, whole))
     merged, one = MergedSelector(Selector(scored), some), Selector(whole)
-    for text in ("lead_score >= 5", "lead_score = 2.5", "lead_score between 1 and 6 and orders > 0"):
+    for text in ("lead_score >= 5", "lead_score = 0.3", "lead_score between 0.1 and 0.3 and orders > 0"):
         rule = audience_of("some", {"title": "some", "rule": text}).rule
         assert merged.rows(rule).tolist() == one.rows(rule).tolist()
     everybody = np.arange(len(whole.customer_ids), dtype=np.int32)
@@ -169,3 +173,30 @@ def test_an_audience_that_leads_back_to_itself_is_refused_with_its_circle():
     for name in ("one", "like"):
         with pytest.raises(RuleError, match="leads back to itself"):
             merged.rows(rule_of({"audience": name}))
+
+
+def test_whom_nobody_could_be_like_when_the_shop_was_scored_is_said():
+    scored, some, _ = three_views(3)
+    orders = pa.array([9] * len(some.customers), pa.int64())
+    some = replace(some, customers=some.customers.set_column(1, "orders", orders))
+    rules = {"new": rule_of({"field": "orders", "op": ">", "value": 8})}
+    merged = MergedSelector(Selector(scored, rules), some)
+    assert merged.count(rules["new"]) == len(some.customers)
+    with pytest.raises(RuleError, match="nobody was in the audience 'new' when the shop was scored"):
+        merged.rows(rule_of({"similar_to": {"audience": "new", "top": 2}}))
+
+
+def test_a_view_of_yesterday_is_let_go_without_the_collector_of_circles():
+    scored, some, _ = three_views(4)
+    base = Selector(scored, RULES)
+    merged = MergedSelector(base, some)
+    for rule in (drawn(1), rule_of({"audience": "friends"})):
+        merged.rows(rule)
+        why(merged, rule, merged.customer_ids[0])
+    gone = weakref.ref(merged._anew)
+    gc.disable()
+    try:
+        del merged
+        assert gone() is None
+    finally:
+        gc.enable()
