@@ -122,7 +122,8 @@ def watch(live: LiveShop) -> None:
 def opening(scores: Scores) -> RenewableAudiences:
     """The audiences of scores, over the tables that were scored; a broken file is told and stops no other."""
     places = os.environ.get(DATA), os.environ.get(COLUMNS), os.environ.get(AUDIENCES)
-    found = open_renewable(scores, places[0], columns=places[1], folder=places[2])
+    takes_orders = bool(os.environ.get(ORDERS))
+    found = open_renewable(scores, places[0], columns=places[1], folder=places[2], renewable=takes_orders)
     for name, problem in found.audiences.broken.items():
         log.error(json.dumps({"broken_audience": name, "why": problem.message}))
     return found

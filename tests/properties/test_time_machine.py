@@ -265,7 +265,9 @@ def people_who_ordered_since(log: OrderLog, model: SavedModel, scores: Scores) -
     lines = [{**line, "customer_id": one, "product_id": "p0"} for one in ("anchor", "new since")]
     shop = ScoredShop.of(scores, model).knowing([Batch(1, lines)])
     told = Told(shop.overlay.lines, shop.overlay.as_of, some_scores(shop), lambda one: None)
-    view = open_renewable(scores, log).shop.anew(told)
+    shop_as_scored = open_renewable(scores, log).shop
+    assert shop_as_scored is not None
+    view = shop_as_scored.anew(told)
     dated = [name for name in view.customers.column_names if name in FIELDS]
     dated = [name for name in dated if FIELDS[name].source != "customer column"]
     assert view.lines is not None

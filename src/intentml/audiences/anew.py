@@ -28,7 +28,7 @@ from intentml.tables.alike import with_news
 from intentml.tables.read import orders_alone
 from intentml.timeline import Instant, Known, OrderLog, Snapshot
 from intentml.timeline.histories import HISTORY_COLUMNS, ShopState, as_orders, lines_by_customer
-from intentml.timeline.known import LINE_DETAILS, known_later
+from intentml.timeline.known import LINE_DETAILS, known_at_each, known_later
 from intentml.timeline.log import rows_in
 from intentml.timeline.snapshot import ranges
 
@@ -95,11 +95,8 @@ class AsScored:
             same = [told.lines.get(one) is then.lines[one] for one in then.as_of]
             views = [_some(view, np.flatnonzero(same))]
         kept = {one for part in views for one in part.customer_ids}
-        groups: dict[str, list[str]] = {}
-        for one, instant in told.as_of.items():
-            if one not in kept:
-                groups.setdefault(instant, []).append(one)
-        views += [self._as_of(instant, ids, told) for instant, ids in groups.items()]
+        if ids := [one for one in told.as_of if one not in kept]:
+            views.append(self._seen(ids, told))
         view = _joined(views)
         if not np.array_equal(view.customer_ids, told.scores.customer_ids):
             raise RuleError(
@@ -109,15 +106,22 @@ class AsScored:
             )
         return replace(view, ranking=ScoresRanking(told.scores, told.snapshot_of))
 
-    def _as_of(self, instant: str, ids: Sequence[str], told: Told) -> ShopView:
-        """Some of them, whose scores are of the same instant."""
+    def _seen(self, ids: Sequence[str], told: Told) -> ShopView:
+        """Some of them; all at once, for to put the questions behind their fields takes longest."""
         came = pa.concat_tables([told.lines[one] for one in ids])
         known = self._lines_known(ids)
-        lines = with_news(known, came.select(known.column_names))
-        state = replace(self._state, as_of=Instant.of(instant, self._state.as_of.timezone))
-        orders = orders_alone(lines, timezone=state.as_of.timezone, source="order lines that came in")
+        zone = self._state.as_of.timezone
+        orders = orders_alone(
+            with_news(known, came.select(known.column_names)),
+            timezone=zone,
+            source="order lines that came in",
+        )
+        us = {one: Instant.of(told.as_of[one], zone).us for one in ids}
+        state = replace(self._state, as_of=Instant(max(us.values()), zone))
         later = known_later(self.known, state, orders)
-        rows = pa.array(np.searchsorted(told.scores.customer_ids, later.snapshot.customer_ids))
+        named = later.snapshot.customer_ids
+        later = known_at_each(later, np.array([us[one] for one in named], np.int64))
+        rows = pa.array(np.searchsorted(told.scores.customer_ids, named))
         customers = customers_of(later, told.scores.table.take(rows), usual_days_of(self.scores), self._usual)
         return replace(
             self.view,
@@ -163,10 +167,10 @@ class RenewableAudiences:
 
     Args:
         audiences: As the shop was scored.
-        shop: The shop.
+        shop: The shop; None where no lines will come.
     """
 
-    def __init__(self, audiences: Audiences, shop: AsScored) -> None:
+    def __init__(self, audiences: Audiences, shop: AsScored | None) -> None:
         self.audiences, self.shop = audiences, shop
         self._last: tuple[Told, ShopView, Audiences] | None = None
 
@@ -175,7 +179,7 @@ class RenewableAudiences:
 
         The same lines as the last time are known already.
         """
-        if told is None:
+        if told is None or self.shop is None:
             return self.audiences
         if self._last is None or self._last[0].lines is not told.lines:
             view = self.shop.anew(told, self._last and self._last[:2])

@@ -68,15 +68,19 @@ def open_renewable(
     *,
     columns: str | Path | None = None,
     folder: str | Path | None = None,
+    renewable: bool = True,
 ) -> RenewableAudiences:
     """A shop's audiences that can be told of order lines; broken files stop no others.
 
-    Arguments and errors as of `open_audiences`.
+    Further arguments and errors as of `open_audiences`.
+
+    Args:
+        renewable: Whether any will come; else nothing is kept for them.
     """
     scores, log = scored_log(scores, data, columns=columns)
     known = known_by(log, scores.manifest.as_of)
     found = _audiences(log, known, scores, folder, _points(folder, None), None, strict=False)
-    return RenewableAudiences(found, AsScored.of(log, known, scores, found.view))
+    return RenewableAudiences(found, AsScored.of(log, known, scores, found.view) if renewable else None)
 
 
 def _audiences(

@@ -86,7 +86,7 @@ class ServedAudiences:
             failed = isinstance(self._opened, IntentmlError)
             if self._of is not scores or (failed and monotonic() - self._opened_at > _AGAIN_SECONDS):
                 self._of, self._opened = scores, None
-                threading.Thread(target=self._open, args=(scores,), daemon=True).start()
+                threading.Thread(target=self._open, args=(shop,), daemon=True).start()
             opened = self._opened
         if opened is None:
             raise UnavailableError(
@@ -100,23 +100,25 @@ class ServedAudiences:
         known.selector.forget(more_than=_MOST_KEPT)
         return known
 
-    def prepare(self, scores: Scores) -> None:
-        """Open the audiences of scores that come next, if any were asked for; the old ones go on."""
+    def prepare(self, shop: ScoredShop) -> None:
+        """Open the audiences of a shop that comes next, if any were asked for; the old ones go on."""
         if self._of is not None:
-            opened = self._read(scores)
+            opened = self._read(shop)
             with self._lock:
-                self._next = scores, opened
+                self._next = shop.scores, opened
 
-    def _open(self, scores: Scores) -> None:
-        opened = self._read(scores)
+    def _open(self, shop: ScoredShop) -> None:
+        opened = self._read(shop)
         with self._lock:
-            if self._of is scores:
+            if self._of is shop.scores:
                 self._opened, self._opened_at = opened, monotonic()
 
-    def _read(self, scores: Scores) -> RenewableAudiences | IntentmlError:
-        """The audiences, or why there are none."""
+    def _read(self, shop: ScoredShop) -> RenewableAudiences | IntentmlError:
+        """The audiences, with what came in by now, or why there are none."""
         try:
-            return self._opening(scores)
+            opened = self._opening(shop.scores)
+            opened.knowing(_told(shop))
+            return opened
         except IntentmlError as problem:
             return problem
         except Exception as problem:  # who asks must hear of it: nobody waits for this thread

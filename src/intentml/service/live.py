@@ -22,7 +22,6 @@ from intentml.inference.folder import SavedModel, fingerprint_of, load_model
 from intentml.inference.online import unknown_products
 from intentml.scores.answers import about
 from intentml.scores.folder import MANIFEST, load_scores
-from intentml.scores.scores import Scores
 from intentml.service.arrivals import Arrivals, Batch
 from intentml.service.overlay import warm
 from intentml.service.requests import OrdersRequest, check_customers, lines_table
@@ -117,14 +116,15 @@ class LiveShop:
     Args:
         places: Where its scores lie.
         arrivals: The log of order lines; None where none are taken in.
-        prepare: Told of new scores before they take the place of the old ones, which answer meanwhile.
+        prepare: Told of a shop with new scores before it takes the place of the old one, which answers
+            meanwhile.
     """
 
     def __init__(
         self,
         places: Places,
         arrivals: Arrivals | None = None,
-        prepare: Callable[[Scores], None] = lambda scores: None,
+        prepare: Callable[[ScoredShop], None] = lambda shop: None,
     ) -> None:
         self._places, self._arrivals, self._prepare = places, arrivals, prepare
         self._one_at_a_time, self._renewing = threading.Lock(), threading.Lock()
@@ -171,9 +171,9 @@ class LiveShop:
             new = self._places.load(self._shop.predictor)  # while the old ones go on answering
             self._registered = self._registered | self._named(new)
             warm(new)
-            self._prepare(new.scores)
             if self._arrivals is not None:
                 new = _knowing(new, self._arrivals.since(0))
+            self._prepare(new)
             with self._one_at_a_time:  # held for what came meanwhile alone: answers wait for it
                 if self._arrivals is not None:
                     new = _knowing(new, self._arrivals.since(new.sequence))

@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from intentml.errors import TimeError
 from intentml.tables.shop import RuleCount, ShopTables
 from intentml.timeline.catalogue import Strings
 from intentml.timeline.columns import codes, micros
@@ -143,20 +144,57 @@ def known_later(known: Known, state: ShopState, orders: ShopTables) -> Known:
     before, ids = known.snapshot, snapshot.customer_ids
     row = rows_in(ids, before.customer_ids)
     told = pa.array(row, mask=row < 0)
-    listed = _older(np.append(before.listed_days, np.nan)[row], before.as_of, state.as_of)
+    passed = state.as_of.us - before.as_of.us
     events = _of(known.events, row, len(before))
-    ages = pa.array(_older(events["age_days"].to_numpy(), before.as_of, state.as_of))
     return Known(
-        snapshot=replace(snapshot, listed_days=listed),
+        snapshot=replace(snapshot, listed_days=_older(np.append(before.listed_days, np.nan)[row], passed)),
         customers=known.customers.take(told),
         further=known.further.take(told),
         lines=_line_details(orders.orders, purchases, state.currency, state.as_of),
         returns=_returns(purchases, returns, state.catalogue.product_ids, state.as_of),
-        events=events.set_column(events.schema.get_field_index("age_days"), "age_days", ages),
+        events=_with_ages(events, "age_days", passed),
         quintiles=known.quintiles,
         present=known.present,
         counts=(),
     )
+
+
+def known_at_each(known: Known, instants: I64) -> Known:
+    """The same told as of an instant of each customer's own, not later than the snapshot's.
+
+    Args:
+        known: All of a customer of it was known before that customer's instant.
+        instants: Microseconds. Shape: (U,).
+
+    Raises:
+        TimeError: Something was not.
+    """
+    snapshot = known.snapshot
+    passed = instants - snapshot.as_of.us
+    orders = snapshot.orders
+    told = replace(
+        known,
+        snapshot=replace(
+            snapshot,
+            listed_days=_older(snapshot.listed_days, passed),
+            orders=replace(orders, age_days=_older(orders.age_days, passed[orders.customer])),
+        ),
+        lines=_with_ages(known.lines, "returned_days", passed[snapshot.line_customer]),
+        returns=_with_ages(known.returns, "age_days", passed[known.returns["customer"].to_numpy()]),
+        events=_with_ages(known.events, "age_days", passed[known.events["customer"].to_numpy()]),
+    )
+    youngest = min(told.snapshot.orders.age_days.min(initial=1), *map(_youngest, (told.returns, told.events)))
+    if youngest <= 0:
+        raise TimeError(
+            "a customer is told as of an instant at which not all of this was known",
+            hint="tell each as of an instant after the newest line and event",
+        )
+    return told
+
+
+def _youngest(rows: pa.Table) -> float:
+    ages: F64 = rows["age_days"].to_numpy()
+    return float(ages.min(initial=1))
 
 
 def _line_details(orders: pa.Table, purchases: Lines, currency: str | None, as_of: Instant) -> pa.Table:
@@ -289,7 +327,13 @@ def _of(table: pa.Table, rows: I64, customers: int) -> pa.Table:
     return table.take(pa.array(ranges(indptr, rows))).set_column(0, "customer", numbered)
 
 
-def _older(age_days: F64, then: Instant, now: Instant) -> F64:
-    """Ages told at one instant as they are at another, to the last digit; NaN and inf stay. Shape: (n,)."""
-    ages: F64 = (now.us - (then.us - np.rint(age_days * DAY_US))) / DAY_US
+def _older(age_days: F64, passed_us: int | I64) -> F64:
+    """Ages once some time has passed, to the last digit; NaN and inf stay. Shape: (n,)."""
+    ages: F64 = (np.rint(age_days * DAY_US) + passed_us) / DAY_US
     return ages
+
+
+def _with_ages(rows: pa.Table, name: str, passed_us: int | I64) -> pa.Table:
+    """Rows with a column of ages as they are once some time has passed; null stays."""
+    ages = pa.array(_older(rows[name].to_numpy(), passed_us), from_pandas=True)
+    return rows.set_column(rows.schema.get_field_index(name), name, ages)

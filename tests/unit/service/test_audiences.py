@@ -51,7 +51,7 @@ def test_the_old_ones_answer_until_new_scores_are_served_and_the_new_ones_at_onc
     opening = Opening()
     served = ServedAudiences(opening)
     assert asked(served, OLD) == "old"
-    served.prepare(NEW)
+    served.prepare(shop(NEW))
     assert served.of(shop(OLD)).name == "old"
     assert served.of(shop(NEW)).name == "new"
     assert opening.opened == ["old", "new"]
@@ -59,7 +59,7 @@ def test_the_old_ones_answer_until_new_scores_are_served_and_the_new_ones_at_onc
 
 def test_what_nobody_asked_for_is_not_opened():
     opening = Opening()
-    ServedAudiences(opening).prepare(NEW)
+    ServedAudiences(opening).prepare(shop(NEW))
     assert opening.opened == []
 
 

@@ -14,7 +14,7 @@ from intentml.errors import TimeError
 from intentml.tables.read import shop_from_frames
 from intentml.timeline import Instant, Known, OrderLog, known_by
 from intentml.timeline.histories import HISTORY_COLUMNS, ShopState, as_orders, lines_by_customer
-from intentml.timeline.known import LINE_DETAILS, known_later
+from intentml.timeline.known import LINE_DETAILS, known_at_each, known_later
 from intentml.traits import compute_traits
 from random_shop import AS_OF, AS_OF_TEXT, random_shop
 from tiny import log_of
@@ -72,6 +72,42 @@ def test_somebody_new_has_lines_and_no_profile():
     assert len(found.events) == 0
     assert found.customers.to_pylist() == [dict.fromkeys(found.customers.column_names)]
     assert np.isnan(found.snapshot.listed_days).all()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_each_customer_is_told_as_of_an_own_instant_as_if_asked_about_alone(seed):
+    log, known, later = two_instants(seed)
+    rows = np.flatnonzero(later.snapshot.n_orders > 0)
+    state, lines = told(log, later, rows)
+    rng = np.random.default_rng(seed)
+    newest = {one: newest_of(lines, one) for one in later.snapshot.customer_ids[rows]}
+    first = Instant.of(AS_OF_TEXT, log.timezone).us
+    instants = {one: int(rng.integers(max(first, us + 1), state.as_of.us + 1)) for one, us in newest.items()}
+    every = known_later(known, state, shop_from_frames(lines))
+    each = known_at_each(every, np.array([instants[one] for one in every.snapshot.customer_ids]))
+    traits = compute_traits(each)
+    for row, one in enumerate(every.snapshot.customer_ids):
+        mine = lines.filter(pc.equal(lines["customer_id"], one))
+        alone = replace(state, as_of=Instant(instants[one], log.timezone))
+        expected = compute_traits(known_later(known, alone, shop_from_frames(mine)))
+        assert traits.slice(row, 1).equals(expected)
+
+
+TIMES = ("ordered_at", "recorded_at", "returned_at")
+
+
+def newest_of(lines: pa.Table, customer: str) -> int:
+    """The last instant that a customer's lines tell of, microseconds."""
+    mine = lines.filter(pc.equal(lines["customer_id"], customer))
+    return max(pc.max(mine[name]).cast(pa.int64()).as_py() or 0 for name in TIMES)
+
+
+def test_an_instant_at_which_not_all_was_known_is_refused():
+    log, known, later = two_instants(0)
+    state, lines = told(log, later, np.flatnonzero(later.snapshot.n_orders > 0))
+    every = known_later(known, state, shop_from_frames(lines))
+    with pytest.raises(TimeError, match="not all of this was known"):
+        known_at_each(every, np.full(len(every.snapshot), known.snapshot.start.us))
 
 
 def test_a_line_of_the_later_instant_itself_is_refused():
