@@ -72,10 +72,7 @@ def open_renewable(
 ) -> RenewableAudiences:
     """A shop's audiences that can be told of order lines; broken files stop no others.
 
-    Further arguments and errors as of `open_audiences`.
-
-    Args:
-        renewable: Whether any will come; else nothing is kept for them.
+    Arguments and errors as of `open_audiences`; where none will come (`renewable`), nothing is kept for them.
     """
     scores, log = scored_log(scores, data, columns=columns)
     known = known_by(log, scores.manifest.as_of)
