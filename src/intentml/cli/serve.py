@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import signal
 import socket
 import sys
 import tempfile
@@ -63,6 +64,7 @@ def serve(
     _check_installed()
     _check_address(host, port)
     _check_keys(host, told)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # else who started us may keep its verdict from us
     checker = os.fork()
     if checker == 0:  # scores and model are looked at while the server starts, which takes as long
         with told.step("checking scores and model"):
