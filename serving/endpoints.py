@@ -19,7 +19,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
-from worker import DRIFT, METERS, serving
+from worker import DRIFT, METERS, patience, serving
 
 from intentml.errors import IntentmlError, MalformedRequestError
 from intentml.service import formats
@@ -321,6 +321,6 @@ async def not_readable(request: Request, problem: HTTPException) -> Response:
 
 def guarded(inner: Callable[..., Awaitable[None]]) -> Door:
     """Bento's application with all that a request passes before it."""
-    locked = Lock(Admission(inner, limits=LIMITS), keyring=KEYRING)
+    locked = Lock(Admission(inner, limits=LIMITS, patience=patience), keyring=KEYRING)
     paths = {route.path for route in app.routes if isinstance(route, APIRoute)}
     return Door(locked, paths=PROBES | paths, observe=METERS.count)

@@ -94,6 +94,11 @@ def serving() -> Serving:
     return _OPENED[-1]
 
 
+def patience() -> float:
+    """By how much more a request may be late than otherwise; more while other scores are taken in."""
+    return 4.0 if _OPENED and serving().live.renewing else 1.0
+
+
 def watch(live: LiveShop) -> None:
     """Take other scores as soon as they lie where these do; what cannot be used is told once.
 
@@ -101,6 +106,7 @@ def watch(live: LiveShop) -> None:
     """
     told = None
     server = os.getppid() if "worker" in Path(sys.argv[0]).parts else None
+    live.read_ahead()
     while True:
         sleep(WATCH_SECONDS)
         if server is not None and os.getppid() != server:

@@ -174,10 +174,17 @@ class Admission:
     Args:
         app: What is behind it.
         limits: How much is too much.
+        patience: By how much more a request may be late at the moment: to take other scores in keeps the loop
+            waiting, and is no crowd.
     """
 
-    def __init__(self, app: Callable[..., Awaitable[None]], limits: Limits) -> None:
-        self.app, self.limits = app, limits
+    def __init__(
+        self,
+        app: Callable[..., Awaitable[None]],
+        limits: Limits,
+        patience: Callable[[], float] = lambda: 1.0,
+    ) -> None:
+        self.app, self.limits, self.patience = app, limits, patience
         self.bodies = Bodies()
         self.rate = None if limits.rate is None else Rate(limits.rate, limits.burst or limits.rate)
         self.queue = Queue(limits.waiting, limits.queue_seconds)
@@ -229,7 +236,8 @@ class Admission:
         )
 
     def _check_room(self) -> None:
-        if not self.queue.has_room() or self.pulse.late() > self.limits.queue_seconds:
+        most = self.limits.queue_seconds * self.patience()
+        if not self.queue.has_room() or self.pulse.late() > most:
             raise UnavailableError("too many requests are waiting", hint="ask again in a moment")
 
     def _check_rate(self, rate: Rate, scope: Message) -> None:

@@ -32,6 +32,7 @@ from intentml.timeline.histories import refuse_later
 
 CURRENT = "current"
 _REGISTERED = "models:/"
+_PAGE = 4096
 # Clocks of two machines differ a little.
 _CLOCKS_DIFFER = timedelta(minutes=5)
 log = logging.getLogger("intentml.service")
@@ -128,6 +129,7 @@ class LiveShop:
     ) -> None:
         self._places, self._arrivals, self._prepare = places, arrivals, prepare
         self._one_at_a_time, self._renewing = threading.Lock(), threading.Lock()
+        self.renewing = False  # whether other scores are being taken in
         self._mark = places.mark()
         self._shop = places.load()
         self._registered = self._named(self._shop)
@@ -168,17 +170,29 @@ class LiveShop:
                 return False  # they are just being put in place
             if mark == self._mark:
                 return False
-            new = self._places.load(self._shop.predictor)  # while the old ones go on answering
-            self._registered = self._registered | self._named(new)
-            warm(new)
-            if self._arrivals is not None:
-                new = _knowing(new, self._arrivals.since(0))
-            self._prepare(new)
-            with self._one_at_a_time:  # held for what came meanwhile alone: answers wait for it
-                if self._arrivals is not None:
-                    new = _knowing(new, self._arrivals.since(new.sequence))
-                self._shop, self._mark = new, mark
+            self.renewing = True
+            try:
+                self._take(self._places.load(self._shop.predictor), mark)
+            finally:
+                self.renewing = False
             return True
+
+    def read_ahead(self) -> None:
+        """Bring what is asked for most into memory, while it answers already."""
+        _read_ahead(self._shop.scores.table)
+
+    def _take(self, new: ScoredShop, mark: tuple[object, ...]) -> None:
+        """Put another shop in the place of this one, which goes on answering until then."""
+        self._registered = self._registered | self._named(new)
+        _read_ahead(new.scores.table)
+        warm(new)
+        if self._arrivals is not None:
+            new = _knowing(new, self._arrivals.since(0))
+        self._prepare(new)
+        with self._one_at_a_time:  # held for what came meanwhile alone: answers wait for it
+            if self._arrivals is not None:
+                new = _knowing(new, self._arrivals.since(new.sequence))
+            self._shop, self._mark = new, mark
 
     def _named(self, shop: ScoredShop) -> dict[str, str | None]:
         """The registered version of a shop's model, by fingerprint."""
@@ -218,6 +232,15 @@ class LiveShop:
             "rescored": {one: shop.overlay.as_of[one] for one in customers if one in shop.overlay.as_of},
             "unknown_products": unknown_products(tables.orders, shop.state),
         }
+
+
+def _read_ahead(table: pa.Table) -> None:
+    """Bring a mapped table into memory: else who asks first waits for the disk, and all others too."""
+    for column in table.columns:
+        for chunk in column.chunks:
+            for buffer in chunk.buffers():
+                if buffer is not None:
+                    np.frombuffer(buffer, np.uint8)[::_PAGE].max(initial=0)
 
 
 def _current(place: Path) -> Path:

@@ -116,6 +116,11 @@ def test_a_loop_that_stays_late_takes_nobody_in_until_it_has_caught_up(
     assert asyncio.run(stalled(door(echo, queue_seconds=0.05), stalls, pause=0.3)) == wanted
 
 
+def test_while_there_is_patience_a_late_loop_is_no_crowd() -> None:
+    patient = Door(Admission(echo, Limits(queue_seconds=0.05), patience=lambda: 40.0))
+    assert asyncio.run(stalled(patient, 6, pause=0.3)) == [200, 200, 200]
+
+
 def test_of_a_crowd_that_comes_at_once_the_rest_is_refused() -> None:
     async def busy(scope: Any, receive: Any, send: Any) -> None:
         time.sleep(0.005)

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from intentml.errors import ContractError, ModelError, RequestError, TimeError
+from intentml.errors import ContractError, ModelError, RequestError, ScoresError, TimeError
 from intentml.service.arrivals import Arrivals
 from intentml.service.live import LiveShop, Places
 from intentml.service.requests import CustomersRequest, InterestedInRequest, OrdersRequest
@@ -134,6 +134,22 @@ def test_other_scores_are_taken_in_whole_and_what_came_since_stays_known(live, p
     assert live.shop.predictor.predictor is not held.predictor.predictor  # its caches serve one thread
     assert count(live.shop, somebody()) == before
     assert held.health()["as_of"] == "2024-03-31T00:00:00+00:00"  # who holds it may finish
+
+
+def test_it_says_that_it_takes_other_scores_in_and_tells_who_prepares_what_came_since(places, tmp_path):
+    seen = []
+    arrivals = Arrivals(tmp_path / "orders.sqlite")
+    live = LiveShop(places, arrivals, lambda shop: seen.append((live.renewing, len(shop.overlay))))
+    live.take_in(orders("new-1"), NOW, None)
+    score(model(), log(), as_of="2024-04-01", horizon_days=28, out=places.scores / "second")
+    swap(places.scores, "second")
+    assert not live.renewing
+    assert live.renew()
+    assert (seen, live.renewing) == ([(True, 1)], False)
+    (places.scores / "second" / "manifest.json").write_text("{}")
+    with pytest.raises(ScoresError):
+        live.renew()
+    assert not live.renewing
 
 
 def test_what_is_in_flight_ends_on_the_old_scores_when_their_folder_is_gone(live, places):
