@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +20,7 @@ from intentml.audiences.audiences import Audiences
 from intentml.audiences.newcomers import Usual
 from intentml.audiences.ranking import ScoresRanking
 from intentml.audiences.scored import customers_of, events_of, lines_of, usual_days_of, usual_of
-from intentml.audiences.view import I32, ShopView
+from intentml.audiences.view import ShopView, joined
 from intentml.errors import RuleError
 from intentml.scores.scores import Scores
 from intentml.tables.alike import with_news
@@ -93,11 +92,11 @@ class AsScored:
         if before is not None:
             then, view = before
             same = [told.lines.get(one) is then.lines[one] for one in then.as_of]
-            views = [_some(view, np.flatnonzero(same))]
+            views = [view.take(np.flatnonzero(same))]
         kept = {one for part in views for one in part.customer_ids}
         if ids := [one for one in told.as_of if one not in kept]:
             views.append(self._seen(ids, told))
-        view = _joined(views)
+        view = joined(views)
         if not np.array_equal(view.customer_ids, told.scores.customer_ids):
             raise RuleError(
                 "the tables know other purchases than the scores",
@@ -185,37 +184,3 @@ class RenewableAudiences:
             view = self.shop.anew(told, self._last and self._last[:2])
             self._last = told, view, self.audiences.with_anew(view)
         return self._last[2]
-
-
-def _some(view: ShopView, rows: I64) -> ShopView:
-    """Some customers of a view."""
-    place = np.full(len(view.customers), -1, np.int32)
-    place[rows] = np.arange(len(rows), dtype=np.int32)
-    return _with_histories(view, view.customers.take(pa.array(rows)), [(view, place)])
-
-
-def _joined(views: Sequence[ShopView]) -> ShopView:
-    """The customers of several views, none of whom stands in two, sorted by id."""
-    ids = np.concatenate([view.customer_ids for view in views])
-    order = np.argsort(ids, kind="stable")
-    place = np.empty(len(ids), np.int32)
-    place[order] = np.arange(len(ids), dtype=np.int32)
-    starts = np.cumsum([0, *(len(view.customers) for view in views)])
-    places = [place[start:end] for start, end in pairwise(starts)]
-    customers = pa.concat_tables([view.customers for view in views]).take(pa.array(order))
-    return _with_histories(views[0], customers, list(zip(views, places, strict=True)))
-
-
-def _with_histories(view: ShopView, customers: pa.Table, parts: Sequence[tuple[ShopView, I32]]) -> ShopView:
-    """A view of some customers, with the lines and events of those of its parts who have a place in it."""
-
-    def told(name: str) -> pa.Table:
-        tables = []
-        for part, place in parts:
-            table = getattr(part, name)
-            rows = place[table["row"].to_numpy()]
-            table = table.set_column(0, table.schema.field(0), pa.array(rows))
-            tables.append(table.filter(pa.array(rows >= 0)))
-        return pa.concat_tables(tables)
-
-    return replace(view, customers=customers, lines=told("lines"), events=told("events"))

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from intentml.audiences.best import best_of, seen_in
 from intentml.audiences.leaves import Comparison, InterestedIn, Leaf, SimilarTo
@@ -158,7 +159,7 @@ class MergedSelector:
         rows = of_scored["row"].to_numpy(), len(self._scored.customer_ids) + of_anew["row"].to_numpy()
         both = pa.concat_tables([of_scored, of_anew])
         both = both.set_column(0, "row", pa.array(now[np.concatenate(rows)]))
-        return both.filter(pa.compute.greater_equal(both["row"], 0))
+        return both.filter(pc.greater_equal(both["row"], 0))
 
     def values(self, field: str, rows: I32) -> pa.ChunkedArray:
         """A field of some customers. Shape: (n,)."""

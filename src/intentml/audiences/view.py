@@ -7,8 +7,9 @@ Everything in it was known at `as_of`; times are told as ages.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
@@ -157,6 +158,12 @@ class ShopView:
         asked = asked if rows is None else asked.take(rows)
         return asked[name] if days is None else pa.chunked_array([survival_of(asked, days)])
 
+    def take(self, rows: npt.NDArray[np.integer]) -> ShopView:
+        """The view of some customers (rows, ascending), but for what it is ranked by."""
+        place = np.full(len(self.customers), -1, np.int32)
+        place[rows] = np.arange(len(rows), dtype=np.int32)
+        return _with_histories(self, self.customers.take(pa.array(rows)), [(self, place)])
+
     def row_of(self, customer_id: str) -> int:
         """The row of a customer.
 
@@ -167,6 +174,35 @@ class ShopView:
         if row == len(self.customer_ids) or self.customer_ids[row] != customer_id:
             raise UnknownCustomerError(f"nobody here has the id {without_address(customer_id)!r}")
         return row
+
+
+def joined(views: Sequence[ShopView]) -> ShopView:
+    """The customers of several views, none of whom stands in two, sorted by id; else as the first of them."""
+    ids = np.concatenate([view.customer_ids for view in views])
+    order = np.argsort(ids, kind="stable")
+    place = np.empty(len(ids), np.int32)
+    place[order] = np.arange(len(ids), dtype=np.int32)
+    starts = np.cumsum([0, *(len(view.customers) for view in views)])
+    places = [place[start:end] for start, end in pairwise(starts)]
+    customers = pa.concat_tables([view.customers for view in views]).take(pa.array(order))
+    return _with_histories(views[0], customers, list(zip(views, places, strict=True)))
+
+
+def _with_histories(view: ShopView, customers: pa.Table, parts: Sequence[tuple[ShopView, I32]]) -> ShopView:
+    """A view of some customers, with the lines and events of those of its parts who have a place in it."""
+
+    def told(name: str) -> pa.Table | None:
+        if getattr(view, name) is None:
+            return None
+        tables = []
+        for part, place in parts:
+            table = getattr(part, name)
+            rows = place[table["row"].to_numpy()]
+            table = table.set_column(0, table.schema.field(0), pa.array(rows))
+            tables.append(table.filter(pa.array(rows >= 0)))
+        return pa.concat_tables(tables)
+
+    return replace(view, customers=customers, lines=told("lines"), events=told("events"))
 
 
 def rows_of(ids: pa.ChunkedArray, known: Strings) -> pa.Array:

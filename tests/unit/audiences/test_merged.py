@@ -11,7 +11,6 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from intentml.audiences.anew import _joined, _some
 from intentml.audiences.audience import audience_of
 from intentml.audiences.explain import why
 from intentml.audiences.lead_score import Weight
@@ -19,6 +18,7 @@ from intentml.audiences.leaves import InterestedIn, SimilarTo
 from intentml.audiences.merged import MergedSelector
 from intentml.audiences.rule import leaves, rule_of
 from intentml.audiences.selector import Selector
+from intentml.audiences.view import joined
 from intentml.errors import RuleError, UnknownCustomerError
 from random_rules import AUDIENCES, random_rule, random_view
 
@@ -57,11 +57,11 @@ def three_views(seed):
     rng = np.random.default_rng(seed)
     scored, later = ranked(random_view(rng, 20), "then"), ranked(random_view(rng, 20), "now")
     anew = np.sort(rng.permutation(20)[: rng.integers(1, 9)])
-    scored = _some(scored, np.delete(np.arange(20), anew[:2] if seed % 2 else []))
+    scored = scored.take(np.delete(np.arange(20), anew[:2] if seed % 2 else []))
     scored = ranked(scored, "then")
-    some = replace(ranked(_some(later, anew), "now"), types_known=scored.event_types)
+    some = replace(ranked(later.take(anew), "now"), types_known=scored.event_types)
     stay = np.flatnonzero(~np.isin(scored.customer_ids, some.customer_ids))
-    whole = _joined([_some(scored, stay), some])
+    whole = joined([scored.take(stay), some])
     words = dict.fromkeys(scored.customer_ids, "then") | dict.fromkeys(some.customer_ids, "now")
     marks = tuple(f"{one} {words[one]}" for one in whole.customer_ids)
     return scored, some, replace(whole, ranking=ById(marks))
